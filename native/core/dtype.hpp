@@ -1,0 +1,55 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace millrace {
+
+// Element types of weights and of the KV cache. Q8_0 is GGUF's: runs of 32 int8 behind one F16 scale.
+enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
+
+// Elements that are stored together; a row's length must be a multiple of it.
+constexpr std::int64_t block_elements(DType dtype) { return dtype == DType::kQ8_0 ? 32 : 1; }
+
+constexpr std::int64_t block_bytes(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return 4;
+    case DType::kF16:
+    case DType::kBF16:
+      return 2;
+    case DType::kQ8_0:
+      return 34;
+  }
+  return 0;
+}
+
+// Bytes of `elements` elements, which must be a multiple of block_elements().
+constexpr std::int64_t storage_bytes(DType dtype, std::int64_t elements) {
+  return elements / block_elements(dtype) * block_bytes(dtype);
+}
+
+constexpr std::string_view dtype_name(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "F32";
+    case DType::kF16:
+      return "F16";
+    case DType::kBF16:
+      return "BF16";
+    case DType::kQ8_0:
+      return "Q8_0";
+  }
+  return "?";
+}
+
+// The type of that name, as safetensors and GGUF spell it; nothing when Millrace cannot compute with it.
+constexpr std::optional<DType> parse_dtype(std::string_view name) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0}) {
+    if (dtype_name(dtype) == name) return dtype;
+  }
+  return std::nullopt;
+}
+
+}  // namespace millrace

@@ -1,0 +1,264 @@
+// The whole surface of the native addon, on one page. C++ exports these names and no others
+// (test/native/binding.test.ts compares the two); `addon.ts` is the only place that loads it.
+
+declare const slotBrand: unique symbol
+
+/** One sequence's place in a KV pool. Ids are reused after `close`. */
+export type Slot = number & { readonly [slotBrand]: 'Slot' }
+
+/** What row i of a step should give back; bits of `StepInput.outputs`. */
+export const RowOutput = {
+  /** Sample a token after the row's last token. */
+  sample: 1,
+  /** Log-probabilities of the sampled token, with the slot's top-N. Needs `sample`. */
+  logprobs: 2,
+  /** Log-probability of each of the row's tokens after its first, given those before it. */
+  promptLogprobs: 4,
+  /** Sampling waits for `setMask` on this slot, and uses the mask once. Needs `sample`. */
+  awaitMask: 8
+} as const
+
+/** What became of row i of a step; values of `StepOutput.statuses`. */
+export const RowStatus = {
+  /** Computed; the sequence goes on. */
+  running: 0,
+  /** The sampled token, which is in the output, ends the sequence: EOS or a stop id. */
+  stop: 1,
+  /** The slot's `maxTokens` are reached with the token in the output. */
+  length: 2,
+  /** Not computed: the sequence had ended, or was closed, before the step began. */
+  skipped: 3,
+  /** The logits held NaN or infinity: this row failed, the others did not. */
+  badLogits: -1,
+  /** The token mask allowed no token, or did not come in time. */
+  badMask: -2
+} as const
+
+/**
+ * One step's input: a ragged batch. All arrays are copied before `step` returns, so one set can be
+ * filled again at once.
+ */
+export interface StepInput {
+  /** Rows in use: 1 to `maxRows`. A slot stands in at most one row. */
+  numRows: number
+  /** Row i is one sequence: (maxRows,) */
+  readonly slots: Int32Array
+  /** Row i owns tokens [queryStarts[i], queryStarts[i + 1]): (maxRows + 1,) */
+  readonly queryStarts: Int32Array
+  /** New tokens, concatenated; -1 = what the previous step sampled for this slot: (maxTokens,) */
+  readonly tokenIds: Int32Array
+  /** Position of row i's first token, = tokens of the slot that are in KV or queued: (maxRows,) */
+  readonly positions: Int32Array
+  /** Bits of `RowOutput` for row i: (maxRows,) */
+  readonly outputs: Int32Array
+}
+
+/**
+ * One step's output. Written just before the promise of `step` settles and the caller's until it is
+ * passed to `step` again: two sets alternate.
+ */
+export interface StepOutput {
+  /** Row i sampled tokens [tokenStarts[i], tokenStarts[i + 1]) of `tokens`: (maxRows + 1,) */
+  readonly tokenStarts: Int32Array
+  /** (maxRows,): one token a row at most, until draft verification exists */
+  readonly tokens: Int32Array
+  /** A value of `RowStatus` for each row: (maxRows,) */
+  readonly statuses: Int32Array
+  /** Natural log-probability of `tokens[i]` before penalties and temperature: (maxRows,) */
+  readonly logprobs: Float32Array
+  /** Ids of the most likely tokens, best first, -1 past the slot's top-N: (maxRows, maxLogprobs) */
+  readonly topIds: Int32Array
+  /** Their log-probabilities: (maxRows, maxLogprobs) */
+  readonly topLogprobs: Float32Array
+  /** For rows with `promptLogprobs`, by input token; NaN for a row's last token: (maxTokens,) */
+  readonly promptLogprobs: Float32Array
+  /** (maxTokens, maxLogprobs), as `topIds` and `topLogprobs` */
+  readonly promptTopIds: Int32Array
+  readonly promptTopLogprobs: Float32Array
+  /**
+   * Start and end of the step on the device, and the device's idle time before it while a queue was
+   * expected, on the clock of `process.hrtime`, in ms: (3,) startMs, endMs, idleMs
+   */
+  readonly timing: Float64Array
+}
+
+/** Sampling of one sequence, fixed when its slot opens. Defaults are those of no effect. */
+export interface SlotParams {
+  /** 0 = greedy. */
+  temperature: number
+  /** 0 = all. */
+  topK: number
+  topP: number
+  minP: number
+  repetitionPenalty: number
+  frequencyPenalty: number
+  presencePenalty: number
+  /** Counter-based: the draw for position p depends on (seed, p) alone. */
+  seed: bigint
+  /** Token ids that end the sequence. */
+  stopTokenIds: Int32Array
+  /** Stop ids are not sampled before this many tokens. */
+  minTokens: number
+  /** The sequence ends after this many sampled tokens. */
+  maxTokens: number
+  /** Sampled tokens already produced: not 0 for a sequence that is restored. */
+  sampledTokens: number
+  /** How many most likely tokens `logprobs` and `promptLogprobs` rows report: 0 to maxLogprobs. */
+  topLogprobs: number
+  /** Added to the logits: ids and their biases, of one length. */
+  biasIds: Int32Array
+  biases: Float32Array
+}
+
+/** Sums of a pool: free + used + cached === total at every moment. */
+export interface KvStats {
+  readonly totalBlocks: number
+  readonly freeBlocks: number
+  /** Held by at least one slot. */
+  readonly usedBlocks: number
+  /** Held by no slot, but in the prefix index: taken back when needed, least recently used first. */
+  readonly cachedBlocks: number
+  readonly evictions: number
+  readonly copies: number
+  readonly hitTokens: number
+  readonly queryTokens: number
+}
+
+/**
+ * The block allocator: fixed blocks of `blockTokens` tokens, reference counts, copy-on-write forks,
+ * a prefix index and LRU. A model owns one with storage; `createKvPool` makes one that only counts,
+ * for simulation and tests. All calls are synchronous and belong to the JavaScript thread.
+ */
+export interface NativeKvPool {
+  readonly blockTokens: number
+  readonly totalBlocks: number
+  /** A new, empty sequence. */
+  open (): Slot
+  /** Frees its blocks and the slot. Steps in flight keep what they use. */
+  close (slot: Slot): void
+  /**
+   * Blocks for tokens [0, tokens) of the slot, all or none; shared blocks that would be written are
+   * copied before the next step. False when the pool has too few.
+   */
+  grow (slot: Slot, tokens: number): boolean
+  /** Frees its blocks, keeps the slot: preemption by recompute. */
+  free (slot: Slot): void
+  /** A new slot that shares the parent's first `tokens` tokens. */
+  fork (parent: Slot, tokens: number): Slot
+  /** Tokens of the longest cached prefix; a multiple of `blockTokens`, less than `numTokens`. */
+  lookup (keys: Uint8Array, numTokens: number): number
+  /** Shares the longest cached prefix with an empty slot; returns its tokens, as `lookup`. */
+  attach (slot: Slot, keys: Uint8Array, numTokens: number): number
+  /**
+   * Puts the slot's full blocks among its first `tokenIds.length` tokens into the prefix index.
+   * Call it when those tokens' KV is computed and known to be right. `root` is from `prefixRoot`.
+   */
+  publish (slot: Slot, root: Uint8Array, tokenIds: Int32Array): void
+  /** Blocks that the slot holds. */
+  blocksOf (slot: Slot): number
+  /** Drops every cached block that no slot holds. */
+  clearCache (): void
+  stats (): KvStats
+}
+
+export interface MemoryUse {
+  readonly weightsBytes: number
+  readonly kvBytes: number
+  readonly workspaceBytes: number
+}
+
+export interface NativeModel {
+  readonly kv: NativeKvPool
+  readonly memory: MemoryUse
+  /** SHA-256 of the weights' names, shapes, sizes and sampled content, in hex. */
+  readonly fingerprint: string
+  readonly maxRows: number
+  readonly maxTokens: number
+  readonly maxLogprobs: number
+  /** Opens sampling for a slot of `kv`; `promptIds` seed the repetition penalty. */
+  openSlot (slot: Slot, params: SlotParams, promptIds: Int32Array): void
+  /** Copies the sampling state (counts, last token) of `parent` to `child`, with its own seed. */
+  forkSlot (parent: Slot, child: Slot, seed: bigint): void
+  /** Ends sampling for a slot; rows of it that are queued come back as `skipped`. */
+  closeSlot (slot: Slot): void
+  /** Bit k & 31 of word k >> 5 allows token k: (ceil(vocabSize / 32),). For one `awaitMask` row. */
+  setMask (slot: Slot, mask: Int32Array): void
+  /**
+   * Queues one step and returns; at most two may be unsettled. Rejects with ERR_NATIVE_* only when
+   * the whole step failed: a row's own error is in its status.
+   */
+  step (input: StepInput, output: StepOutput): Promise<void>
+  /** Idempotent; waits for the running step, rejects the queued one. */
+  dispose (): Promise<void>
+}
+
+export interface TensorInfo {
+  readonly name: string
+  /** As the file names it: 'BF16', 'Q8_0', ... */
+  readonly dtype: string
+  /** Outermost dimension first. */
+  readonly shape: readonly number[]
+  readonly bytes: number
+  readonly file: string
+}
+
+/** What a model's files say of themselves. */
+export interface ModelFilesInfo {
+  readonly format: 'safetensors' | 'gguf'
+  readonly files: ReadonlyArray<{ readonly path: string; readonly bytes: number }>
+  readonly tensors: readonly TensorInfo[]
+  /** GGUF key-values (64-bit integers as numbers when safe, else bigint), or safetensors' strings. */
+  readonly metadata: Readonly<Record<string, MetadataValue>>
+}
+
+export type MetadataValue =
+  | string | number | bigint | boolean
+  | readonly string[] | Int32Array | Float32Array | ReadonlyArray<MetadataValue>
+
+export interface DeviceInfo {
+  /** 'cpu:0', ... */
+  readonly name: string
+  readonly description: string
+  readonly threads: number
+  readonly memoryBytes: number
+  readonly usable: boolean
+  /** Why it is not usable; empty when it is. */
+  readonly reason: string
+}
+
+export interface LoadOptions {
+  /** A folder of safetensors, or a GGUF file. */
+  path: string
+  /** `ModelSpec` as JSON. */
+  spec: string
+  /** Layers [start, end) of each stage, in order, with its ranks' devices. */
+  deviceMap: ReadonlyArray<{ start: number; end: number; devices: readonly string[] }>
+  kvDtype: 'f32' | 'f16' | 'bf16'
+  kvBlocks: number
+  blockTokens: number
+  maxRows: number
+  maxTokens: number
+  maxLogprobs: number
+  /** Longest sequence, in tokens. */
+  maxSequenceTokens: number
+  /** 'scalar' is the oracle; 'auto' takes the best that the CPU has. */
+  kernels: 'auto' | 'scalar' | 'avx2' | 'avx512'
+}
+
+export interface Addon {
+  /** Raised with every incompatible change of this page. */
+  readonly abi: number
+  /** Instruction sets that the kernels can use here, such as 'avx512'. */
+  cpuFeatures (): readonly string[]
+  devices (): readonly DeviceInfo[]
+  /** Threads of the process's compute pools, all devices together; before the first load. */
+  setThreads (threads: number): void
+  readModelFiles (path: string): Promise<ModelFilesInfo>
+  /** `onProgress(done)` with done from 0 to 1. */
+  loadModel (options: LoadOptions, onProgress: (done: number) => void): Promise<NativeModel>
+  createKvPool (totalBlocks: number, blockTokens: number): NativeKvPool
+  /** h_0 of the prefix-key chain: SHA-256 of the parts joined by byte 0x1F (docs/kv-cache.md). */
+  prefixRoot (parts: readonly string[]): Uint8Array
+  /** h_1, h_2, ... of the full blocks of `tokenIds`, 32 bytes each. About 0.2 us a block. */
+  prefixKeys (root: Uint8Array, tokenIds: Int32Array, blockTokens: number): Uint8Array
+}
