@@ -254,6 +254,8 @@ export interface Addon {
   /** Threads of the process's compute pools, all devices together; before the first load. */
   setThreads (threads: number): void
   readModelFiles (path: string): Promise<ModelFilesInfo>
+  /** One tensor of those files, converted to F32, row-major. */
+  readTensor (path: string, name: string): Promise<Float32Array>
   /** `onProgress(done)` with done from 0 to 1. */
   loadModel (options: LoadOptions, onProgress: (done: number) => void): Promise<NativeModel>
   createKvPool (totalBlocks: number, blockTokens: number): NativeKvPool

@@ -1,0 +1,151 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/dtype.hpp"
+#include "runtime/model_spec.hpp"
+#include "runtime/sampling.hpp"
+#include "runtime/weight.hpp"
+
+namespace millrace {
+
+struct DeviceInfo {
+  std::string name;  // "cpu:0"
+  std::string description;
+  int threads = 0;
+  std::int64_t memory_bytes = 0;
+};
+
+// Memory on a device, aligned to 64 bytes, zeroed.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  [[nodiscard]] virtual void* data() = 0;
+  [[nodiscard]] virtual std::int64_t bytes() const = 0;
+};
+
+// Activations: `rows` rows of `cols` elements, `stride` elements apart, in device memory. The element
+// type is the device's own (F32 on the CPU).
+struct Tensor {
+  void* data = nullptr;
+  int rows = 0;
+  int cols = 0;
+  std::int64_t stride = 0;
+};
+
+// A ragged batch in device memory. Row i is one sequence; tokens of a row are consecutive.
+struct Batch {
+  int num_rows = 0;
+  int num_tokens = 0;
+  int max_blocks = 0;                           // width of block_tables
+  int block_tokens = 0;
+  const std::int32_t* token_ids = nullptr;      // (num_tokens,)
+  const std::int32_t* positions = nullptr;      // (num_tokens,)
+  const std::int32_t* token_rows = nullptr;     // (num_tokens,) row of each token
+  const std::int32_t* query_starts = nullptr;   // (num_rows + 1,)
+  const std::int32_t* context_lens = nullptr;   // (num_rows,) tokens in KV once this step has run
+  const std::int32_t* block_tables = nullptr;   // (num_rows, max_blocks) block ids, -1 past a row's end
+};
+
+// Keys and values of one layer on one rank: each (num_blocks, num_kv_heads, block_tokens, head_dim).
+struct KvLayer {
+  void* keys = nullptr;
+  void* values = nullptr;
+  DType dtype = DType::kF32;  // F32, F16 or BF16
+  int num_blocks = 0;
+  int num_kv_heads = 0;
+  int block_tokens = 0;
+  int head_dim = 0;
+};
+
+// x += delta (when given); out = x / rms(x) * weight. All (rows, cols); weight (cols,).
+struct NormArgs {
+  Tensor x;
+  const Tensor* delta = nullptr;
+  const Weight* weight = nullptr;
+  float epsilon = 0;
+  Tensor out;
+};
+
+// y = x · wᵀ + bias: x (rows, w.cols), w (w.rows, w.cols), y (rows, w.rows), bias (w.rows,) or null.
+struct MatmulArgs {
+  Tensor x;
+  const Weight* weight = nullptr;
+  const Weight* bias = nullptr;
+  Tensor y;
+};
+
+// In place on qkv (num_tokens, (num_heads + 2 * num_kv_heads) * head_dim): q/k norm per head when given,
+// rotation of q and k, then K and V into their blocks.
+struct RopeStoreArgs {
+  Tensor qkv;
+  int num_heads = 0;
+  const Weight* q_norm = nullptr;  // (head_dim,) or null
+  const Weight* k_norm = nullptr;
+  float norm_epsilon = 0;
+  RopeForm form = RopeForm::kHalves;
+  const float* inverse_frequencies = nullptr;  // (rotary_dim / 2,) in device memory
+  int rotary_dim = 0;
+  float magnitude = 1;
+  KvLayer kv;
+};
+
+// Causal attention of each token over its sequence's KV, found by the block table.
+// PagedAttention: Kwon et al. 2023, arXiv:2309.06180. Online softmax: Milakov & Gimelshein 2018,
+// arXiv:1805.02867.
+struct AttentionArgs {
+  Tensor q;    // (num_tokens, >= num_heads * head_dim): the first columns are read
+  KvLayer kv;
+  int num_heads = 0;
+  float scale = 0;
+  int sliding_window = 0;  // tokens that a query sees, itself included; 0 = all
+  Tensor out;              // (num_tokens, num_heads * head_dim)
+};
+
+// A block to copy before the forward pass (copy-on-write): every layer, keys and values.
+struct BlockCopy {
+  std::int32_t from;
+  std::int32_t to;
+};
+
+// The seam under which cpu:N and cuda:N do the same work. Operations are queued in order and may return
+// before they are done; `synchronize` waits. None of them allocates. One thread drives a device at a time.
+class Device {
+ public:
+  virtual ~Device() = default;
+  [[nodiscard]] virtual DeviceInfo info() const = 0;
+  // Bytes of one activation element.
+  [[nodiscard]] virtual int activation_bytes() const = 0;
+
+  // Throws ERR_OUT_OF_MEMORY with the numbers.
+  [[nodiscard]] virtual std::unique_ptr<Buffer> allocate(std::int64_t bytes) = 0;
+  // One weight out of views with equal columns, stacked by rows (q, k, v; gate, up). The views' memory
+  // outlives the weight; a device may read it in place or make a copy in a layout of its own.
+  [[nodiscard]] virtual std::unique_ptr<Weight> upload(std::span<const WeightView> views) = 0;
+  virtual void copy_to_device(void* to, const void* from, std::int64_t bytes) = 0;
+  virtual void copy_to_host(void* to, const void* from, std::int64_t bytes) = 0;
+
+  virtual void embed(const Batch& batch, const Weight& table, Tensor out) = 0;
+  virtual void norm(const NormArgs& args) = 0;
+  virtual void matmul(const MatmulArgs& args) = 0;
+  virtual void rope_store(const Batch& batch, const RopeStoreArgs& args) = 0;
+  virtual void attention(const Batch& batch, const AttentionArgs& args) = 0;
+  // out = activation(gate_up[:, :n]) * gate_up[:, n:], n = out.cols.
+  virtual void gated_activation(Activation activation, Tensor gate_up, Tensor out) = 0;
+  // out[i] = x[indices[i]]; indices (out.rows,) in device memory.
+  virtual void gather_rows(Tensor x, const std::int32_t* indices, Tensor out) = 0;
+  virtual void add(Tensor x, Tensor delta) = 0;  // x += delta
+  virtual void copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) = 0;
+  // logits (rows.size(), vocab); results may be read after synchronize().
+  virtual void sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) = 0;
+  // Log-probability of targets[i] and the `top` best of row i: top_ids, top_logprobs (rows, stride).
+  virtual void log_probs(Tensor logits, std::span<const std::int32_t> targets, int top, float* logprobs,
+                         std::int32_t* top_ids, float* top_logprobs, int top_stride) = 0;
+  virtual void synchronize() = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,292 @@
+#include "runtime/kv_pool.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/sha256.hpp"
+
+namespace millrace {
+namespace {
+
+constexpr std::int64_t kMaxBlocks = std::int64_t{1} << 30;
+constexpr std::size_t kDigestBytes = 32;
+
+}  // namespace
+
+Digest prefix_root(std::span<const std::string> parts) {
+  std::string joined;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) joined += '\x1f';
+    joined += parts[i];
+  }
+  return sha256(joined.data(), joined.size());
+}
+
+Digest prefix_key(const Digest& previous, std::span<const std::int32_t> block_token_ids) {
+  static_assert(sizeof(std::int32_t) == 4);
+  Sha256 hash;
+  hash.update(previous.data(), previous.size());
+  hash.update(block_token_ids.data(), block_token_ids.size_bytes());  // little endian, as all we run on
+  return hash.finish();
+}
+
+KvPool::KvPool(std::int64_t total_blocks, int block_tokens) : block_tokens_(block_tokens) {
+  if (total_blocks < 1 || total_blocks > kMaxBlocks) {
+    throw Error("ERR_INVALID_PARAMETER", "totalBlocks must be from 1 to 2^30, not " + std::to_string(total_blocks) + ".");
+  }
+  if (block_tokens < 1 || block_tokens > 4096) {
+    throw Error("ERR_INVALID_PARAMETER", "blockTokens must be from 1 to 4096, not " + std::to_string(block_tokens) + ".");
+  }
+  blocks_.resize(static_cast<std::size_t>(total_blocks));
+  free_list_.resize(blocks_.size());
+  for (std::size_t i = 0; i < free_list_.size(); ++i) {
+    free_list_[i] = static_cast<std::int32_t>(blocks_.size() - 1 - i);  // low ids are taken first
+  }
+}
+
+Slot KvPool::open() {
+  Slot slot;
+  if (free_slots_.empty()) {
+    slot = static_cast<Slot>(sequences_.size());
+    sequences_.emplace_back();
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  sequences_[static_cast<std::size_t>(slot)].open = true;
+  return slot;
+}
+
+void KvPool::close(Slot slot) {
+  free(slot);
+  at(slot).open = false;
+  free_slots_.push_back(slot);
+}
+
+bool KvPool::grow(Slot slot, std::int64_t tokens) {
+  Sequence& sequence = at(slot);
+  if (tokens <= sequence.tokens) return true;
+  const auto first_written = static_cast<std::size_t>(sequence.tokens / block_tokens_);
+  const auto wanted = static_cast<std::size_t>((tokens + block_tokens_ - 1) / block_tokens_);
+  // Only the last block that the slot holds can be both partly written and shared.
+  bool copy_last = false;
+  if (first_written < sequence.table.size()) {
+    const Block& last = blocks_[static_cast<std::size_t>(sequence.table[first_written])];
+    copy_last = last.references > 1 || last.indexed;
+  }
+  const std::size_t missing = wanted - std::min(wanted, sequence.table.size()) + (copy_last ? 1 : 0);
+  if (static_cast<std::int64_t>(missing) > available()) return false;
+
+  if (copy_last) {
+    const std::int32_t shared = sequence.table[first_written];
+    const std::int32_t own = take_block();  // before the release: the source must not be the block we get
+    copies_.push_back({shared, own});
+    ++counters_.copies;
+    sequence.table[first_written] = own;
+    release(shared);
+  }
+  while (sequence.table.size() < wanted) sequence.table.push_back(take_block());
+  sequence.tokens = tokens;
+  return true;
+}
+
+void KvPool::free(Slot slot) {
+  Sequence& sequence = at(slot);
+  // The end of the chain first, so that it is evicted first.
+  for (auto block = sequence.table.rbegin(); block != sequence.table.rend(); ++block) release(*block);
+  sequence.table.clear();
+  sequence.tokens = 0;
+  sequence.published = 0;
+}
+
+Slot KvPool::fork(Slot parent, std::int64_t tokens) {
+  if (tokens < 0 || tokens > at(parent).tokens) {
+    throw Error("ERR_INVALID_PARAMETER", "tokens: a fork at " + std::to_string(tokens) + " tokens of a slot that has " +
+                                             std::to_string(at(parent).tokens) + ".");
+  }
+  const Slot child = open();
+  const Sequence& from = at(parent);
+  Sequence& to = at(child);
+  const auto shared = static_cast<std::size_t>((tokens + block_tokens_ - 1) / block_tokens_);
+  to.table.assign(from.table.begin(), from.table.begin() + static_cast<std::ptrdiff_t>(shared));
+  for (const std::int32_t block : to.table) acquire(block);
+  to.tokens = tokens;
+  to.published = 0;  // its chain is computed from the start when it publishes
+  return child;
+}
+
+std::int64_t KvPool::matched_blocks(std::span<const std::uint8_t> keys, std::int64_t num_tokens) const {
+  if (keys.size() % kDigestBytes != 0) {
+    throw Error("ERR_INVALID_PARAMETER", "keys must hold 32 bytes a block.");
+  }
+  // At least one token is left to compute: its logits are wanted.
+  const std::int64_t most =
+      std::min<std::int64_t>(static_cast<std::int64_t>(keys.size() / kDigestBytes), (num_tokens - 1) / block_tokens_);
+  std::int64_t matched = 0;
+  while (matched < most && index_.contains(key_of(keys.data() + matched * 32))) ++matched;
+  return matched;
+}
+
+std::int64_t KvPool::lookup(std::span<const std::uint8_t> keys, std::int64_t num_tokens) const {
+  return matched_blocks(keys, num_tokens) * block_tokens_;
+}
+
+std::int64_t KvPool::attach(Slot slot, std::span<const std::uint8_t> keys, std::int64_t num_tokens) {
+  Sequence& sequence = at(slot);
+  if (!sequence.table.empty()) {
+    throw Error("ERR_INVALID_PARAMETER", "slot: attach needs an empty slot; free it first.");
+  }
+  const std::int64_t matched = matched_blocks(keys, num_tokens);
+  for (std::int64_t i = 0; i < matched; ++i) {
+    const std::int32_t block = index_.at(key_of(keys.data() + i * 32));
+    acquire(block);
+    sequence.table.push_back(block);
+  }
+  sequence.tokens = matched * block_tokens_;
+  sequence.published = matched;
+  if (matched > 0) std::memcpy(sequence.chain.data(), keys.data() + (matched - 1) * 32, kDigestBytes);
+  counters_.query_tokens += num_tokens;
+  counters_.hit_tokens += sequence.tokens;
+  return sequence.tokens;
+}
+
+void KvPool::publish(Slot slot, const Digest& root, std::span<const std::int32_t> token_ids) {
+  Sequence& sequence = at(slot);
+  if (static_cast<std::int64_t>(token_ids.size()) > sequence.tokens) {
+    throw Error("ERR_INVALID_PARAMETER", "tokenIds: " + std::to_string(token_ids.size()) + " tokens, but the slot has " +
+                                             std::to_string(sequence.tokens) + ".");
+  }
+  if (sequence.published == 0) sequence.chain = root;
+  const auto full = static_cast<std::int64_t>(token_ids.size()) / block_tokens_;
+  for (; sequence.published < full; ++sequence.published) {
+    const auto i = static_cast<std::size_t>(sequence.published);
+    const auto width = static_cast<std::size_t>(block_tokens_);
+    sequence.chain = prefix_key(sequence.chain, token_ids.subspan(i * width, width));
+    const std::int32_t id = sequence.table[i];
+    Block& block = blocks_[static_cast<std::size_t>(id)];
+    if (block.indexed) continue;
+    const Key key = key_of(sequence.chain.data());
+    // Computed twice at the same time: the first copy serves, this one is freed with its slot.
+    if (!index_.try_emplace(key, id).second) continue;
+    block.indexed = true;
+    block.key = key;
+  }
+}
+
+void KvPool::clear_cache() {
+  while (oldest_ != -1) {
+    const std::int32_t block = oldest_;
+    unlink(block);
+    drop_from_index(block);
+    free_list_.push_back(block);
+  }
+}
+
+bool KvPool::is_open(Slot slot) const {
+  return slot >= 0 && static_cast<std::size_t>(slot) < sequences_.size() &&
+         sequences_[static_cast<std::size_t>(slot)].open;
+}
+
+std::vector<BlockCopy> KvPool::take_copies() { return std::exchange(copies_, {}); }
+
+KvStats KvPool::stats() const {
+  KvStats stats = counters_;
+  stats.total_blocks = total_blocks();
+  stats.free_blocks = static_cast<std::int64_t>(free_list_.size());
+  stats.cached_blocks = cached_;
+  stats.used_blocks = stats.total_blocks - stats.free_blocks - stats.cached_blocks;
+  return stats;
+}
+
+std::string KvPool::audit() const {
+  std::vector<std::int32_t> references(blocks_.size(), 0);
+  for (const Sequence& sequence : sequences_) {
+    if (!sequence.open && !sequence.table.empty()) return "a closed slot holds blocks";
+    for (const std::int32_t block : sequence.table) ++references[static_cast<std::size_t>(block)];
+  }
+  std::int64_t used = 0, cached = 0;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& block = blocks_[i];
+    const std::string name = "block " + std::to_string(i);
+    if (references[i] != block.references) return name + " has a wrong reference count";
+    if (block.references > 0) ++used;
+    if (block.references == 0 && block.indexed) ++cached;
+    if (block.indexed && (!index_.contains(block.key) || index_.at(block.key) != static_cast<std::int32_t>(i))) {
+      return name + " is not where the index says";
+    }
+  }
+  if (cached != cached_) return "the LRU list has " + std::to_string(cached_) + " blocks, not " + std::to_string(cached);
+  if (used + cached + static_cast<std::int64_t>(free_list_.size()) != total_blocks()) return "blocks do not add up";
+  return {};
+}
+
+KvPool::Key KvPool::key_of(const std::uint8_t* digest) {
+  Key key;
+  std::memcpy(key.data(), digest, sizeof key);
+  return key;
+}
+
+KvPool::Sequence& KvPool::at(Slot slot) { return const_cast<Sequence&>(std::as_const(*this).at(slot)); }
+
+const KvPool::Sequence& KvPool::at(Slot slot) const {
+  if (!is_open(slot)) throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " is not open.");
+  return sequences_[static_cast<std::size_t>(slot)];
+}
+
+std::int64_t KvPool::available() const { return static_cast<std::int64_t>(free_list_.size()) + cached_; }
+
+std::int32_t KvPool::take_block() {
+  std::int32_t id;
+  if (!free_list_.empty()) {
+    id = free_list_.back();
+    free_list_.pop_back();
+  } else {
+    id = oldest_;
+    unlink(id);
+    drop_from_index(id);
+    ++counters_.evictions;
+  }
+  blocks_[static_cast<std::size_t>(id)].references = 1;
+  return id;
+}
+
+void KvPool::acquire(std::int32_t id) {
+  Block& block = blocks_[static_cast<std::size_t>(id)];
+  if (block.references++ == 0) unlink(id);
+}
+
+void KvPool::release(std::int32_t id) {
+  Block& block = blocks_[static_cast<std::size_t>(id)];
+  if (--block.references > 0) return;
+  if (block.indexed) {
+    push_newest(id);
+  } else {
+    free_list_.push_back(id);
+  }
+}
+
+void KvPool::push_newest(std::int32_t id) {
+  Block& block = blocks_[static_cast<std::size_t>(id)];
+  block.older = newest_;
+  block.newer = -1;
+  (newest_ == -1 ? oldest_ : blocks_[static_cast<std::size_t>(newest_)].newer) = id;
+  newest_ = id;
+  ++cached_;
+}
+
+void KvPool::unlink(std::int32_t id) {
+  const Block& block = blocks_[static_cast<std::size_t>(id)];
+  (block.newer == -1 ? newest_ : blocks_[static_cast<std::size_t>(block.newer)].older) = block.older;
+  (block.older == -1 ? oldest_ : blocks_[static_cast<std::size_t>(block.older)].newer) = block.newer;
+  --cached_;
+}
+
+void KvPool::drop_from_index(std::int32_t id) {
+  Block& block = blocks_[static_cast<std::size_t>(id)];
+  index_.erase(block.key);
+  block.indexed = false;
+}
+
+}  // namespace millrace

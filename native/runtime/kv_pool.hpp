@@ -1,0 +1,117 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/device.hpp"
+
+namespace millrace {
+
+using Slot = std::int32_t;
+using Digest = std::array<std::uint8_t, 32>;
+
+struct KvStats {
+  std::int64_t total_blocks = 0, free_blocks = 0, used_blocks = 0, cached_blocks = 0;
+  std::int64_t evictions = 0, copies = 0, hit_tokens = 0, query_tokens = 0;
+};
+
+// h_0 of the prefix-key chain: SHA-256 of the parts joined by byte 0x1F.
+Digest prefix_root(std::span<const std::string> parts);
+// h_i = SHA-256(h_{i-1} || tokens of block i as u32 little endian).
+Digest prefix_key(const Digest& previous, std::span<const std::int32_t> block_token_ids);
+
+// The allocator of KV blocks: reference counts, copy-on-write forks, a prefix index, LRU. It knows block
+// ids only, so the same object serves a model, a simulation and a test. One thread uses it. At every
+// moment free + used + cached == total, where
+//   free    no content worth keeping
+//   used    in at least one slot's table
+//   cached  in no table, but in the prefix index; evicted least recently used first, and a block is
+//           never older in that order than the blocks after it in its chain, so leaves go first.
+//
+// A block freed while a step that uses it is queued may be handed out at once: steps run in the order
+// they were queued, and whoever gets the block writes to it in a later step (docs/kv-cache.md).
+class KvPool {
+ public:
+  // Throws ERR_INVALID_PARAMETER unless both are at least 1.
+  KvPool(std::int64_t total_blocks, int block_tokens);
+
+  [[nodiscard]] int block_tokens() const { return block_tokens_; }
+  [[nodiscard]] std::int64_t total_blocks() const { return static_cast<std::int64_t>(blocks_.size()); }
+
+  Slot open();
+  // All functions that take a slot throw ERR_BAD_SLOT for one that is not open.
+  void close(Slot slot);
+  // Blocks for tokens [0, tokens), all or none. A block that is about to be written and that others
+  // see (shared by a fork, or in the index) is exchanged for a new one, and its copy is queued. False
+  // when the pool has too few blocks; nothing has changed then.
+  bool grow(Slot slot, std::int64_t tokens);
+  void free(Slot slot);
+  Slot fork(Slot parent, std::int64_t tokens);
+
+  // Tokens of the longest run of keys (32 bytes each) that is cached, less than num_tokens.
+  [[nodiscard]] std::int64_t lookup(std::span<const std::uint8_t> keys, std::int64_t num_tokens) const;
+  // The same, and shares those blocks with the slot, which must be empty.
+  std::int64_t attach(Slot slot, std::span<const std::uint8_t> keys, std::int64_t num_tokens);
+  // Puts the slot's full blocks among its first token_ids.size() tokens into the index.
+  void publish(Slot slot, const Digest& root, std::span<const std::int32_t> token_ids);
+  void clear_cache();
+
+  [[nodiscard]] std::span<const std::int32_t> table(Slot slot) const { return at(slot).table; }
+  // Tokens that the slot has blocks for that it may write.
+  [[nodiscard]] std::int64_t grown_tokens(Slot slot) const { return at(slot).tokens; }
+  [[nodiscard]] bool is_open(Slot slot) const;
+  // Hands over the copies queued since the last call, in order; they run before the next step.
+  std::vector<BlockCopy> take_copies();
+  [[nodiscard]] KvStats stats() const;
+  // Recounts everything from scratch; an empty string when the invariants hold, else what is wrong.
+  [[nodiscard]] std::string audit() const;
+
+ private:
+  using Key = std::array<std::uint64_t, 2>;  // the first 16 bytes of a digest
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key[0]); }
+  };
+  struct Block {
+    std::int32_t references = 0;
+    bool indexed = false;
+    Key key{};
+    // Neighbours in the LRU list of cached blocks, -1 at the ends. Only for cached blocks.
+    std::int32_t newer = -1, older = -1;
+  };
+  struct Sequence {
+    bool open = false;
+    std::vector<std::int32_t> table;
+    std::int64_t tokens = 0;     // grown to
+    std::int64_t published = 0;  // blocks whose key is known
+    Digest chain{};              // h of the last of them
+  };
+
+  static Key key_of(const std::uint8_t* digest);
+  [[nodiscard]] Sequence& at(Slot slot);
+  [[nodiscard]] const Sequence& at(Slot slot) const;
+  [[nodiscard]] std::int64_t available() const;
+  [[nodiscard]] std::int64_t matched_blocks(std::span<const std::uint8_t> keys, std::int64_t num_tokens) const;
+  std::int32_t take_block();
+  void acquire(std::int32_t block);
+  void release(std::int32_t block);
+  void push_newest(std::int32_t block);
+  void unlink(std::int32_t block);
+  void drop_from_index(std::int32_t block);
+
+  int block_tokens_;
+  std::vector<Block> blocks_;
+  std::vector<std::int32_t> free_list_;
+  std::vector<Sequence> sequences_;
+  std::vector<Slot> free_slots_;
+  std::unordered_map<Key, std::int32_t, KeyHash> index_;
+  std::vector<BlockCopy> copies_;
+  std::int32_t newest_ = -1, oldest_ = -1;
+  std::int64_t cached_ = 0;
+  KvStats counters_;
+};
+
+}  // namespace millrace

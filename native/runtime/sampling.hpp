@@ -1,0 +1,86 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace millrace {
+
+// Sampling of one sequence, fixed when its slot opens (src/native/binding.ts, SlotParams).
+struct SamplingParams {
+  float temperature = 1;  // 0 = greedy
+  int top_k = 0;          // 0 = all
+  float top_p = 1;
+  float min_p = 0;
+  float repetition_penalty = 1;
+  float frequency_penalty = 0;
+  float presence_penalty = 0;
+  std::uint64_t seed = 0;
+  int top_logprobs = 0;
+  std::vector<std::int32_t> bias_ids;
+  std::vector<float> biases;
+
+  [[nodiscard]] bool has_penalties() const {
+    return repetition_penalty != 1 || frequency_penalty != 0 || presence_penalty != 0;
+  }
+};
+
+// Occurrences of each token in a sequence, for the penalties. Only tokens that occur take memory.
+class TokenCounts {
+ public:
+  struct Entry {
+    std::int32_t token;
+    std::int32_t in_output;  // times sampled
+    bool in_prompt;
+  };
+  void add_prompt(std::span<const std::int32_t> tokens);
+  void add_output(std::int32_t token);
+  [[nodiscard]] std::span<const Entry> entries() const { return entries_; }
+
+ private:
+  Entry& find(std::int32_t token);
+  std::vector<Entry> entries_;         // in order of first occurrence
+  std::vector<std::int32_t> slots_;    // open-addressing table of indices into entries_, -1 = empty
+};
+
+// One row to sample.
+struct SampleRow {
+  const SamplingParams* params = nullptr;
+  const TokenCounts* counts = nullptr;             // null: no penalties
+  std::span<const std::int32_t> banned;            // ids that may not come now (stop ids before minTokens)
+  const std::int32_t* mask = nullptr;              // bit k & 31 of word k >> 5 allows token k; null: all
+  std::int64_t position = 0;                       // of the token that is drawn: the RNG's counter
+  bool want_logprobs = false;
+};
+
+enum class SampleStatus : std::int8_t { kOk, kBadLogits, kBadMask };
+
+// What one row gave. top_ids and top_logprobs are the caller's, of params->top_logprobs entries.
+struct SampleResult {
+  SampleStatus status = SampleStatus::kOk;
+  std::int32_t token = -1;
+  float logprob = 0;  // natural, of the raw logits: before penalties, bias, mask and temperature
+  std::int32_t* top_ids = nullptr;
+  float* top_logprobs = nullptr;
+};
+
+// Reused between calls, so that sampling allocates nothing once warm; one per thread.
+struct SampleScratch {
+  std::vector<float> scores;
+  std::vector<std::int32_t> order;
+};
+
+// Order of the operations (docs/algorithms.md): raw log-probabilities are taken first; then bias,
+// penalties, banned ids and mask; temperature; top-k; top-p; min-p; draw. Ties break to the lower id.
+// Greedy (temperature 0) takes the best after bias, penalties and mask. `logits` (vocab,) is not changed.
+// NaN or +infinity in the logits gives kBadLogits; no token allowed gives kBadMask.
+void sample_row(std::span<const float> logits, const SampleRow& row, SampleScratch& scratch, SampleResult& result);
+
+// Uniform in [0, 1), a function of (seed, position) alone: one round of the SplitMix64 finaliser over
+// a mix of the two. The CUDA sampler computes the same numbers.
+double uniform_draw(std::uint64_t seed, std::uint64_t position);
+
+// Natural log-probability of `token` and of the `top` most likely tokens, of raw logits.
+float log_probabilities(std::span<const float> logits, std::int32_t token, int top, std::int32_t* top_ids,
+                        float* top_logprobs, SampleScratch& scratch);
+
+}  // namespace millrace
