@@ -41,11 +41,10 @@ class HfTokenizer implements Tokenizer {
   readonly #specialIds: ReadonlySet<number>
   readonly #dropsFirstSpace: boolean
   readonly #guarded: readonly string[]
-  readonly #lookAlike: RegExp | undefined
+  readonly #control: RegExp | undefined
   readonly #added: ReadonlyMap<string, AddedToken>
-  /** Encoders that know no special tokens; built when first needed. */
-  #plain: Library | undefined
-  #plainContinued: Library | undefined
+  /** Encoders that do not know some tokens; built when first needed. */
+  readonly #plainEncoders = new Map<string, Library>()
 
   constructor (
     json: TokenizerJson, library: Library, prefixIds: readonly number[], suffixIds: readonly number[],
@@ -60,7 +59,7 @@ class HfTokenizer implements Tokenizer {
     this.bosId = settings.bosToken === undefined ? undefined : this.idOf(settings.bosToken)
     this.specials = specialTokens(json.added_tokens)
     this.#guarded = [...this.specials.control, ...this.specials.markup]
-    this.#lookAlike = matcherOf(this.#guarded)
+    this.#control = matcherOf(this.specials.control)
     this.#added = new Map(json.added_tokens.map(token => [token.content, token]))
     this.#specialIds = new Set(json.added_tokens.filter(token => token.special).map(token => token.id))
     this.#bytes = tableOf(library, json.added_tokens, decoder.bytesOf)
@@ -72,7 +71,7 @@ class HfTokenizer implements Tokenizer {
   }
 
   async encode (text: string): Promise<Int32Array> {
-    return await idsOf(this.#lookAlike?.test(text) === true ? this.#plainEncoder(false) : this.#library, text)
+    return await idsOf(this.#control?.test(text) === true ? this.#plainEncoder('control', false) : this.#library, text)
   }
 
   async encodeWithSpecials (text: string): Promise<Int32Array> {
@@ -103,7 +102,7 @@ class HfTokenizer implements Tokenizer {
         flush()
         const before = parts[i - 1]
         const after = parts[i + 1]
-        encoded.push(idsOf(this.#plainEncoder(i > 0), this.#strip(part.text,
+        encoded.push(idsOf(this.#plainEncoder('all', i > 0), this.#strip(part.text,
           before?.kind === 'token' ? before.token : undefined, after?.kind === 'token' ? after.token : undefined)))
       }
     })
@@ -146,11 +145,17 @@ class HfTokenizer implements Tokenizer {
     return text
   }
 
-  #plainEncoder (continues: boolean): Library {
-    if (continues && prependsAtStartOnly(this.#json.pre_tokenizer)) {
-      return this.#plainContinued ??= build(withoutPrefix(plainJson(this.#json, this.#guarded)), this.#source)
+  /** Without control tokens or all guarded ones, for the start of a text or for what follows. */
+  #plainEncoder (hidden: 'control' | 'all', continues: boolean): Library {
+    const dropsPrefix = continues && prependsAtStartOnly(this.#json.pre_tokenizer)
+    const key = `${hidden} ${dropsPrefix}`
+    let encoder = this.#plainEncoders.get(key)
+    if (encoder === undefined) {
+      const json = plainJson(this.#json, hidden === 'all' ? this.#guarded : this.specials.control)
+      encoder = build(dropsPrefix ? withoutPrefix(json) : json, this.#source)
+      this.#plainEncoders.set(key, encoder)
     }
-    return this.#plain ??= build(plainJson(this.#json, this.#guarded), this.#source)
+    return encoder
   }
 }
 

@@ -7,8 +7,8 @@ export interface Tokenizer {
   readonly prefixIds: readonly number[]
   readonly suffixIds: readonly number[]
   /**
-   * Plain text: what looks like a special token is encoded letter by letter. `prefixIds` and
-   * `suffixIds` are not added.
+   * Plain text: what looks like a special token is encoded as the text that it is. Markup that is not
+   * marked as special is matched, as in Hugging Face. `prefixIds` and `suffixIds` are not added.
    */
   encode (text: string): Promise<Int32Array>
   /** Text whose special tokens are meant, such as a prompt in a model's own markup. */
