@@ -65,8 +65,10 @@ struct SampleResult {
 
 // Reused between calls, so that sampling allocates nothing once warm; one per thread.
 struct SampleScratch {
-  std::vector<float> scores;
-  std::vector<std::int32_t> order;
+  std::vector<float> scores;   // (vocab,) logits after bias, penalties and mask
+  std::vector<float> maxima;   // of each run of logits, logit_scan.hpp
+  std::vector<float> weights;  // of the candidates, or of the runs
+  std::vector<std::int32_t> candidates, spare;
 };
 
 // Order of the operations (docs/algorithms.md): raw log-probabilities are taken first; then bias,

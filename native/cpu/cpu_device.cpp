@@ -1,0 +1,132 @@
+#include "cpu/cpu_device.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+std::string describe(Isa isa, const ThreadPool& pool) {
+  const char* kernels = isa == Isa::kAvx512 ? "AVX-512" : isa == Isa::kAvx2 ? "AVX2" : "scalar";
+  return std::string(kernels) + " kernels, up to " + std::to_string(pool.threads()) +
+         (pool.threads() == 1 ? " thread" : " threads");
+}
+
+}  // namespace
+
+CpuDevice::CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa,
+                     std::shared_ptr<MemoryBudget> budget)
+    : name_("cpu:" + std::to_string(index)),
+      kernels_(kernels_for(isa)),
+      pool_(std::move(pool)),
+      budget_(std::move(budget)),
+      worker_scratch_(pool_->threads()),
+      shared_scratch_(1),
+      context_{kernels_, *pool_, worker_scratch_, shared_scratch_, units_},
+      sample_scratch_(static_cast<std::size_t>(pool_->threads())) {}
+
+DeviceInfo CpuDevice::info() const {
+  return {name_, describe(kernels_.isa, *pool_), pool_->limit(), budget_->limit_bytes()};
+}
+
+std::unique_ptr<Buffer> CpuDevice::allocate(std::int64_t bytes) {
+  return allocate_cpu_buffer(bytes, name_, budget_);
+}
+
+std::unique_ptr<Weight> CpuDevice::upload(std::span<const WeightView> views) {
+  return std::make_unique<CpuWeight>(views);
+}
+
+void CpuDevice::copy_to_device(void* to, const void* from, std::int64_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
+void CpuDevice::copy_to_host(void* to, const void* from, std::int64_t bytes) {
+  copy_to_device(to, from, bytes);
+}
+
+void CpuDevice::for_rows(const Tensor& tensor, FunctionRef<void(std::int64_t, int)> fn) {
+  const bool small = static_cast<std::int64_t>(tensor.rows) * tensor.cols < kInlineElements;
+  run_tasks(*pool_, small, tensor.rows, fn);
+}
+
+void CpuDevice::embed(const Batch& batch, const Weight& table, Tensor out) {
+  const auto& weight = static_cast<const CpuWeight&>(table);
+  for_rows(out, [&](std::int64_t i, int) {
+    const std::int64_t id = batch.token_ids[i];
+    const CpuWeight::Segment& segment = weight.segment_of(id);
+    const WeightView& view = segment.view;
+    kernels_.widen[static_cast<int>(view.dtype)](view.data + (id - segment.first_row) * view.row_bytes,
+                                                 row(out, i), view.cols);
+  });
+}
+
+void CpuDevice::norm(const NormArgs& args) {
+  const float* weight = static_cast<const CpuWeight*>(args.weight)->vector();
+  for_rows(args.x, [&](std::int64_t i, int) {
+    const float* delta = args.delta == nullptr ? nullptr : row(*args.delta, i);
+    kernels_.rms_norm(row(args.x, i), delta, weight, args.epsilon, args.x.cols, row(args.out, i));
+  });
+}
+
+void CpuDevice::matmul(const MatmulArgs& args) {
+  cpu_matmul(context_, args);
+}
+
+void CpuDevice::rope_store(const Batch& batch, const RopeStoreArgs& args) {
+  cpu_rope_store(context_, batch, args);
+}
+
+void CpuDevice::attention(const Batch& batch, const AttentionArgs& args) {
+  cpu_attention(context_, batch, args);
+}
+
+void CpuDevice::gated_activation(Activation activation, Tensor gate_up, Tensor out) {
+  const auto gated = kernels_.gated[static_cast<int>(activation)];
+  for_rows(gate_up, [&](std::int64_t i, int) {
+    const float* gate = row(gate_up, i);
+    gated(gate, gate + out.cols, row(out, i), out.cols);
+  });
+}
+
+void CpuDevice::gather_rows(Tensor x, const std::int32_t* indices, Tensor out) {
+  for_rows(out, [&](std::int64_t i, int) {
+    std::memcpy(row(out, i), row(x, indices[i]), static_cast<std::size_t>(out.cols) * 4);
+  });
+}
+
+void CpuDevice::add(Tensor x, Tensor delta) {
+  for_rows(x, [&](std::int64_t i, int) { kernels_.add(row(x, i), row(delta, i), x.cols); });
+}
+
+void CpuDevice::copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) {
+  const std::int64_t bytes =
+      storage_bytes(kv.dtype, static_cast<std::int64_t>(kv.num_kv_heads) * kv.block_tokens * kv.head_dim);
+  // In order: a later copy may read what an earlier one wrote.
+  for (const BlockCopy& copy : copies) {
+    for (void* storage : {kv.keys, kv.values}) {
+      auto* blocks = static_cast<std::byte*>(storage);
+      std::memcpy(blocks + copy.to * bytes, blocks + copy.from * bytes, static_cast<std::size_t>(bytes));
+    }
+  }
+}
+
+void CpuDevice::sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) {
+  for_rows(logits, [&](std::int64_t i, int worker) {
+    const auto at = static_cast<std::size_t>(i);
+    sample_row({row(logits, i), static_cast<std::size_t>(logits.cols)}, rows[at],
+               sample_scratch_[static_cast<std::size_t>(worker)], results[at]);
+  });
+}
+
+void CpuDevice::log_probs(Tensor logits, std::span<const std::int32_t> targets, int top, float* logprobs,
+                          std::int32_t* top_ids, float* top_logprobs, int top_stride) {
+  for_rows(logits, [&](std::int64_t i, int worker) {
+    logprobs[i] =
+        log_probabilities({row(logits, i), static_cast<std::size_t>(logits.cols)},
+                          targets[static_cast<std::size_t>(i)], top, top_ids + i * top_stride,
+                          top_logprobs + i * top_stride, sample_scratch_[static_cast<std::size_t>(worker)]);
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,51 @@
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/device.hpp"
+
+namespace millrace {
+
+// Bytes that the CPU devices of a process took, against what the machine or its container has.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+  [[nodiscard]] std::int64_t limit_bytes() const { return limit_bytes_; }
+  [[nodiscard]] std::int64_t used_bytes() const { return used_bytes_.load(); }
+  // Throws ERR_OUT_OF_MEMORY with the numbers; `device` is for the message.
+  void take(std::int64_t bytes, const std::string& device);
+  void give_back(std::int64_t bytes) { used_bytes_ -= bytes; }
+
+ private:
+  const std::int64_t limit_bytes_;
+  std::atomic<std::int64_t> used_bytes_ = 0;
+};
+
+// Zeroed, aligned to 64 bytes; from 4 MiB on, to a page, with huge pages asked for.
+std::unique_ptr<Buffer> allocate_cpu_buffer(std::int64_t bytes, const std::string& device,
+                                            std::shared_ptr<MemoryBudget> budget);
+
+// Working memory of operations, aligned to 64 bytes: one run of floats per slot, which grows to the largest
+// that was asked for and then stays. Slots may be used from different threads at once.
+class Scratch {
+ public:
+  explicit Scratch(int slots) : slots_(static_cast<std::size_t>(slots)) {}
+  // Not zeroed; valid until the next call for this slot.
+  float* floats(int slot, std::int64_t count);
+
+ private:
+  struct Free {
+    void operator()(float* memory) const;
+  };
+  struct alignas(64) Slot {
+    std::unique_ptr<float, Free> memory;
+    std::int64_t count = 0;
+  };
+  std::vector<Slot> slots_;
+};
+
+}  // namespace millrace

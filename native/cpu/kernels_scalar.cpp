@@ -1,0 +1,146 @@
+// The plain form of every kernel: what the others are tested against, and what runs where there is no other.
+#include <algorithm>
+#include <cmath>
+
+#include "core/dtype.hpp"
+#include "cpu/convert.hpp"
+#include "cpu/kernels.hpp"
+#include "runtime/model_spec.hpp"
+
+namespace millrace {
+namespace {
+
+static_assert(static_cast<int>(DType::kF32) == 0 && static_cast<int>(DType::kF16) == 1 &&
+                  static_cast<int>(DType::kBF16) == 2 && static_cast<int>(DType::kQ8_0) == 3,
+              "the tables of Kernels are in this order");
+static_assert(static_cast<int>(Activation::kSilu) == 0 && static_cast<int>(Activation::kGelu) == 1 &&
+                  static_cast<int>(Activation::kGeluTanh) == 2,
+              "Kernels::gated is in this order");
+
+template <DType kType>
+float element(const std::byte* row, std::int64_t i) {
+  if constexpr (kType == DType::kF32) {
+    return load_unaligned<float>(row + i * 4);
+  } else if constexpr (kType == DType::kF16) {
+    return f16_to_float(load_unaligned<std::uint16_t>(row + i * 2));
+  } else if constexpr (kType == DType::kBF16) {
+    return bf16_to_float(load_unaligned<std::uint16_t>(row + i * 2));
+  } else {
+    // The product is exact: 11 significant bits times 8.
+    const std::byte* block = row + i / 32 * 34;
+    return f16_to_float(load_unaligned<std::uint16_t>(block)) *
+           static_cast<float>(static_cast<std::int8_t>(block[2 + i % 32]));
+  }
+}
+
+// Sums in order of k, in F32.
+template <DType kType>
+void dots(const DotTile& t) {
+  for (int j = 0; j < t.n; ++j) {
+    const std::byte* w = t.w + j * t.w_stride;
+    for (int i = 0; i < t.m; ++i) {
+      const float* x = t.x + i * t.x_stride;
+      float sum = 0;
+      for (std::int64_t k = 0; k < t.k; ++k) sum += x[k] * element<kType>(w, k);
+      t.y[i * t.y_stride + j] = sum;
+    }
+  }
+}
+
+template <DType kType>
+void widen(const std::byte* from, float* to, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = element<kType>(from, i);
+}
+
+void narrow_f32(const float* from, std::byte* to, std::int64_t count) {
+  std::memcpy(to, from, static_cast<std::size_t>(count) * 4);
+}
+
+template <std::uint16_t (*kConvert)(float)>
+void narrow(const float* from, std::byte* to, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::uint16_t bits = kConvert(from[i]);
+    std::memcpy(to + i * 2, &bits, 2);
+  }
+}
+
+void rms_norm(float* x, const float* delta, const float* weight, float epsilon, std::int64_t count,
+              float* out) {
+  double squares = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (delta != nullptr) x[i] += delta[i];
+    squares += static_cast<double>(x[i]) * x[i];
+  }
+  const auto scale = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + epsilon));
+  for (std::int64_t i = 0; i < count; ++i) out[i] = x[i] * scale * weight[i];
+}
+
+void silu_mul(const float* gate, const float* up, float* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
+}
+
+// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): Hendrycks & Gimpel 2016, arXiv:1606.08415.
+void gelu_tanh_mul(const float* gate, const float* up, float* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float x = gate[i];
+    out[i] = 0.5F * x * (1 + std::tanh(0.7978845608F * (x + 0.044715F * x * x * x))) * up[i];
+  }
+}
+
+void add(float* x, const float* delta, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) x[i] += delta[i];
+}
+
+void attend_query(const AttendTile& t, int query) {
+  const int first = t.first[query], last = t.last[query];
+  if (first >= last) return;
+  const float* q = t.q + query * t.width;
+  float* scores = t.scores + query * kTilePositions;
+  float* sums = t.sums + query * t.width;
+  float best = t.best[query];
+  for (int j = first; j < last; ++j) {
+    float dot = 0;
+    for (int d = 0; d < t.width; ++d) dot += q[d] * t.k[j * t.width + d];
+    scores[j] = dot * t.scale;
+    best = std::max(best, scores[j]);
+  }
+  // At first t.best is -infinity, and the factor 0.
+  const float rescale = std::exp(t.best[query] - best);
+  t.best[query] = best;
+  t.total[query] *= rescale;
+  for (int d = 0; d < t.width; ++d) sums[d] *= rescale;
+  for (int j = first; j < last; ++j) {
+    const float p = std::exp(scores[j] - best);
+    t.total[query] += p;
+    for (int d = 0; d < t.width; ++d) sums[d] += p * t.v[j * t.width + d];
+  }
+}
+
+void attend(const AttendTile& t) {
+  for (int query = 0; query < t.num_queries; ++query) attend_query(t, query);
+}
+
+}  // namespace
+
+void gelu_mul_scalar(const float* gate, const float* up, float* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    out[i] = 0.5F * gate[i] * (1 + std::erf(gate[i] * 0.70710678F)) * up[i];
+  }
+}
+
+const Kernels& scalar_kernels() {
+  static constexpr Kernels kKernels = {
+      .isa = Isa::kScalar,
+      .tile_rows = 4,
+      .dots = {dots<DType::kF32>, dots<DType::kF16>, dots<DType::kBF16>, dots<DType::kQ8_0>},
+      .widen = {widen<DType::kF32>, widen<DType::kF16>, widen<DType::kBF16>, widen<DType::kQ8_0>},
+      .narrow = {narrow_f32, narrow<float_to_f16>, narrow<float_to_bf16>},
+      .rms_norm = rms_norm,
+      .gated = {silu_mul, gelu_mul_scalar, gelu_tanh_mul},
+      .add = add,
+      .attend = attend,
+  };
+  return kKernels;
+}
+
+}  // namespace millrace
