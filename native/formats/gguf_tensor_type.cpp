@@ -7,7 +7,7 @@ namespace millrace {
 namespace {
 
 // ggml's enum ggml_type and its block structures, as of the gguf package 0.19. Ids 4, 5, 31-33 and 36-38 were
-// withdrawn.
+// withdrawn. Q8_1 begins with two half floats in ggml; that package counts two floats.
 constexpr GgufTensorType kTypes[] = {
     {0, "F32", 1, 4},         {1, "F16", 1, 2},         {2, "Q4_0", 32, 18},      {3, "Q4_1", 32, 20},
     {6, "Q5_0", 32, 22},      {7, "Q5_1", 32, 24},      {8, "Q8_0", 32, 34},      {9, "Q8_1", 32, 36},

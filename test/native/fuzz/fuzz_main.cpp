@@ -49,6 +49,8 @@ constexpr double kMaxSecondsPerInput = 10;
 
 Options options;
 std::uint64_t current = 0;  // iteration, for the report of a crash
+double slowest_seconds = 0;
+std::uint64_t slowest = 0;  // iteration
 
 void report_current(int descriptor) {
   char text[160];
@@ -143,6 +145,10 @@ Outcome run_input(const Input& input) {
     return Outcome::kFailed;
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  if (seconds > slowest_seconds) {
+    slowest_seconds = seconds;
+    slowest = current;
+  }
   if (seconds > kMaxSecondsPerInput) {
     std::fprintf(stderr, "an input of %zu bytes took %.1f s\n", input.size(), seconds);
     return Outcome::kFailed;
@@ -180,6 +186,8 @@ int run_mutations() {
   }
   std::printf("# %llu inputs in %.1f s, %llu accepted, none failed\n", static_cast<unsigned long long>(done),
               elapsed(), static_cast<unsigned long long>(accepted));
+  std::printf("# the slowest took %.1f ms: --start %llu\n", slowest_seconds * 1000,
+              static_cast<unsigned long long>(slowest));
   return 0;
 }
 
