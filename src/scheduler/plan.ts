@@ -1,0 +1,76 @@
+import type { Sequence } from './sequence.js'
+
+/** What `commit` made of a row. */
+export const RowOutcome = {
+  /** Its sequence had ended: the result was dropped. */
+  dropped: 0,
+  /** A part of a prompt was computed. */
+  computed: 1,
+  /** One token was appended to the sequence, which may have ended with it. */
+  token: 2,
+  /** The row failed, and its sequence with it. */
+  failed: 3
+} as const
+
+/**
+ * One step's rows as arrays, in the form that the native step reads. Reused: its content is the
+ * engine's from `plan` until the `commit` after it has been evaluated.
+ */
+export class Plan<S extends Sequence = Sequence> {
+  /** Rises by one with each plan; 0 is none. */
+  id = 0
+  numRows = 0
+  numTokens = 0
+  /** (maxRows,) */
+  readonly slots: Int32Array
+  /** Row i owns tokens [queryStarts[i], queryStarts[i + 1]): (maxRows + 1,) */
+  readonly queryStarts: Int32Array
+  /** -1 = what the row's sequence samples in an outstanding plan: (maxTokens,) */
+  readonly tokenIds: Int32Array
+  /** Position of each row's first token: (maxRows,) */
+  readonly positions: Int32Array
+  /** Bits of `RowOutput`: (maxRows,) */
+  readonly outputs: Int32Array
+  /** For rows with prompt log-probabilities: the prompt's token after the row's last, -1 = none: (maxRows,) */
+  readonly nextTokenIds: Int32Array
+  /** `Sequence.epoch` when the row was planned: (maxRows,) */
+  readonly epochs: Int32Array
+  /** Values of `RowOutcome`, valid after `commit`: (maxRows,) */
+  readonly outcomes: Uint8Array
+  /** (numRows,) */
+  readonly sequences: S[] = []
+
+  constructor (maxRows: number, maxTokens: number) {
+    this.slots = new Int32Array(maxRows)
+    this.queryStarts = new Int32Array(maxRows + 1)
+    this.tokenIds = new Int32Array(maxTokens)
+    this.positions = new Int32Array(maxRows)
+    this.outputs = new Int32Array(maxRows)
+    this.nextTokenIds = new Int32Array(maxRows)
+    this.epochs = new Int32Array(maxRows)
+    this.outcomes = new Uint8Array(maxRows)
+  }
+
+  /** Empties it for a new plan. */
+  start (id: number): void {
+    this.id = id
+    this.numRows = 0
+    this.numTokens = 0
+    this.sequences.length = 0
+  }
+
+  /** A row of the sequence's tokens [start, start + count). */
+  addRow (sequence: S, start: number, count: number, outputs: number): void {
+    const row = this.numRows++
+    this.sequences.push(sequence)
+    this.slots[row] = sequence.slot!
+    this.positions[row] = start
+    this.outputs[row] = outputs
+    this.nextTokenIds[row] = start + count < sequence.promptTokens ? sequence.tokens[start + count]! : -1
+    this.epochs[row] = sequence.epoch
+    for (let position = start; position < start + count; position++) {
+      this.tokenIds[this.numTokens++] = position < sequence.numTokens ? sequence.tokens[position]! : -1
+    }
+    this.queryStarts[row + 1] = this.numTokens
+  }
+}

@@ -1,0 +1,369 @@
+import t from 'tap'
+import { RowOutput } from '../../src/core/step.js'
+import { RowOutcome, type Plan } from '../../src/scheduler/plan.js'
+import { fcfs } from '../../src/scheduler/policy.js'
+import { Scheduler, type SchedulerOptions } from '../../src/scheduler/scheduler.js'
+import { Sequence, type SequenceOptions } from '../../src/scheduler/sequence.js'
+import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
+import { ScriptedSteps } from '../support/scripted-steps.js'
+
+const blockTokens = 4
+
+function setup (options: Partial<SchedulerOptions<Sequence>> & { blocks?: number } = {}) {
+  const pool = createPool(options.blocks ?? 64, blockTokens)
+  const scheduler = new Scheduler<Sequence>({ pool, maxNumSeqs: 8, maxBatchTokens: 32, maxSequenceTokens: 256, ...options })
+  const steps = new ScriptedSteps()
+  let nextId = 1
+  let now = 0
+  const add = (promptTokens: number, extra: Partial<SequenceOptions> & { stopAfter?: number } = {}): Sequence => {
+    const promptIds = extra.promptIds ?? Int32Array.from({ length: promptTokens }, (_, i) => i + 1)
+    const sequence = new Sequence({ id: nextId++, arrivalMs: now, maxTokens: 8, ...extra, promptIds })
+    scheduler.add(sequence)
+    const generated = extra.stopAfter ?? sequence.maxTokens
+    const script = Int32Array.from({ length: promptIds.length + generated }, (_, i) => promptIds[i] ?? 1000 + sequence.id * 100 + i)
+    steps.script(sequence, { tokens: script, stops: extra.stopAfter !== undefined })
+    return sequence
+  }
+  const commit = (plan: Plan<Sequence>) => scheduler.commit(plan.id, steps.run(plan), ++now)
+  const finishAll = () => {
+    for (let plan = scheduler.plan(++now); plan !== undefined; plan = scheduler.plan(++now)) commit(plan)
+  }
+  return { pool, scheduler, steps, add, commit, finishAll, plan: () => scheduler.plan(++now), now: () => now }
+}
+
+const idsOf = (plan: Plan<Sequence> | undefined) => plan?.sequences.map(sequence => sequence.id)
+const countsOf = (plan: Plan<Sequence>) => plan.sequences.map((_, i) => plan.queryStarts[i + 1]! - plan.queryStarts[i]!)
+
+t.test('a prompt longer than the budget is computed in chunks, and only the last one samples', async t => {
+  const { add, plan, commit } = setup({ maxBatchTokens: 10 })
+  add(25)
+  const seen: unknown[] = []
+  for (let i = 0; i < 3; i++) {
+    const next = plan()!
+    seen.push([next.positions[0], countsOf(next)[0], next.outputs[0]])
+    commit(next)
+  }
+  t.same(seen, [[0, 10, 0], [10, 10, 0], [20, 5, RowOutput.sample]])
+})
+
+t.test('decodes come before prompts, and prompts before admissions', async t => {
+  const { add, plan, commit } = setup({ maxBatchTokens: 10 })
+  const decoding = add(4)
+  commit(plan()!)
+  const long = add(15)
+  commit(plan()!)
+  const late = add(4)
+  const mixed = plan()!
+  t.same(idsOf(mixed), [decoding.id, long.id, late.id])
+  t.same(countsOf(mixed), [1, 6, 3])
+})
+
+t.test('the row after an uncommitted sample carries a placeholder, and a committed one the token', async t => {
+  const { add, plan, commit } = setup()
+  add(4)
+  const first = plan()!
+  const second = plan()!
+  t.equal(second.tokenIds[0], -1)
+  t.equal(second.positions[0], 4)
+  commit(first)
+  commit(second)
+  t.equal(plan()!.tokenIds[0], 1000 + 100 + 5)
+})
+
+t.test('no more plans are made than may be outstanding', async t => {
+  const { add, plan, commit } = setup()
+  add(4)
+  const first = plan()!
+  plan()
+  t.equal(plan(), undefined)
+  commit(first)
+  t.ok(plan())
+})
+
+t.test('plans are committed in the order they were made', async t => {
+  const { add, plan, commit, scheduler } = setup()
+  add(4)
+  plan()
+  const second = plan()!
+  t.throws(() => { commit(second) }, /not the oldest/)
+  t.throws(() => { scheduler.fail(second.id, 1) }, /not the oldest/)
+})
+
+t.test('a sequence that ends by length with an outstanding plan gets no further row', async t => {
+  const { add, plan, commit } = setup()
+  const sequence = add(4, { maxTokens: 2 })
+  const first = plan()!
+  const second = plan()!
+  commit(first)
+  t.equal(plan(), undefined)
+  commit(second)
+  t.equal(sequence.finishReason, 'length')
+  t.equal(sequence.generatedTokens, 2)
+})
+
+t.test('the row behind an end-of-sequence token is dropped', async t => {
+  const { add, plan, commit, pool } = setup()
+  const sequence = add(4, { stopAfter: 1 })
+  const first = plan()!
+  const second = plan()!
+  commit(first)
+  t.equal(sequence.finishReason, 'stop')
+  t.equal(pool.stats().usedBlocks, 0, 'its blocks are free before the second step has run')
+  t.equal(commit(second).outcomes[0], RowOutcome.dropped)
+  t.equal(sequence.generatedTokens, 1)
+})
+
+t.test('a decode that finds no free block preempts the youngest sequence', async t => {
+  // Three prompts of two blocks and three spare blocks: all in use after the first decodes.
+  const { add, plan, commit, scheduler, pool } = setup({ blocks: 9 })
+  const [oldest, middle, youngest] = [add(8), add(8), add(8)]
+  while (youngest.preemptions === 0) commit(plan()!)
+  t.equal(middle.preemptions, 0)
+  t.equal(youngest.state, 'waiting')
+  t.equal(scheduler.stats().preemptions, 1)
+  t.equal(pool.stats().freeBlocks, 9 - pool.blocksOf(oldest.slot!) - pool.blocksOf(middle.slot!))
+})
+
+t.test('a preempted sequence keeps its tokens and its slot, and ends with the output of an undisturbed one', async t => {
+  const { add, plan, commit, finishAll, steps } = setup({ blocks: 9 })
+  add(8, { maxTokens: 16 })
+  add(8, { maxTokens: 16 })
+  const youngest = add(8, { maxTokens: 16 })
+  while (youngest.preemptions === 0) commit(plan()!)
+  const { slot, generatedTokens } = youngest
+  t.not(slot, undefined)
+  t.ok(generatedTokens > 0)
+  finishAll()
+  t.equal(youngest.generatedTokens, 16)
+  t.same(steps.faults, [])
+})
+
+t.test('a sequence preempted with a row in flight is admitted again only when that row is committed', async t => {
+  const { add, plan, commit, scheduler } = setup({ blocks: 9 })
+  const older = [add(8, { maxTokens: 16 }), add(8, { maxTokens: 16 })]
+  const youngest = add(8, { maxTokens: 16 })
+  let inFlight = plan()!
+  for (;;) {
+    const next = plan()!
+    if (youngest.preemptions > 0) break
+    commit(inFlight)
+    inFlight = next
+  }
+  t.equal(youngest.pendingRows, 1)
+  const known = youngest.numTokens
+  for (const sequence of older) scheduler.abort(sequence.id, 1)
+  commit(inFlight)
+  t.equal(youngest.numTokens, known + 1, 'the token of the step in flight counts')
+  const again = plan()!
+  t.same(again.sequences, [youngest])
+  t.equal(again.queryStarts[1], known + 1, 'all of it is computed again')
+})
+
+t.test('a prompt is admitted only if every running sequence keeps a spare block', async t => {
+  const { add, plan, commit } = setup({ blocks: 7 })
+  const first = add(8)
+  commit(plan()!)
+  const second = add(12)
+  commit(plan()!)
+  t.equal(first.state, 'running')
+  t.equal(second.state, 'waiting', 'three blocks and one for its first decode would fit, with nothing to spare')
+})
+
+t.test('a head that does not fit is not overtaken by a later sequence that would', async t => {
+  const { add, plan, commit } = setup({ blocks: 8 })
+  add(16)
+  commit(plan()!)
+  const large = add(20)
+  const small = add(1)
+  commit(plan()!)
+  t.equal(large.state, 'waiting')
+  t.equal(small.state, 'waiting')
+})
+
+t.test('a sequence alone may use the whole pool', async t => {
+  const { add, finishAll, pool } = setup({ blocks: 4 })
+  const sequence = add(10, { maxTokens: 100 })
+  t.equal(sequence.maxTokens, 7, 'the last token needs no block')
+  finishAll()
+  t.equal(sequence.finishReason, 'length')
+  t.equal(sequence.numTokens, 17)
+  t.equal(pool.stats().usedBlocks, 0)
+})
+
+t.test('a prompt longer than the context or the pool is refused with the numbers', async t => {
+  const small = setup({ maxSequenceTokens: 20 })
+  t.throws(() => small.add(20), { code: 'ERR_PROMPT_TOO_LONG', message: /20 tokens.*at most 19.*--max-model-len/ })
+  t.equal(small.add(19).maxTokens, 1)
+  const tight = setup({ blocks: 2 })
+  t.throws(() => tight.add(9), { code: 'ERR_PROMPT_TOO_LONG', message: /9 tokens.*at most 8.*--kv-cache-memory/ })
+})
+
+t.test('an abort frees blocks at once, in the queue, in mid-prefill and while decoding', async t => {
+  const { add, plan, commit, scheduler, pool } = setup({ maxBatchTokens: 8 })
+  const decoding = add(4)
+  commit(plan()!)
+  const prefilling = add(20)
+  const inFlight = plan()!
+  const queued = add(4)
+  t.ok(pool.stats().usedBlocks > 0)
+  for (const sequence of [decoding, prefilling, queued]) t.equal(scheduler.abort(sequence.id, 1), true)
+  t.equal(pool.stats().usedBlocks, 0)
+  t.same([...commit(inFlight).outcomes.subarray(0, 2)], [RowOutcome.dropped, RowOutcome.dropped])
+  t.equal(scheduler.abort(decoding.id, 1), false, 'once')
+  t.equal(plan(), undefined)
+})
+
+t.test('a step that fails ends the sequences that had a row in it, and no others', async t => {
+  const { add, plan, scheduler, finishAll } = setup()
+  const failed = add(4)
+  const doomed = plan()!
+  const other = add(4)
+  const next = plan()!
+  t.same([...scheduler.fail(doomed.id, 1).outcomes.subarray(0, 1)], [RowOutcome.failed])
+  t.equal(failed.finishReason, 'error')
+  t.equal(next.sequences[1], other)
+  scheduler.commit(next.id, { tokenStarts: Int32Array.of(0, 0, 1), tokens: Int32Array.of(1205), statuses: Int32Array.of(3, 0) }, 2)
+  t.equal(other.generatedTokens, 1)
+  finishAll()
+  t.equal(other.finishReason, 'length')
+})
+
+t.test('a row with bad logits ends its own sequence', async t => {
+  const { add, plan, scheduler } = setup()
+  const bad = add(4)
+  const good = add(4)
+  const next = plan()!
+  scheduler.commit(next.id, { tokenStarts: Int32Array.of(0, 0, 1), tokens: Int32Array.of(1205), statuses: Int32Array.of(-1, 0) }, 1)
+  t.equal(bad.finishReason, 'error')
+  t.equal(good.state, 'running')
+})
+
+t.test('full blocks of committed tokens enter the prefix index, and a second prompt starts behind them', async t => {
+  const { add, plan, commit } = setup()
+  const root = prefixRoot(['test'])
+  const promptIds = Int32Array.from({ length: 14 }, (_, i) => i)
+  const keyed = { promptIds, prefixRoot: root, prefixKeys: prefixKeys(root, promptIds, blockTokens) }
+  const first = add(14, keyed)
+  const outstanding = plan()!
+  const early = add(14, keyed)
+  const other = plan()!
+  t.equal(early.cachedTokens, 0, 'nothing is shared before the first commit')
+  commit(outstanding)
+  commit(other)
+  const second = add(14, keyed)
+  const next = plan()!
+  t.equal(first.cachedTokens, 0)
+  t.equal(second.cachedTokens, 12)
+  t.equal(next.positions[next.sequences.indexOf(second)], 12)
+  const salted = prefixRoot(['other'])
+  const tenant = add(14, { promptIds, prefixRoot: salted, prefixKeys: prefixKeys(salted, promptIds, blockTokens) })
+  plan()
+  t.equal(tenant.cachedTokens, 0, 'another tenant')
+})
+
+t.test('tokens that were computed after an abort do not enter the prefix index', async t => {
+  const { add, plan, commit, scheduler, pool } = setup()
+  const root = prefixRoot(['test'])
+  const promptIds = Int32Array.of(1, 2, 3)
+  const sequence = add(3, { promptIds, prefixRoot: root, prefixKeys: new Uint8Array(0) })
+  commit(plan()!)
+  const surplus = plan()! // computes the fourth token, which would fill a block
+  scheduler.abort(sequence.id, 1)
+  commit(surplus)
+  t.equal(pool.stats().cachedBlocks, 0)
+})
+
+t.test('a sequence that wants prompt log-probabilities computes its whole prompt, with the tokens that follow', async t => {
+  const { add, plan, commit } = setup({ maxBatchTokens: 8 })
+  const root = prefixRoot(['test'])
+  const promptIds = Int32Array.from({ length: 12 }, (_, i) => i + 1)
+  const keyed = { promptIds, prefixRoot: root, prefixKeys: prefixKeys(root, promptIds, blockTokens), maxTokens: 1 }
+  add(12, keyed)
+  commit(plan()!)
+  commit(plan()!)
+  const scored = add(12, { ...keyed, promptLogprobs: true, maxTokens: 0 })
+  const first = plan()!
+  t.equal(first.positions[0], 0)
+  t.equal(first.outputs[0], RowOutput.promptLogprobs)
+  t.equal(first.nextTokenIds[0], 9, 'the token behind the chunk')
+  commit(first)
+  const second = plan()!
+  t.equal(second.nextTokenIds[0], -1)
+  commit(second)
+  t.equal(scored.finishReason, 'length', 'maxTokens 0 ends with the prompt')
+  t.equal(scored.generatedTokens, 0)
+})
+
+t.test('forks share the prompt and compute its last token only', async t => {
+  const { add, plan, commit, finishAll, steps, pool } = setup()
+  const promptIds = Int32Array.from({ length: 9 }, (_, i) => i + 1)
+  const parent = add(9, { promptIds })
+  const forks = [add(9, { promptIds, forkOf: parent }), add(9, { promptIds, forkOf: parent })]
+  const prefill = plan()!
+  t.same(idsOf(prefill), [parent.id], 'the prompt is computed once')
+  const next = plan()!
+  t.same(idsOf(next), [parent.id, ...forks.map(fork => fork.id)])
+  t.same([...next.tokenIds.subarray(0, 3)], [-1, 9, 9])
+  t.same([...next.positions.subarray(0, 3)], [9, 8, 8])
+  // Two shared full blocks, and one of its own for each.
+  t.equal(pool.stats().usedBlocks, 2 + 3)
+  commit(prefill)
+  commit(next)
+  finishAll()
+  t.same([parent, ...forks].map(sequence => sequence.generatedTokens), [8, 8, 8])
+  t.same(steps.faults, [])
+  t.equal(pool.stats().usedBlocks, 0)
+})
+
+t.test('forks of a parent that was aborted before its prompt was computed run on their own', async t => {
+  const { add, plan, commit, finishAll, scheduler, steps } = setup({ maxBatchTokens: 8 })
+  const parent = add(20)
+  const fork = add(20, { forkOf: parent })
+  commit(plan()!)
+  t.equal(fork.state, 'forking')
+  scheduler.abort(parent.id, 1)
+  t.equal(fork.state, 'waiting')
+  finishAll()
+  t.equal(fork.generatedTokens, 8)
+  t.same(steps.faults, [])
+})
+
+t.test('a fork can be aborted before, and its parent after, without harm to the rest', async t => {
+  const { add, plan, commit, finishAll, scheduler, pool } = setup()
+  const parent = add(9)
+  const fork = add(9, { forkOf: parent })
+  const other = add(9, { forkOf: parent })
+  scheduler.abort(fork.id, 1)
+  commit(plan()!)
+  commit(plan()!)
+  scheduler.abort(parent.id, 1)
+  finishAll()
+  t.equal(other.generatedTokens, 8)
+  t.equal(pool.stats().usedBlocks, 0)
+})
+
+t.test('sequences that a small budget leaves out of a step go on in a later one', async t => {
+  let planned = 0
+  const policy = { ...fcfs, budget: () => ++planned % 3 === 0 ? 1 : 32 }
+  const { add, plan, commit, finishAll, steps } = setup({ policy })
+  const first = add(4)
+  const second = add(4)
+  commit(plan()!)
+  commit(plan()!)
+  const outstanding = [plan()!, plan()!]
+  t.same(outstanding.map(idsOf), [[first.id], [first.id, second.id]], 'the third plan has one token')
+  for (const next of outstanding) commit(next)
+  finishAll()
+  t.same([first.generatedTokens, second.generatedTokens], [8, 8])
+  t.same(steps.faults, [])
+})
+
+t.test('time is divided between queue, prefill, decode and preempted, and sums to the whole', async t => {
+  const { add, finishAll, now } = setup({ blocks: 9 })
+  const youngest = [add(8, { maxTokens: 16 }), add(8, { maxTokens: 16 }), add(8, { maxTokens: 16 })][2]!
+  finishAll()
+  const { queue, prefill, decode, preempted } = youngest.clock.spentMs
+  for (const part of [queue, prefill, decode, preempted]) t.ok(part > 0)
+  t.equal(queue + prefill + decode + preempted, youngest.clock.stoppedMs! - youngest.arrivalMs)
+  t.ok(youngest.clock.stoppedMs! <= now())
+})
