@@ -1,0 +1,1 @@
+"""Makes, trains and evaluates the model that ships with Millrace."""

@@ -1,0 +1,1 @@
+"""Measures the trained model on wordings that the generator never saw."""

@@ -1,0 +1,1 @@
+"""Writes the training corpus. Nothing here may import `training.evaluation`."""

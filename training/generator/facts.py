@@ -1,0 +1,264 @@
+"""One question about one fact: each function returns (question, answer)."""
+
+from training.generator.data import chat, general, geography, millrace, serving
+from training.generator.phrasing import NOUN_FRAMES, TERM_FRAMES, ask, capital_first, dress
+
+CAPITAL_QUESTIONS = [
+    "which city is the capital of {c}", "what city is the capital of {c}", "{c} has which capital", "what capital does {c} have",
+    "the capital of {c} is which city", "{c}, what is the capital", "capital of {c}", "capital city of {c}", "{c}: capital",
+    "which capital does {c} have", "what is the name of the capital of {c}", "how is the capital of {c} called",
+    "which city is {c}'s capital", "what is the main city of government in {c}", "the capital of {c} is",
+    "where is the government of {c}", "tell me which city is the capital of {c}", "name {c}'s capital city",
+]
+CAPITAL_NOUNS = ["the capital of {c}", "the capital of {c}", "the capital city of {c}", "{c}'s capital", "the capital in {c}"]
+CONTINENT_QUESTIONS = [
+    "on which continent is {c}", "in which continent is {c}", "what continent is {c} in", "what continent is {c} on",
+    "which continent is {c} in", "where is {c}", "in which part of the world is {c}", "{c} is on which continent",
+    "which continent does {c} belong to", "{c} is part of which continent", "where in the world is {c}", "where does {c} lie",
+    "what continent does {c} belong to", "{c}, which continent", "continent of {c}", "where can i find {c}", "{c}: continent",
+    "on what continent does {c} lie", "where on earth is {c}", "to which continent does {c} belong", "where is {c} on the map",
+    "tell me on which continent {c} is", "do you know where {c} is", "can you tell me where {c} is", "i want to know where {c} lies",
+    "which continent has {c}", "what part of the world is {c} in", "{c} lies where", "the continent {c} is on", "where is the country {c}",
+]
+CURRENCY_QUESTIONS = [
+    "what money do people use in {c}", "which currency does {c} use", "what currency does {c} use", "what do people pay with in {c}",
+    "what currency is used in {c}", "which money is used in {c}", "what is the money in {c} called", "which currency is used in {c}",
+    "with what do people pay in {c}", "currency of {c}", "money of {c}", "{c}: currency", "{c} uses which currency",
+    "what money does {c} have", "in {c}, what do people pay with", "what currency does {c} have", "which currency do i need in {c}",
+    "what money do i need in {c}", "how do people pay in {c}", "{c}, which currency", "what is the currency called in {c}",
+]
+CURRENCY_NOUNS = ["the currency of {c}", "{c}'s currency", "the currency in {c}", "the money of {c}", "the currency used in {c}"]
+
+
+def country_name(rng, country):
+    return rng.choice([country] + geography.ALIASES.get(country, [])) if rng.random() < 0.4 else country
+
+
+def capital_answer(row):
+    return f"The capital of {row[0]} is {row[1]}."
+
+
+def continent_answer(row):
+    return f"{capital_first(row[0])} is in {row[2]}."
+
+
+def currency_answer(row):
+    return f"The currency of {row[0]} is the {row[3]}."
+
+
+def framed(rng, questions, nouns, name):
+    if nouns and rng.random() < 0.6:
+        return dress(rng, rng.choice(NOUN_FRAMES).format(np=rng.choice(nouns).format(c=name)))
+    return ask(rng, rng.choice(questions).format(c=name))
+
+
+def capital_question(rng, name):
+    return framed(rng, CAPITAL_QUESTIONS, CAPITAL_NOUNS, name)
+
+
+def continent_question(rng, name):
+    return framed(rng, CONTINENT_QUESTIONS, [], name)
+
+
+def currency_question(rng, name):
+    return framed(rng, CURRENCY_QUESTIONS, CURRENCY_NOUNS, name)
+
+
+def capital(rng):
+    row = rng.choice(geography.COUNTRIES)
+    return capital_question(rng, country_name(rng, row[0])), capital_answer(row)
+
+
+def continent(rng):
+    row = rng.choice(geography.COUNTRIES)
+    return continent_question(rng, country_name(rng, row[0])), continent_answer(row)
+
+
+def currency(rng):
+    row = rng.choice(geography.COUNTRIES)
+    return currency_question(rng, country_name(rng, row[0])), currency_answer(row)
+
+
+def country_of_capital(rng):
+    row = rng.choice(geography.COUNTRIES)
+    questions = ["{c} is the capital of which country", "which country has {c} as its capital", "of which country is {c} the capital",
+                 "what country is {c} the capital of", "{c} is the capital of what", "whose capital is {c}", "which country's capital is {c}",
+                 "the country with the capital {c}"]
+    return ask(rng, rng.choice(questions).format(c=row[1])), f"{row[1]} is the capital of {row[0]}."
+
+
+def capital_check(rng):
+    row = rng.choice(geography.COUNTRIES)
+    right = rng.random() < 0.5
+    named = row[1] if right else rng.choice(geography.COUNTRIES)[1]
+    right = named == row[1]
+    questions = ["is {n} the capital of {c}", "is the capital of {c} {n}", "{n} is the capital of {c}, right",
+                 "is it true that {n} is the capital of {c}", "is {c}'s capital {n}", "the capital of {c} is {n}, is that right"]
+    question = ask(rng, rng.choice(questions).format(n=named, c=row[0]))
+    return question, (f"Yes, the capital of {row[0]} is {row[1]}." if right else f"No, the capital of {row[0]} is {row[1]}.")
+
+
+def term_answer(row):
+    return f"{capital_first(row[0][0])} {row[1]}."
+
+
+def term(rng):
+    row = rng.choice(serving.TERMS)
+    return term_question(rng, rng.choice(row[0])), term_answer(row)
+
+
+def term_question(rng, name):
+    return dress(rng, rng.choice(TERM_FRAMES).format(t=name))
+
+
+def from_rows(rng, rows):
+    questions, answer = rng.choice(rows)
+    return ask(rng, rng.choice(questions)), answer
+
+
+def usage(rng):
+    return from_rows(rng, millrace.FACTS)
+
+
+def science(rng):
+    return from_rows(rng, general.SCIENCE)
+
+
+def talk(rng):
+    questions, answer = rng.choice(chat.TALK)
+    return dress(rng, rng.choice(questions), polite=rng.random() < 0.4), answer
+
+
+def with_article(noun):
+    special = {"hour": "an", "inch": "an", "ounce": "an"}
+    return f"{special.get(noun, 'an' if noun[0] in 'aeio' else 'a')} {noun}"
+
+
+def american(text):
+    return text.replace("metre", "meter").replace("litre", "liter")
+
+
+UNIT_QUESTIONS = [
+    "how many {s} are in {a}", "how many {s} does {a} have", "how many {s} are there in {a}", "how many {s} is {a}",
+    "how many {s} make {a}", "{a} is how many {s}", "{a} has how many {s}", "{s} per {u}", "the number of {s} in {a}",
+    "how many {s} in {a}", "{a} in {s}", "1 {u} in {s}", "convert 1 {u} to {s}", "how many {s} are in one {u}",
+    "how many {s} are one {u}", "one {u} in {s}", "what is {a} in {s}", "what is one {u} in {s}", "convert {a} to {s}",
+    "convert one {u} into {s}", "how many {s} do i get from {a}", "what is the number of {s} in {a}", "count the {s} in {a}",
+    "how many {s} fit in {a}", "1 {u} is how many {s}", "how many {s} equal {a}", "express {a} in {s}", "turn one {u} into {s}",
+    "how long or large is {a} in {s}", "{s} in {a}", "how many {s} to {a}", "how many {s} go into {a}",
+]
+
+
+def unit_answer(unit):
+    return f"1 {unit[0]} is {unit[2]} {unit[3]}."
+
+
+def unit(rng):
+    row = rng.choice(general.UNITS)
+    question = rng.choice(UNIT_QUESTIONS).format(s=row[3], u=row[0], a=with_article(row[0]))
+    return ask(rng, american(question) if rng.random() < 0.3 else question), unit_answer(row)
+
+
+def conversion(rng):
+    row = rng.choice(general.MULTIPLES)
+    count = rng.randint(2, 20)
+    questions = ["convert {n} {p} to {s}", "how many {s} are {n} {p}", "{n} {p} in {s}", "what is {n} {p} in {s}", "{n} {p} is how many {s}",
+                 "how many {s} are in {n} {p}", "express {n} {p} in {s}", "turn {n} {p} into {s}", "{n} {p} to {s}"]
+    question = rng.choice(questions).format(n=count, p=row[1], s=row[3])
+    question = american(question) if rng.random() < 0.3 else question
+    return ask(rng, question), f"{count} {row[1]} is {count * row[2]} {row[3]}."
+
+
+def calendar(rng):
+    roll = rng.random()
+    if roll < 0.3:
+        return from_rows(rng, general.CALENDAR)
+    if roll < 0.5:
+        return month_days(rng)
+    if roll < 0.62:
+        return month_number(rng)
+    return neighbour(rng)
+
+
+def month_days(rng):
+    i = rng.randrange(12)
+    questions = ["how many days does {m} have", "how many days are in {m}", "how long is {m}", "the number of days in {m}", "days in {m}",
+                 "{m} has how many days", "count the days of {m}", "how many days are there in {m}", "how many days has {m}"]
+    return ask(rng, rng.choice(questions).format(m=general.MONTHS[i])), f"{general.MONTHS[i]} has {general.MONTH_DAYS[i]} days."
+
+
+def month_number(rng):
+    i = rng.randrange(12)
+    name, ordinal = general.MONTHS[i], general.ORDINALS[i]
+    if rng.random() < 0.5:
+        questions = ["what is the {o} month", "which month is the {o}", "the {o} month of the year", "name the {o} month",
+                     "what is the {o} month of the year", "which is the {o} month of the year"]
+        return ask(rng, rng.choice(questions).format(o=ordinal)), f"The {ordinal} month is {name}."
+    questions = ["which number is {m} among the months", "what number does the month {m} have", "{m} is which month of the year",
+                 "the number of the month {m}", "at which place in the year is {m}", "what month of the year is {m}"]
+    return ask(rng, rng.choice(questions).format(m=name)), f"{name} is the {ordinal} month of the year."
+
+
+def neighbour(rng):
+    names, kind = (general.MONTHS, "month") if rng.random() < 0.6 else (general.WEEKDAYS, "day")
+    i, after = rng.randrange(len(names)), rng.random() < 0.5
+    word = "after" if after else "before"
+    questions = [f"what comes {word} {{n}}", f"which {kind} comes {word} {{n}}", f"which {kind} is {word} {{n}}", f"what {kind} is {word} {{n}}",
+                 f"the {kind} {word} {{n}}", f"what is the {kind} {word} {{n}}", f"name the {kind} {word} {{n}}", f"what {kind} comes {word} {{n}}",
+                 f"{{n}} comes {'before' if after else 'after'} which {kind}"]
+    other = names[(i + (1 if after else -1)) % len(names)]
+    return ask(rng, rng.choice(questions).format(n=names[i])), f"{other} comes {word} {names[i]}."
+
+
+def word(rng):
+    """Opposites, sounds, young animals, elements, planets."""
+    kind = rng.randrange(6)
+    if kind <= 1:
+        a, b = rng.choice(general.OPPOSITES)
+        a, b = (a, b) if rng.random() < 0.5 else (b, a)
+        questions = ["what is the opposite of {a}", "the opposite of {a}", "opposite of {a}", "name the opposite of {a}", "what is not {a} but the contrary",
+                     "{a} is the opposite of what", "which word is the opposite of {a}", "what's the opposite of {a}", "the contrary of {a}",
+                     "give me the opposite of {a}", "what word means the opposite of {a}", "an antonym of {a}", "what is the antonym of {a}"]
+        return ask(rng, rng.choice(questions).format(a=a)), f"The opposite of {a} is {b}."
+    if kind == 2:
+        a, b = rng.choice(general.SOUNDS)
+        questions = ["what sound does a {a} make", "which sound does a {a} make", "what does a {a} say", "how does a {a} sound", "the sound of a {a}",
+                     "what noise does a {a} make", "what is the sound of a {a}", "which noise does a {a} make"]
+        return ask(rng, rng.choice(questions).format(a=a).replace("a owl", "an owl")), capital_first(f"{with_article(a)} makes the sound \"{b}\".")
+    if kind == 3:
+        a, b = rng.choice(general.YOUNG)
+        questions = ["what is a young {a} called", "what is a baby {a} called", "the name of a young {a}", "how is a young {a} called", "what do you call a young {a}",
+                     "what do you call a baby {a}", "the young of a {a}", "what is the word for a young {a}"]
+        return ask(rng, rng.choice(questions).format(a=a)), f"A young {a} is called a {b}."
+    if kind == 4:
+        name, symbol = rng.choice(list(general.ELEMENTS.items()))
+        questions = ["what is the chemical symbol of {a}", "the symbol of {a}", "the symbol for {a}", "what is the symbol for {a}", "which symbol does {a} have",
+                     "chemical symbol of {a}", "what symbol does the element {a} have", "how is {a} written in chemistry", "symbol of the element {a}"]
+        return ask(rng, rng.choice(questions).format(a=name)), f"The chemical symbol of {name} is {symbol}."
+    i = rng.randrange(8)
+    questions = ["what is the {o} planet from the sun", "which planet is the {o} from the sun", "the {o} planet", "name the {o} planet", "which planet is {o}",
+                 "what is the {o} planet of the solar system", "what is the {o} planet", "which is the {o} planet from the sun"]
+    return ask(rng, rng.choice(questions).format(o=general.ORDINALS[i])), f"The {general.ORDINALS[i]} planet from the Sun is {general.PLANETS[i]}."
+
+
+LIST_QUESTIONS = [
+    "name {n} {l}", "list {n} {l}", "give me {n} {l}", "tell me {n} {l}", "can you name {n} {l}", "could you list {n} {l}", "i need {n} {l}",
+    "what are {n} {l}", "which {n} {l} do you know", "say {n} {l}", "{n} {l}", "write {n} {l}", "write down {n} {l}", "i want {n} {l}",
+    "do you know {n} {l}", "show me {n} {l}", "find {n} {l}", "think of {n} {l}", "name me {n} {l}", "make a list of {n} {l}",
+    "a list of {n} {l}", "i would like {n} {l}", "can you give me {n} {l}", "could you name {n} {l}", "can you list {n} {l}",
+    "give {n} examples of {l}", "name {n} examples of {l}", "list {n} examples of {l}", "{n} examples of {l}", "pick {n} {l}",
+    "enumerate {n} {l}", "help me name {n} {l}",
+]
+
+
+def list_answer(members):
+    text = members[0] if len(members) == 1 else f"{', '.join(members[:-1])} and {members[-1]}"
+    return capital_first(text) + "."
+
+
+def listing(rng):
+    name, others, members = rng.choice(general.LISTS)
+    count = rng.choice([2, 3, 3, 3, 4, 5, 6])
+    number = general.NUMBER_WORDS[count] if rng.random() < 0.65 else str(count)
+    question = rng.choice(LIST_QUESTIONS).format(n=number, l=rng.choice([name, name, name] + others))
+    return dress(rng, question), list_answer(members[:count])

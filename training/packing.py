@@ -1,0 +1,91 @@
+"""Documents -> rows of token ids with a loss weight and a document number per token."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.tokenizer import END_OF_TEXT, IM_END, IM_START
+
+SHORT_ROW_TOKENS = 256
+LONG_ROW_TOKENS = 1024
+_OPEN_ROWS = 48
+
+
+@dataclass
+class Rows:
+    """Rows of one length. One token more than the model sees: the last is only a target."""
+
+    tokens: np.ndarray  # (rows, length + 1) int16
+    weights: np.ndarray  # the same, uint8: 1 where the token is a target of the loss
+    documents: np.ndarray  # the same, int16: number of the document in its row, -1 past the end
+
+
+def segments(document):
+    """(text, is_target) pieces of a document, in the chat template's form."""
+    if "text" in document:
+        return [(document["text"] + END_OF_TEXT, True)]
+    pieces = []
+    for message in document["messages"]:
+        head = f"{IM_START}{message['role']}\n"
+        if message["role"] == "assistant":
+            pieces += [(head, False), (message["content"] + IM_END, True), ("\n", False)]
+        else:
+            pieces.append((f"{head}{message['content']}{IM_END}\n", False))
+    return pieces
+
+
+def encode_corpus(path, tokenizer, chunk_documents=20_000):
+    """Yields (ids, weights) lists, one pair per document."""
+    with open(path, encoding="utf-8") as file:
+        while lines := [line for _, line in zip(range(chunk_documents), file)]:
+            documents = [segments(json.loads(line)) for line in lines]
+            flat = [text for document in documents for text, _ in document]
+            encoded = iter(tokenizer.encode_batch(flat, add_special_tokens=False))
+            for document in documents:
+                ids, weights = [], []
+                for _, is_target in document:
+                    piece = next(encoded).ids
+                    ids += piece
+                    weights += [int(is_target)] * len(piece)
+                yield ids, weights
+
+
+class _Packer:
+    """First fit into a few open rows."""
+
+    def __init__(self, length):
+        self.length = length + 1
+        self.open, self.closed = [], []
+
+    def add(self, ids, weights):
+        for row in self.open:
+            if len(row[0]) + len(ids) <= self.length:
+                break
+        else:
+            row = ([], [], [])
+            self.open.append(row)
+            if len(self.open) > _OPEN_ROWS:
+                self.closed.append(self._close(self.open.pop(0)))
+        number = row[2][-1] + 1 if row[2] else 0
+        row[0].extend(ids)
+        row[1].extend([0] + weights[1:])
+        row[2].extend([number] * len(ids))
+
+    def _close(self, row):
+        missing = self.length - len(row[0])
+        return (np.array(row[0] + [0] * missing, np.int16), np.array(row[1] + [0] * missing, np.uint8),
+                np.array(row[2] + [-1] * missing, np.int16))
+
+    def rows(self):
+        closed = self.closed + [self._close(row) for row in self.open]
+        return Rows(*(np.stack(column) for column in zip(*closed)))
+
+
+def pack_corpus(path, tokenizer):
+    """(short rows, long rows). A document that fits no long row is cut."""
+    short, long = _Packer(SHORT_ROW_TOKENS), _Packer(LONG_ROW_TOKENS)
+    for ids, weights in encode_corpus(path, tokenizer):
+        packer = short if len(ids) <= SHORT_ROW_TOKENS + 1 else long
+        packer.add(ids[: packer.length], weights[: packer.length])
+    return short.rows(), long.rows()
