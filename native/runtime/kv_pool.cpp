@@ -98,6 +98,7 @@ void KvPool::free(Slot slot) {
   for (auto block = sequence.table.rbegin(); block != sequence.table.rend(); ++block) release(*block);
   sequence.table.clear();
   sequence.tokens = 0;
+  sequence.written = 0;
   sequence.published = 0;
 }
 
@@ -113,6 +114,7 @@ Slot KvPool::fork(Slot parent, std::int64_t tokens) {
   to.table.assign(from.table.begin(), from.table.begin() + static_cast<std::ptrdiff_t>(shared));
   for (const std::int32_t block : to.table) acquire(block);
   to.tokens = tokens;
+  to.written = tokens;
   to.published = 0;  // its chain is computed from the start when it publishes
   return child;
 }
@@ -145,6 +147,7 @@ std::int64_t KvPool::attach(Slot slot, std::span<const std::uint8_t> keys, std::
     sequence.table.push_back(block);
   }
   sequence.tokens = matched * block_tokens_;
+  sequence.written = sequence.tokens;
   sequence.published = matched;
   if (matched > 0) std::memcpy(sequence.chain.data(), keys.data() + (matched - 1) * 32, kDigestBytes);
   counters_.query_tokens += num_tokens;

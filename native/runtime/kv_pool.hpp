@@ -64,6 +64,9 @@ class KvPool {
   // Tokens that the slot has blocks for that it may write.
   [[nodiscard]] std::int64_t grown_tokens(Slot slot) const { return at(slot).tokens; }
   [[nodiscard]] bool is_open(Slot slot) const;
+  // Tokens of the slot whose KV is in its blocks, or will be once the queued steps have run.
+  [[nodiscard]] std::int64_t written_tokens(Slot slot) const { return at(slot).written; }
+  void set_written_tokens(Slot slot, std::int64_t tokens) { at(slot).written = tokens; }
   // Hands over the copies queued since the last call, in order; they run before the next step.
   std::vector<BlockCopy> take_copies();
   [[nodiscard]] KvStats stats() const;
@@ -86,6 +89,7 @@ class KvPool {
     bool open = false;
     std::vector<std::int32_t> table;
     std::int64_t tokens = 0;     // grown to
+    std::int64_t written = 0;    // of those, with KV or queued
     std::int64_t published = 0;  // blocks whose key is known
     Digest chain{};              // h of the last of them
   };

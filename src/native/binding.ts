@@ -12,7 +12,7 @@ export const RowOutput = {
   sample: 1,
   /** Log-probabilities of the sampled token, with the slot's top-N. Needs `sample`. */
   logprobs: 2,
-  /** Log-probability of each of the row's tokens after its first, given those before it. */
+  /** Log-probability of the token that follows each of the row's tokens in the prompt. */
   promptLogprobs: 4,
   /** Sampling waits for `setMask` on this slot, and uses the mask once. Needs `sample`. */
   awaitMask: 8
@@ -51,6 +51,8 @@ export interface StepInput {
   readonly positions: Int32Array
   /** Bits of `RowOutput` for row i: (maxRows,) */
   readonly outputs: Int32Array
+  /** For rows with `promptLogprobs`: the prompt's token after the row's last, -1 = none: (maxRows,) */
+  readonly nextTokenIds: Int32Array
 }
 
 /**
@@ -70,14 +72,17 @@ export interface StepOutput {
   readonly topIds: Int32Array
   /** Their log-probabilities: (maxRows, maxLogprobs) */
   readonly topLogprobs: Float32Array
-  /** For rows with `promptLogprobs`, by input token; NaN for a row's last token: (maxTokens,) */
+  /**
+   * For rows with `promptLogprobs`: entry i is the log-probability of the token that follows input
+   * token i; NaN where none follows: (maxTokens,)
+   */
   readonly promptLogprobs: Float32Array
   /** (maxTokens, maxLogprobs), as `topIds` and `topLogprobs` */
   readonly promptTopIds: Int32Array
   readonly promptTopLogprobs: Float32Array
   /**
-   * Start and end of the step on the device, and the device's idle time before it while a queue was
-   * expected, on the clock of `process.hrtime`, in ms: (3,) startMs, endMs, idleMs
+   * startMs and endMs of the step on the device, on the clock of `process.hrtime`; idleMs since the
+   * step before it ended (0 for the first): (3,)
    */
   readonly timing: Float64Array
 }
@@ -101,8 +106,6 @@ export interface SlotParams {
   minTokens: number
   /** The sequence ends after this many sampled tokens. */
   maxTokens: number
-  /** Sampled tokens already produced: not 0 for a sequence that is restored. */
-  sampledTokens: number
   /** How many most likely tokens `logprobs` and `promptLogprobs` rows report: 0 to maxLogprobs. */
   topLogprobs: number
   /** Added to the logits: ids and their biases, of one length. */
@@ -175,10 +178,12 @@ export interface NativeModel {
   readonly maxRows: number
   readonly maxTokens: number
   readonly maxLogprobs: number
-  /** Opens sampling for a slot of `kv`; `promptIds` seed the repetition penalty. */
-  openSlot (slot: Slot, params: SlotParams, promptIds: Int32Array): void
-  /** Copies the sampling state (counts, last token) of `parent` to `child`, with its own seed. */
-  forkSlot (parent: Slot, child: Slot, seed: bigint): void
+  /**
+   * Opens sampling for a slot of `kv`. `promptIds` count for the repetition penalty; `outputIds` are
+   * what the sequence had sampled before: empty unless it is restored or forked. Sampling state is a
+   * function of these alone.
+   */
+  openSlot (slot: Slot, params: SlotParams, promptIds: Int32Array, outputIds: Int32Array): void
   /** Ends sampling for a slot; rows of it that are queued come back as `skipped`. */
   closeSlot (slot: Slot): void
   /** Bit k & 31 of word k >> 5 allows token k: (ceil(vocabSize / 32),). For one `awaitMask` row. */

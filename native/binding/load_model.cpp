@@ -1,0 +1,114 @@
+#include "binding/load_model.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "binding/arguments.hpp"
+#include "binding/model.hpp"
+#include "binding/run_async.hpp"
+#include "cpu/registry.hpp"
+#include "formats/fingerprint.hpp"
+#include "formats/model_files.hpp"
+#include "runtime/model_runtime.hpp"
+
+namespace millrace {
+namespace {
+
+constexpr std::int64_t kMaxCount = 1 << 30;
+
+struct MapEntry {
+  int start, end;
+  std::vector<std::string> devices;
+};
+
+// LoadOptions of src/native/binding.ts.
+struct LoadOptions {
+  std::string path, spec, kernels;
+  std::vector<MapEntry> device_map;
+  DType kv_dtype = DType::kF32;
+  int kv_blocks = 0;
+  StepLimits limits;
+};
+
+DType read_kv_dtype(const std::string& name) {
+  if (name == "f32") return DType::kF32;
+  if (name == "f16") return DType::kF16;
+  if (name == "bf16") return DType::kBF16;
+  refuse_argument("kvDtype", "must be f32, f16 or bf16");
+}
+
+std::optional<Isa> read_isa(const std::string& name) {
+  if (name == "auto") return std::nullopt;
+  if (name == "scalar") return Isa::kScalar;
+  if (name == "avx2") return Isa::kAvx2;
+  if (name == "avx512") return Isa::kAvx512;
+  refuse_argument("kernels", "must be auto, scalar, avx2 or avx512");
+}
+
+int count_field(const Napi::Object& object, const char* field, std::int64_t low) {
+  return static_cast<int>(int_field(object, field, low, kMaxCount));
+}
+
+LoadOptions read_options(const Napi::Object& object) {
+  LoadOptions options;
+  options.path = string_field(object, "path");
+  options.spec = string_field(object, "spec");
+  options.kernels = string_field(object, "kernels");
+  read_isa(options.kernels);
+  options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
+  options.kv_blocks = count_field(object, "kvBlocks", 1);
+  options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
+                    count_field(object, "maxSequenceTokens", 1), count_field(object, "blockTokens", 1),
+                    count_field(object, "maxLogprobs", 0)};
+  if (!object.Get("deviceMap").IsArray()) refuse_argument("deviceMap", "must be a list of stages");
+  const auto map = object.Get("deviceMap").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < map.Length(); ++i) {
+    if (!map.Get(i).IsObject()) refuse_argument("deviceMap", "must be a list of stages");
+    const auto entry = map.Get(i).As<Napi::Object>();
+    options.device_map.push_back({count_field(entry, "start", 0), count_field(entry, "end", 1),
+                                  string_list(entry.Get("devices"), "deviceMap.devices")});
+  }
+  return options;
+}
+
+struct Loaded {
+  std::shared_ptr<ModelRuntime> runtime;
+  std::string fingerprint;
+};
+
+Loaded load(const LoadOptions& options, const std::function<void(double)>& report) {
+  RuntimeOptions runtime;
+  runtime.spec = parse_model_spec(options.spec);
+  runtime.kv_dtype = options.kv_dtype;
+  runtime.kv_blocks = options.kv_blocks;
+  runtime.limits = options.limits;
+  for (const MapEntry& entry : options.device_map) {
+    DeviceMapEntry stage{entry.start, entry.end, {}};
+    for (const std::string& name : entry.devices) {
+      stage.devices.push_back(Registry::instance().device(name, read_isa(options.kernels)));
+    }
+    runtime.device_map.push_back(std::move(stage));
+  }
+  auto files = std::make_shared<ModelFiles>(open_model_files(options.path));
+  const std::string print = fingerprint(*files);
+  return {std::make_shared<ModelRuntime>(std::move(files), std::move(runtime), report), print};
+}
+
+}  // namespace
+
+Napi::Value load_model(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    return run_async<Loaded>(
+        info.Env(),
+        [options = read_options(object_argument(info, 0, "options"))](const auto& report) { return load(options, report); },
+        [](Napi::Env env, Loaded&& loaded) {
+          return ModelObject::make(env, std::move(loaded.runtime), loaded.fingerprint);
+        },
+        info[1]);
+  });
+}
+
+}  // namespace millrace

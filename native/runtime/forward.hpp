@@ -1,0 +1,91 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/collective.hpp"
+#include "runtime/execution_plan.hpp"
+#include "runtime/kv_storage.hpp"
+#include "runtime/model_weights.hpp"
+#include "runtime/rank_threads.hpp"
+
+namespace millrace {
+
+// The largest step that a forward pass must hold.
+struct StepLimits {
+  int max_rows = 0;
+  int max_tokens = 0;
+  int max_sequence_tokens = 0;
+  int block_tokens = 0;
+  int max_logprobs = 0;
+};
+
+// A ragged batch in host memory; the fields are those of Batch (runtime/device.hpp).
+struct HostBatch {
+  int num_rows = 0;
+  int num_tokens = 0;
+  int max_blocks = 0;
+  std::vector<std::int32_t> token_ids, positions, token_rows, query_starts, context_lens, block_tables;
+};
+
+// Where a forward pass wants logits, and for what.
+struct PromptTarget {
+  std::int32_t batch_token;  // its logits predict the next token of its row
+  std::int32_t target;       // that token's id
+  int top;                   // how many most likely tokens to report
+};
+
+// Log-probabilities of prompt tokens, entry i for target i: top_ids and top_logprobs have `top_stride` a row.
+struct PromptLogprobs {
+  std::vector<float> logprobs;
+  std::vector<std::int32_t> top_ids;
+  std::vector<float> top_logprobs;
+};
+
+// The walk through a model: copy_blocks, compute, then score_prompt and sample. Allocates only when it is
+// made. Used by one thread at a time.
+class Forward {
+ public:
+  Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWeights& weights, KvStorage& kv,
+          const StepLimits& limits);
+  ~Forward();
+
+  void copy_blocks(std::span<const BlockCopy> copies);
+
+  // Runs the batch through all layers and writes its KV. Throws Error when a device fails; KV of the
+  // batch's tokens is undefined then.
+  void compute(const HostBatch& batch);
+  // Of the computed batch. `out` has room for every target.
+  void score_prompt(std::span<const PromptTarget> targets, PromptLogprobs& out);
+  // Of the computed batch: rows[i] draws after batch token sample_tokens[i].
+  void sample(std::span<const std::int32_t> sample_tokens, std::span<const SampleRow> rows,
+              std::span<SampleResult> results);
+
+  [[nodiscard]] std::int64_t workspace_bytes() const { return workspace_bytes_; }
+
+ private:
+  struct RankState;
+
+  void run_stage(const Stage& stage);
+  void run_layers(const Stage& stage, const Rank& rank);
+  void run_layer(const Stage& stage, const Rank& rank, const LayerWeights& weights, int layer, const Tensor* delta);
+  void hand_over(const Stage& from, const Stage& to);
+  void upload_batch(RankState& state, const HostBatch& batch);
+  // Logits of those batch tokens, in the last stage's logits buffer: at most kLogitRows at a time.
+  Tensor logits_of(std::span<const std::int32_t> batch_tokens);
+  RankState& state_of(const Rank& rank) { return *states_[static_cast<std::size_t>(rank.index)]; }
+
+  const ModelSpec& spec_;
+  const ExecutionPlan& plan_;
+  const ModelWeights& weights_;
+  KvStorage& kv_;
+  StepLimits limits_;
+  std::vector<std::unique_ptr<RankState>> states_;
+  std::unique_ptr<Collective> collective_;
+  RankThreads threads_;
+  std::vector<std::int32_t> row_indices_, targets_;
+  std::int64_t workspace_bytes_ = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+#include "runtime/kv_storage.hpp"
+
+namespace millrace {
+
+KvStorage::KvStorage(const ModelSpec& spec, const ExecutionPlan& plan, DType dtype, int num_blocks,
+                     int block_tokens) {
+  for (const Stage& stage : plan.stages) {
+    for (const Rank& rank : stage.ranks) {
+      RankLayers& held = ranks_.emplace_back();
+      held.first_layer = stage.layers.start;
+      const std::int64_t elements = static_cast<std::int64_t>(num_blocks) * rank.kv_heads.size() * block_tokens *
+                                    spec.head_dim;
+      const std::int64_t bytes = storage_bytes(dtype, elements);
+      for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
+        KvLayer kv{nullptr, nullptr, dtype, num_blocks, rank.kv_heads.size(), block_tokens, spec.head_dim};
+        for (void** half : {&kv.keys, &kv.values}) {
+          buffers_.push_back(rank.device->allocate(bytes));
+          *half = buffers_.back()->data();
+          bytes_ += bytes;
+        }
+        held.layers.push_back(kv);
+      }
+    }
+  }
+}
+
+const KvLayer& KvStorage::layer(const Rank& rank, int layer) const {
+  const RankLayers& held = ranks_[static_cast<std::size_t>(rank.index)];
+  return held.layers[static_cast<std::size_t>(layer - held.first_layer)];
+}
+
+}  // namespace millrace

@@ -1,0 +1,99 @@
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/execution_plan.hpp"
+#include "runtime/forward.hpp"
+#include "runtime/kv_pool.hpp"
+#include "runtime/step.hpp"
+
+namespace millrace {
+
+struct RuntimeOptions {
+  ModelSpec spec;
+  std::vector<DeviceMapEntry> device_map;
+  DType kv_dtype = DType::kF32;
+  int kv_blocks = 0;
+  StepLimits limits;
+};
+
+// A loaded model with the thread that runs its steps. All functions belong to one thread (JavaScript's);
+// the step thread only takes jobs and hands them back through `on_done`.
+class ModelRuntime {
+ public:
+  static constexpr int kMaxQueuedSteps = 2;
+
+  // Called on the step thread when a job has run, or was dropped by request_stop(). Must not block.
+  using DoneFn = std::function<void(StepJob*)>;
+
+  // Loads weights and allocates; may take seconds. Throws Error.
+  ModelRuntime(std::shared_ptr<const ModelFiles> files, RuntimeOptions options,
+               const std::function<void(double)>& progress);
+  ~ModelRuntime();
+  ModelRuntime(const ModelRuntime&) = delete;
+  ModelRuntime& operator=(const ModelRuntime&) = delete;
+
+  // Starts the step thread.
+  void start(DoneFn on_done);
+  // Queued jobs come back with ERR_MODEL_DISPOSED; the running one ends as usual. Idempotent.
+  void request_stop();
+  // Waits for the step thread to end after request_stop(). Any thread may call it, several times.
+  void join();
+
+  [[nodiscard]] const std::shared_ptr<KvPool>& kv() const { return kv_; }
+  [[nodiscard]] const StepLimits& limits() const { return options_.limits; }
+  [[nodiscard]] int vocab_size() const { return options_.spec.vocab_size; }
+  [[nodiscard]] std::int64_t weights_bytes() const { return weights_.bytes; }
+  [[nodiscard]] std::int64_t kv_bytes() const { return storage_.bytes(); }
+  [[nodiscard]] std::int64_t workspace_bytes() const { return forward_.workspace_bytes(); }
+
+  // Throws ERR_BAD_SLOT when the pool has no such slot, ERR_INVALID_PARAMETER for values out of range.
+  void open_slot(Slot slot, SamplingParams params, StopRules stop, std::span<const std::int32_t> prompt_ids,
+                 std::span<const std::int32_t> output_ids);
+  void close_slot(Slot slot);
+  void set_mask(Slot slot, std::vector<std::int32_t> mask);
+
+  // Checks and copies one step, and queues it. Throws ERR_QUEUE_FULL when two are out already, and
+  // ERR_INVALID_STEP naming the array and the row; nothing is queued then.
+  void submit(const StepInput& input);
+  // Gives a job back once its output is read.
+  void recycle(StepJob* job);
+
+ private:
+  void check(const StepInput& input) const;
+  void check_row(const StepInput& input, int row) const;
+  void fill(const StepInput& input, StepJob& job);
+  void work();
+  SlotState& state(Slot slot) const;
+
+  RuntimeOptions options_;
+  ExecutionPlan plan_;
+  ModelWeights weights_;
+  KvStorage storage_;
+  Forward forward_;
+  StepRunner runner_;
+  std::shared_ptr<KvPool> kv_;
+  std::vector<std::shared_ptr<SlotState>> slots_;
+  mutable std::vector<std::uint64_t> seen_in_check_;  // by slot: number of the last check that met it
+  mutable std::uint64_t checks_ = 0;
+
+  std::vector<std::unique_ptr<StepJob>> jobs_;
+  std::vector<StepJob*> idle_jobs_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<StepJob*> queue_;  // at most kMaxQueuedSteps, oldest first
+  bool stopping_ = false;
+  DoneFn on_done_;
+  std::mutex join_mutex_;
+  std::thread thread_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,47 @@
+#include "runtime/slot_state.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+// A grammar that takes longer than this for one mask fails its own row, so that it cannot stop the others.
+constexpr std::chrono::seconds kMaskTimeout{2};
+
+}  // namespace
+
+void MaskExchange::put(std::vector<std::int32_t> mask) {
+  {
+    const std::lock_guard lock(mutex_);
+    mask_ = std::move(mask);
+  }
+  ready_.notify_one();
+}
+
+std::optional<std::vector<std::int32_t>> MaskExchange::take() {
+  std::unique_lock lock(mutex_);
+  ready_.wait_for(lock, kMaskTimeout, [this] { return closed_ || mask_.has_value(); });
+  if (closed_) return std::nullopt;
+  return std::exchange(mask_, std::nullopt);
+}
+
+void MaskExchange::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  ready_.notify_one();
+}
+
+bool SlotState::accept(std::int32_t token, bool& stopped) {
+  last_token = token;
+  ++sampled;
+  if (params.has_penalties()) counts.add_output(token);
+  stopped = std::find(stop.stop_token_ids.begin(), stop.stop_token_ids.end(), token) != stop.stop_token_ids.end();
+  finished = stopped || sampled >= stop.max_tokens;
+  return finished;
+}
+
+}  // namespace millrace

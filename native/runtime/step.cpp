@@ -1,0 +1,186 @@
+#include "runtime/step.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace millrace {
+namespace {
+
+std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+constexpr float kNoLogprob = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+StepRunner::StepRunner(Forward& forward, const StepLimits& limits, int vocab_size)
+    : forward_(forward), limits_(limits), mask_words_((vocab_size + 31) / 32) {
+  batch_.token_ids.reserve(index(limits.max_tokens));
+  batch_.positions.reserve(index(limits.max_tokens));
+  batch_.token_rows.reserve(index(limits.max_tokens));
+  batch_.query_starts.reserve(index(limits.max_rows + 1));
+  batch_.context_lens.reserve(index(limits.max_rows));
+  active_.reserve(index(limits.max_rows));
+}
+
+void StepRunner::run(StepJob& job) {
+  StepOutput& out = job.output;
+  std::fill_n(out.statuses.begin(), job.rows.size(), static_cast<std::int32_t>(RowStatus::kSkipped));
+  std::fill_n(out.tokens.begin(), job.rows.size(), -1);
+  forward_.copy_blocks(job.copies);
+  gather_rows(job);
+  if (!active_.empty()) {
+    forward_.compute(batch_);
+    for (const ActiveRow& active : active_) out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kRunning);
+    if (job.any_prompt_logprobs) score_prompt(job);
+    sample(job);
+  }
+  int tokens = 0;
+  for (std::size_t row = 0; row < job.rows.size(); ++row) {
+    out.token_starts[row] = tokens;
+    if (out.tokens[row] < 0) continue;
+    // Rows without a token leave no hole: everything by token moves down with it.
+    const auto from = row, to = index(tokens++), top = index(limits_.max_logprobs);
+    out.tokens[to] = out.tokens[from];
+    out.logprobs[to] = out.logprobs[from];
+    std::copy_n(out.top_ids.begin() + static_cast<std::ptrdiff_t>(from * top), top,
+                out.top_ids.begin() + static_cast<std::ptrdiff_t>(to * top));
+    std::copy_n(out.top_logprobs.begin() + static_cast<std::ptrdiff_t>(from * top), top,
+                out.top_logprobs.begin() + static_cast<std::ptrdiff_t>(to * top));
+  }
+  out.token_starts[job.rows.size()] = tokens;
+}
+
+// Leaves out the rows whose sequence has ended since the step was queued, and fills in tokens that were
+// not known then.
+void StepRunner::gather_rows(const StepJob& job) {
+  active_.clear();
+  prompt_targets_.clear();
+  prompt_places_.clear();
+  batch_.token_ids.clear();
+  batch_.positions.clear();
+  batch_.token_rows.clear();
+  batch_.context_lens.clear();
+  batch_.query_starts.assign(1, 0);
+  batch_.max_blocks = 0;
+  for (std::size_t row = 0; row < job.rows.size(); ++row) {
+    const StepRow& step_row = job.rows[row];
+    const SlotState& slot = *step_row.slot;
+    if (slot.closed.load(std::memory_order_acquire) || slot.finished) continue;
+    // A placeholder without a sampled token to stand for: the row that should have sampled it was skipped.
+    if (job.token_ids[index(step_row.first_token)] < 0 && slot.last_token < 0) continue;
+    const int first_batch_token = static_cast<int>(batch_.token_ids.size());
+    for (int i = 0; i < step_row.num_tokens; ++i) {
+      const std::int32_t id = job.token_ids[index(step_row.first_token + i)];
+      batch_.token_ids.push_back(id >= 0 ? id : slot.last_token);
+      batch_.positions.push_back(step_row.position + i);
+      batch_.token_rows.push_back(static_cast<std::int32_t>(active_.size()));
+    }
+    if ((step_row.outputs & kPromptLogprobs) != 0) add_prompt_targets(job, static_cast<int>(row), first_batch_token);
+    batch_.query_starts.push_back(static_cast<std::int32_t>(batch_.token_ids.size()));
+    batch_.context_lens.push_back(step_row.position + step_row.num_tokens);
+    batch_.max_blocks = std::max(batch_.max_blocks, step_row.table_size);
+    active_.push_back({static_cast<int>(row), static_cast<int>(batch_.token_ids.size()) - 1});
+  }
+  batch_.num_rows = static_cast<int>(active_.size());
+  batch_.num_tokens = static_cast<int>(batch_.token_ids.size());
+  batch_.block_tables.assign(index(static_cast<std::int64_t>(batch_.num_rows) * batch_.max_blocks), -1);
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    const StepRow& row = job.rows[index(active_[i].row)];
+    std::copy_n(job.tables.begin() + row.table_start, row.table_size,
+                batch_.block_tables.begin() + static_cast<std::ptrdiff_t>(i) * batch_.max_blocks);
+  }
+}
+
+void StepRunner::add_prompt_targets(const StepJob& job, int row, int first_batch_token) {
+  const StepRow& step_row = job.rows[index(row)];
+  for (int i = 0; i < step_row.num_tokens; ++i) {
+    const bool last = i + 1 == step_row.num_tokens;
+    const std::int32_t target = last ? step_row.next_token : job.token_ids[index(step_row.first_token + i + 1)];
+    if (target < 0) continue;
+    prompt_targets_.push_back({first_batch_token + i, target, step_row.slot->params.top_logprobs});
+    prompt_places_.push_back(step_row.first_token + i);
+  }
+}
+
+void StepRunner::score_prompt(StepJob& job) {
+  StepOutput& out = job.output;
+  const auto top = index(limits_.max_logprobs);
+  std::fill_n(out.prompt_logprobs.begin(), job.token_ids.size(), kNoLogprob);
+  std::fill_n(out.prompt_top_ids.begin(), job.token_ids.size() * top, -1);
+  prompt_.logprobs.resize(prompt_targets_.size());
+  prompt_.top_ids.assign(prompt_targets_.size() * top, -1);
+  prompt_.top_logprobs.resize(prompt_targets_.size() * top);
+  forward_.score_prompt(prompt_targets_, prompt_);
+  for (std::size_t i = 0; i < prompt_targets_.size(); ++i) {
+    const auto place = index(prompt_places_[i]);
+    const auto count = index(prompt_targets_[i].top);
+    out.prompt_logprobs[place] = prompt_.logprobs[i];
+    std::copy_n(prompt_.top_ids.begin() + static_cast<std::ptrdiff_t>(i * top), count,
+                out.prompt_top_ids.begin() + static_cast<std::ptrdiff_t>(place * top));
+    std::copy_n(prompt_.top_logprobs.begin() + static_cast<std::ptrdiff_t>(i * top), count,
+                out.prompt_top_logprobs.begin() + static_cast<std::ptrdiff_t>(place * top));
+  }
+}
+
+void StepRunner::sample(StepJob& job) {
+  StepOutput& out = job.output;
+  sample_tokens_.clear();
+  sample_rows_.clear();
+  samples_.clear();
+  results_.clear();
+  masks_.clear();
+  masks_.reserve(active_.size());  // rows keep pointers to the masks
+  const auto top = index(limits_.max_logprobs);
+  for (const ActiveRow& active : active_) {
+    const StepRow& row = job.rows[index(active.row)];
+    if ((row.outputs & kSample) == 0) continue;
+    SlotState& slot = *row.slot;
+    SampleRow sample;
+    sample.params = &slot.params;
+    sample.counts = slot.params.has_penalties() ? &slot.counts : nullptr;
+    if (slot.sampled < slot.stop.min_tokens) sample.banned = slot.stop.stop_token_ids;
+    sample.position = row.position + row.num_tokens;
+    sample.want_logprobs = (row.outputs & kLogprobs) != 0;
+    if ((row.outputs & kAwaitMask) != 0) {
+      std::optional<std::vector<std::int32_t>> mask = slot.mask.take();
+      if (!mask || mask->size() != index(mask_words_)) {
+        slot.finished = true;
+        out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kBadMask);
+        continue;
+      }
+      masks_.push_back(std::move(*mask));
+      sample.mask = masks_.back().data();
+    }
+    SampleResult result;
+    result.top_ids = out.top_ids.data() + index(active.row) * top;
+    result.top_logprobs = out.top_logprobs.data() + index(active.row) * top;
+    std::fill_n(result.top_ids, top, -1);
+    samples_.push_back(sample);
+    results_.push_back(result);
+    sample_rows_.push_back(active.row);
+    sample_tokens_.push_back(active.last_batch_token);
+  }
+  forward_.sample(sample_tokens_, samples_, results_);
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    finish_row(job, sample_rows_[i], results_[i], samples_[i].want_logprobs);
+  }
+}
+
+void StepRunner::finish_row(StepJob& job, int row, const SampleResult& result, bool wanted_logprobs) {
+  StepOutput& out = job.output;
+  SlotState& slot = *job.rows[index(row)].slot;
+  RowStatus status = RowStatus::kRunning;
+  if (result.status == SampleStatus::kOk) {
+    bool stopped = false;
+    if (slot.accept(result.token, stopped)) status = stopped ? RowStatus::kStop : RowStatus::kLength;
+    out.tokens[index(row)] = result.token;
+    out.logprobs[index(row)] = wanted_logprobs ? result.logprob : kNoLogprob;
+  } else {
+    slot.finished = true;
+    status = result.status == SampleStatus::kBadLogits ? RowStatus::kBadLogits : RowStatus::kBadMask;
+  }
+  out.statuses[index(row)] = static_cast<std::int32_t>(status);
+}
+
+}  // namespace millrace

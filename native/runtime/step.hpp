@@ -1,0 +1,89 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/forward.hpp"
+#include "runtime/kv_pool.hpp"
+#include "runtime/slot_state.hpp"
+
+namespace millrace {
+
+// Bits and values of src/native/binding.ts: RowOutput and RowStatus.
+enum RowOutput : std::int32_t { kSample = 1, kLogprobs = 2, kPromptLogprobs = 4, kAwaitMask = 8 };
+enum class RowStatus : std::int32_t { kRunning = 0, kStop = 1, kLength = 2, kSkipped = 3, kBadLogits = -1, kBadMask = -2 };
+
+// One step's input, as StepInput in src/native/binding.ts says. The spans are read by submit() only.
+struct StepInput {
+  int num_rows = 0;
+  std::span<const std::int32_t> slots, query_starts, token_ids, positions, outputs, next_token_ids;
+};
+
+// One step's output, as StepOutput in src/native/binding.ts.
+struct StepOutput {
+  std::vector<std::int32_t> token_starts, tokens, statuses, top_ids, prompt_top_ids;
+  std::vector<float> logprobs, top_logprobs, prompt_logprobs, prompt_top_logprobs;
+  double start_ms = 0, end_ms = 0, idle_ms = 0;
+};
+
+// One sequence of a queued step.
+struct StepRow {
+  std::shared_ptr<SlotState> slot;
+  int first_token = 0;  // in StepJob::token_ids
+  int num_tokens = 0;
+  std::int32_t position = 0;
+  std::int32_t outputs = 0;
+  std::int32_t next_token = -1;
+  int table_start = 0;  // in StepJob::tables
+  int table_size = 0;
+};
+
+// A queued step: everything that the step thread needs, copied. Jobs are made once and used again.
+struct StepJob {
+  std::vector<StepRow> rows;
+  std::vector<std::int32_t> token_ids;
+  std::vector<std::int32_t> tables;
+  std::vector<BlockCopy> copies;
+  bool any_prompt_logprobs = false;
+  StepOutput output;
+  // Set when the whole step failed.
+  std::string error_code, error_message;
+};
+
+// Runs jobs, one after the other. Lives on the step thread.
+class StepRunner {
+ public:
+  StepRunner(Forward& forward, const StepLimits& limits, int vocab_size);
+  // Fills job.output; throws Error when the whole step failed.
+  void run(StepJob& job);
+
+ private:
+  // A row that takes part, and where its last token is in the batch.
+  struct ActiveRow {
+    int row;
+    int last_batch_token;
+  };
+  void gather_rows(const StepJob& job);
+  void add_prompt_targets(const StepJob& job, int row, int first_batch_token);
+  void score_prompt(StepJob& job);
+  void sample(StepJob& job);
+  void finish_row(StepJob& job, int row, const SampleResult& result, bool wanted_logprobs);
+
+  Forward& forward_;
+  StepLimits limits_;
+  int mask_words_;
+  HostBatch batch_;
+  std::vector<ActiveRow> active_;
+  std::vector<std::int32_t> sample_tokens_;
+  std::vector<int> sample_rows_;
+  std::vector<SampleRow> samples_;
+  std::vector<SampleResult> results_;
+  std::vector<std::vector<std::int32_t>> masks_;
+  std::vector<PromptTarget> prompt_targets_;
+  std::vector<int> prompt_places_;  // index of each target's input token in the job
+  PromptLogprobs prompt_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,54 @@
+// Builds the native addon with cmake-js (incremental: well under a second when nothing changed).
+//   --optional   a missing compiler is a message, not a failure: for `npm install`
+//   --tests      the C++ tests and fuzz drivers too
+//   --sanitize   address,undefined into build-asan/
+// Node built-ins only, besides cmake-js itself.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, freemem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const flags = new Set(process.argv.slice(2))
+const optional = flags.has('--optional')
+if (optional && process.env.MILLRACE_SKIP_NATIVE === '1') process.exit(0)
+
+function has (command, args = ['--version']) {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
+}
+
+function giveUp (message) {
+  console.error(message)
+  process.exit(optional ? 0 : 1)
+}
+
+const missing = []
+if (!has('cmake')) missing.push('CMake 3.22 or newer')
+if (!['c++', 'g++', 'clang++'].some(command => has(command))) missing.push('a C++20 compiler (g++ 11 or clang 14, or newer)')
+if (!has('ninja') && !has('make')) missing.push('ninja or make')
+if (missing.length > 0) {
+  giveUp(`millrace: the native engine was not built. Missing: ${missing.join('; ')}.\n` +
+    'On Debian or Ubuntu: apt-get install cmake g++ ninja-build. Then: npm run build:native')
+}
+
+const cmakeJs = join(root, 'node_modules/cmake-js/bin/cmake-js')
+if (!existsSync(cmakeJs)) giveUp('millrace: cmake-js is not installed. Run: npm ci')
+
+const sanitize = flags.has('--sanitize')
+const out = join(root, sanitize ? 'build-asan' : 'build')
+// CMake refuses a cache that was made for another folder.
+const cache = join(out, 'CMakeCache.txt')
+if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root.replace(/\/$/, '')}\n`)) {
+  rmSync(out, { recursive: true })
+}
+
+// A compile job of this project takes up to 700 MB.
+const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 7e8)))
+const args = [cmakeJs, 'build', '--out', out, '--config', sanitize ? 'RelWithDebInfo' : 'Release', '--parallel', String(jobs),
+  `--CDMILLRACE_BUILD_TESTS=${flags.has('--tests') || sanitize ? 'ON' : 'OFF'}`]
+if (sanitize) args.push('--CDMILLRACE_SANITIZE=address,undefined')
+const built = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'] })
+if (built.status !== 0) {
+  giveUp(`${built.stdout ?? ''}\nmillrace: the native build failed (above). See docs/building.md.`)
+}
