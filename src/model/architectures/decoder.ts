@@ -4,7 +4,7 @@ import type { ModelSpec, TensorNames } from '../model-spec.js'
 import { sharedCount } from '../gguf-metadata.js'
 import type { ConfigReader } from '../hf-config.js'
 import { ModelFilesError, UnsupportedModelError } from '../errors.js'
-import { ropeFromConfig, ropeFromGguf } from '../rope.js'
+import { ropeFromConfig, ropeFromGguf } from '../rope-config.js'
 import type { TensorIndex } from './architecture.js'
 
 export type Bias = 'none' | 'qkv' | 'qkvo'

@@ -14,7 +14,8 @@ export async function readTensor (path: string, name: string): Promise<Float32Ar
   const { info, offsets, bytes } = await readGguf(path)
   const tensor = info.tensors.find(candidate => candidate.name === name)
   if (tensor?.dtype !== 'F32') throw new Error(`${path} has no F32 tensor ${name}`)
-  return new Float32Array(bytes.slice(offsets.get(name)!, offsets.get(name)! + tensor.bytes).buffer)
+  const start = offsets.get(name)!
+  return new Float32Array(Uint8Array.from(bytes.subarray(start, start + tensor.bytes)).buffer)
 }
 
 async function readSafetensorsFolder (folder: string): Promise<ModelFilesInfo> {
