@@ -22,31 +22,29 @@ class ByteWriter {
   template <typename T>
     requires std::is_arithmetic_v<T>
   ByteWriter& number(T value) {
-    const auto* at = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), at, at + sizeof(T));
-    return *this;
+    return add(&value, sizeof(T));
   }
-  ByteWriter& raw(std::string_view text) {
-    const auto* at = reinterpret_cast<const std::byte*>(text.data());
-    bytes_.insert(bytes_.end(), at, at + text.size());
-    return *this;
-  }
+  ByteWriter& raw(std::string_view text) { return add(text.data(), text.size()); }
   // A GGUF string.
   ByteWriter& text(std::string_view text) {
     number(std::uint64_t{text.size()});
     return raw(text);
   }
   ByteWriter& type(GgufType type) { return number(static_cast<std::uint32_t>(type)); }
-  ByteWriter& append(const Bytes& bytes) {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-    return *this;
-  }
+  ByteWriter& append(const Bytes& bytes) { return add(bytes.data(), bytes.size()); }
   void pad_to_multiple(std::uint64_t alignment) {
     while (bytes_.size() % alignment != 0) bytes_.push_back(std::byte{0});
   }
   [[nodiscard]] const Bytes& bytes() const { return bytes_; }
 
  private:
+  ByteWriter& add(const void* data, std::size_t size) {
+    // Byte by byte: GCC 12 sees overflows in the range operations of std::vector that are not there.
+    const auto* bytes = static_cast<const std::byte*>(data);
+    for (std::size_t i = 0; i < size; ++i) bytes_.push_back(bytes[i]);
+    return *this;
+  }
+
   Bytes bytes_;
 };
 
