@@ -40,10 +40,10 @@ export class MessageGuard {
 
   guard (values: ChatValues): GuardedValues {
     const texts: string[] = []
-    mapStrings(values, text => { texts.push(text); return text }, 'messages')
+    mapStrings([values.messages, values.tools, values.variables], text => { texts.push(text); return text }, 'messages')
     const chars = texts.reduce((sum, text) => sum + text.length, 0)
     if (chars > this.#maxInputChars) {
-      throw new ChatTemplateError(`The messages have ${chars} characters; at most ${this.#maxInputChars} are rendered. Shorten them.`)
+      throw new ChatTemplateError(`Messages and tools have ${chars} characters; at most ${this.#maxInputChars} are rendered. Shorten them.`)
     }
     const guard = chooseGuard(texts)
     if (guard === undefined) throw new ChatTemplateError('The messages use up every private-use character of Unicode.')
