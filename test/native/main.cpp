@@ -11,6 +11,13 @@
 #include "../../native/core/error.hpp"
 #include "harness.hpp"
 
+// With UndefinedBehaviorSanitizer, the first report ends the run, also where the compiler's flags would go
+// on.
+extern "C" const char* __ubsan_default_options();
+extern "C" const char* __ubsan_default_options() {
+  return "halt_on_error=1:print_stacktrace=1";
+}
+
 namespace millrace::test {
 namespace {
 
