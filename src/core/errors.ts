@@ -36,3 +36,42 @@ export class EngineClosedError extends MillraceError {
     super('ERR_ENGINE_CLOSED', 503, 'The engine is closed. Load a new one to go on.')
   }
 }
+
+/** An option that the engine or the server does not have, or a value that it cannot take. */
+export class InvalidOptionError extends MillraceError {
+  constructor (option: string, message: string) {
+    super('ERR_INVALID_OPTION', 500, message, option)
+  }
+}
+
+/** A model that does not fit this machine's memory; the message has the arithmetic. */
+export class OutOfMemoryError extends MillraceError {
+  constructor (message: string) {
+    super('ERR_OUT_OF_MEMORY', 500, message, 'model')
+  }
+}
+
+/** A step of the model failed, and this request with it. */
+export class StepFailedError extends MillraceError {
+  constructor (message: string, cause?: unknown) {
+    super('ERR_STEP_FAILED', 500, message)
+    this.cause = cause
+  }
+}
+
+/** The model gave logits that are no numbers. */
+export class BadLogitsError extends MillraceError {
+  constructor () {
+    super('ERR_BAD_LOGITS', 500,
+      'The model computed NaN or infinity for this request, so no token could be chosen. ' +
+      'The weights may be damaged, or their numbers too large for this data type.')
+  }
+}
+
+/** The native addon is missing, or belongs to another version. */
+export class AddonError extends MillraceError {
+  constructor (message: string, cause?: unknown) {
+    super('ERR_ADDON', 500, message)
+    this.cause = cause
+  }
+}

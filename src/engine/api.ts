@@ -1,4 +1,7 @@
-import type { SamplingParams } from '../core/sampling-params.js'
+import type { FinishReason } from '../core/finish-reason.js'
+import type { SamplingInput } from '../core/resolve-sampling-params.js'
+
+export type { FinishReason } from '../core/finish-reason.js'
 
 /** One message of a conversation, as OpenAI spells it. */
 export interface ChatMessage {
@@ -9,26 +12,31 @@ export interface ChatMessage {
   readonly tool_calls?: readonly unknown[]
 }
 
-export interface RequestOptions extends Partial<SamplingParams> {
+export interface RequestOptions extends SamplingInput {
   /** Ends the request within one step; its blocks are free then. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Echoed in results and logs; made when missing. */
-  readonly requestId?: string
+  readonly requestId?: string | undefined
   /** Prefix-cache tenant: sequences of different salts never share blocks. */
-  readonly cacheSalt?: string
+  readonly cacheSalt?: string | undefined
   /** Lower runs first under the `priority` policy. */
-  readonly priority?: number
+  readonly priority?: number | undefined
 }
 
 export interface ChatOptions extends RequestOptions {
+  readonly messages: readonly ChatMessage[]
   /** Passed to the chat template beside the messages. */
-  readonly templateVariables?: Readonly<Record<string, unknown>>
+  readonly templateVariables?: Readonly<Record<string, unknown>> | undefined
   /** Tool definitions for the chat template. */
-  readonly tools?: readonly unknown[]
+  readonly tools?: readonly unknown[] | undefined
 }
 
-/** 'stop': EOS, a stop id or a stop string. 'length': maxTokens or the context's end. */
-export type FinishReason = 'stop' | 'length' | 'abort' | 'error'
+export interface CompleteOptions extends RequestOptions {
+  /** Text, or token ids as the model gets them. */
+  readonly prompt: string | readonly number[]
+  /** Special tokens written in `prompt` are meant, not the text that they look like. Default false. */
+  readonly parseSpecialTokens?: boolean | undefined
+}
 
 export interface TokenLogprob {
   readonly tokenId: number
@@ -45,6 +53,7 @@ export interface GenerationChunk {
   /** Which of the `n` choices: 0 to n - 1. */
   readonly index: number
   readonly text: string
+  /** The tokens of `text`; those that ended the choice (EOS, a stop id, a stop string) are left out. */
   readonly tokenIds: readonly number[]
   /** For the tokens of `text`, when asked for. */
   readonly logprobs?: readonly TokenLogprob[]
@@ -54,6 +63,7 @@ export interface GenerationChunk {
 
 export interface Usage {
   readonly promptTokens: number
+  /** Sampled tokens of all choices, those that ended them included. */
   readonly completionTokens: number
   /** Prompt tokens whose KV came from the prefix cache. */
   readonly cachedTokens: number
@@ -96,6 +106,8 @@ export interface GenerationResult {
  */
 export interface Generation extends AsyncIterable<GenerationChunk> {
   readonly requestId: string
+  /** Resolves when the request is checked and queued; rejects with what is wrong with it. */
+  readonly accepted: Promise<void>
   /** Rejects with the engine's error; resolves with finish reason 'abort' after an abort. */
   result (): Promise<GenerationResult>
   abort (): void

@@ -121,7 +121,7 @@ t.test('a decode that finds no free block preempts the youngest sequence', async
   t.equal(middle.preemptions, 0)
   t.equal(youngest.state, 'waiting')
   t.equal(scheduler.stats().preemptions, 1)
-  t.equal(pool.stats().freeBlocks, 9 - pool.blocksOf(oldest.slot!) - pool.blocksOf(middle.slot!))
+  t.equal(pool.stats().freeBlocks, 9 - pool.blocksOf(oldest.slot as never) - pool.blocksOf(middle.slot as never))
 })
 
 t.test('a preempted sequence keeps its tokens and its slot, and ends with the output of an undisturbed one', async t => {

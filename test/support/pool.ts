@@ -1,4 +1,9 @@
-import { prefixKeys, prefixRoot, StandinPool } from './standin-pool.js'
+import { loadAddon } from '../../src/native/addon.js'
 
-export const createPool = (totalBlocks: number, blockTokens: number) => new StandinPool(totalBlocks, blockTokens)
-export { prefixKeys, prefixRoot }
+/** The one allocator, here without storage. */
+export const createPool = (totalBlocks: number, blockTokens: number) => loadAddon().createKvPool(totalBlocks, blockTokens)
+
+export const prefixRoot = (parts: readonly string[]) => loadAddon().prefixRoot(parts)
+
+export const prefixKeys = (root: Uint8Array, tokenIds: Int32Array, blockTokens: number) =>
+  loadAddon().prefixKeys(root, tokenIds, blockTokens)

@@ -1,0 +1,47 @@
+import { InvalidParameterError } from '../core/errors.js'
+import { samplingParamNames } from '../core/resolve-sampling-params.js'
+import { didYouMean } from '../core/suggest.js'
+
+const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority']
+export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools']
+export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
+
+/** @throws InvalidParameterError for a name that is not there, with the nearest one that is */
+export function checkRequestNames (options: object, names: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw new InvalidParameterError(name, `There is no option ${name}.${didYouMean(name, names)}`)
+  }
+}
+
+const roles = ['system', 'developer', 'user', 'assistant', 'tool', 'function']
+
+/** @throws InvalidParameterError */
+export function checkMessages (messages: unknown): void {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw new InvalidParameterError('messages', 'messages must be a list of at least one message.')
+  }
+  for (const [i, message] of (messages as unknown[]).entries()) {
+    const { role, content } = (message ?? {}) as Record<string, unknown>
+    if (!roles.includes(role as string)) {
+      throw new InvalidParameterError(`messages[${i}].role`, `messages[${i}].role must be one of ${roles.join(', ')}.`)
+    }
+    if (typeof content !== 'string' && content !== null && content !== undefined) {
+      throw new InvalidParameterError(`messages[${i}].content`, `messages[${i}].content must be a text or null.`)
+    }
+  }
+}
+
+/** @throws InvalidParameterError for an empty prompt, and for ids that the model has not */
+export function checkPromptIds (ids: ArrayLike<number>, vocabSize: number): Int32Array {
+  if (!Array.isArray(ids) && !(ids instanceof Int32Array)) {
+    throw new InvalidParameterError('prompt', 'prompt must be a text or a list of token ids.')
+  }
+  if (ids.length === 0) throw new InvalidParameterError('prompt', 'prompt is empty; give at least one token.')
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]
+    if (!Number.isSafeInteger(id) || id! < 0 || id! >= vocabSize) {
+      throw new InvalidParameterError(`prompt[${i}]`, `prompt[${i}] is ${String(id)}; token ids of this model are 0 to ${vocabSize - 1}.`)
+    }
+  }
+  return Int32Array.from(ids)
+}

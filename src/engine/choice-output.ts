@@ -1,0 +1,131 @@
+import type { FinishReason } from '../core/finish-reason.js'
+import type { Choice, GenerationChunk, TokenLogprob } from './api.js'
+import { scanStops } from './stop-strings.js'
+
+/** Text from tokens as they come; never half a character. */
+export interface TextDecoder {
+  push (id: number): string
+  /** What is left of an unfinished character. */
+  end (): string
+}
+
+/** Tokens that only together make whole characters, and their text. */
+interface Piece {
+  readonly text: string
+  readonly tokenIds: readonly number[]
+  readonly logprobs: readonly TokenLogprob[]
+}
+
+/**
+ * Turns one choice's tokens into chunks. Text that may turn out to be the beginning of a stop string is
+ * kept back, by whole tokens, so that a chunk's tokens and log-probabilities are those of its text.
+ */
+export class ChoiceOutput {
+  readonly index: number
+  readonly #decoder: TextDecoder
+  readonly #stops: readonly string[]
+  readonly #wantsLogprobs: boolean
+  /** Tokens of a character that is not complete. */
+  #openIds: number[] = []
+  #openLogprobs: TokenLogprob[] = []
+  /** Complete text that is kept back. */
+  #held: Piece[] = []
+  #heldText = ''
+  #ready: Piece[] = []
+  readonly #texts: string[] = []
+  readonly #tokenIds: number[] = []
+  readonly #logprobs: TokenLogprob[] = []
+  #finishReason: FinishReason | undefined
+
+  constructor (index: number, decoder: TextDecoder, stops: readonly string[], wantsLogprobs: boolean) {
+    this.index = index
+    this.#decoder = decoder
+    this.#stops = stops
+    this.#wantsLogprobs = wantsLogprobs
+  }
+
+  /** Takes in a token. True when it completes a stop string: the text ends before that. */
+  push (id: number, logprob?: TokenLogprob): boolean {
+    this.#openIds.push(id)
+    if (logprob !== undefined) this.#openLogprobs.push(logprob)
+    const text = this.#decoder.push(id)
+    return text !== '' && this.#addText(text)
+  }
+
+  /** No token follows: what was kept back is text after all. */
+  end (): void {
+    const text = this.#decoder.end()
+    if (text !== '' && this.#addText(text)) return
+    this.#release(this.#heldText.length)
+  }
+
+  /** What can be sent now; a last chunk always, with why the choice ended. */
+  take (finishReason?: FinishReason): GenerationChunk | undefined {
+    this.#finishReason = finishReason
+    if (this.#ready.length === 0 && finishReason === undefined) return undefined
+    const pieces = this.#ready
+    this.#ready = []
+    const chunk: GenerationChunk = {
+      index: this.index,
+      text: pieces.map(piece => piece.text).join(''),
+      tokenIds: pieces.flatMap(piece => piece.tokenIds),
+      ...this.#wantsLogprobs ? { logprobs: pieces.flatMap(piece => piece.logprobs) } : {},
+      ...finishReason !== undefined ? { finishReason } : {}
+    }
+    this.#texts.push(chunk.text)
+    this.#tokenIds.push(...chunk.tokenIds)
+    if (chunk.logprobs !== undefined) this.#logprobs.push(...chunk.logprobs)
+    return chunk
+  }
+
+  /** All that was taken. */
+  choice (): Choice {
+    return {
+      index: this.index,
+      text: this.#texts.join(''),
+      tokenIds: this.#tokenIds,
+      ...this.#wantsLogprobs ? { logprobs: this.#logprobs } : {},
+      finishReason: this.#finishReason!
+    }
+  }
+
+  #addText (text: string): boolean {
+    const piece = { text, tokenIds: this.#openIds, logprobs: this.#openLogprobs }
+    this.#openIds = []
+    this.#openLogprobs = []
+    if (this.#stops.length === 0) {
+      this.#ready.push(piece)
+      return false
+    }
+    this.#held.push(piece)
+    this.#heldText += text
+    const { safe, matched } = scanStops(this.#heldText, this.#stops)
+    if (matched) this.#cutAt(safe)
+    else this.#release(safe)
+    return matched
+  }
+
+  /** Moves the pieces that lie before `end` from kept back to ready. */
+  #release (end: number): void {
+    let length = 0
+    let count = 0
+    for (const piece of this.#held) {
+      if (length + piece.text.length > end) break
+      length += piece.text.length
+      count++
+    }
+    this.#ready.push(...this.#held.splice(0, count))
+    this.#heldText = this.#heldText.slice(length)
+  }
+
+  /** Releases the text before `end` and drops the rest, a stop string that begins within a piece too. */
+  #cutAt (end: number): void {
+    const before = this.#heldText
+    this.#release(end)
+    const rest = end - (before.length - this.#heldText.length)
+    const cut = this.#held[0]
+    if (rest > 0 && cut !== undefined) this.#ready.push({ ...cut, text: cut.text.slice(0, rest) })
+    this.#held = []
+    this.#heldText = ''
+  }
+}

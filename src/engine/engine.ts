@@ -1,0 +1,313 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { EngineClosedError, StepFailedError } from '../core/errors.js'
+import { deriveSeed } from '../core/seed.js'
+import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
+import { NoChatTemplateError } from '../model/errors.js'
+import type { KvStats, StepOutput } from '../native/binding.js'
+import { RowOutcome } from '../scheduler/plan.js'
+import { Scheduler } from '../scheduler/scheduler.js'
+import type { ChatOptions, CompleteOptions, Generation, RequestOptions } from './api.js'
+import { ChoiceOutput } from './choice-output.js'
+import { chatOptionNames, checkMessages, checkPromptIds, checkRequestNames, completeOptionNames } from './check-request.js'
+import type { EngineParts } from './engine-model.js'
+import { EngineRequest } from './engine-request.js'
+import { EngineSequence, slotParams } from './engine-sequence.js'
+import { loadParts, type LoadHooks } from './load.js'
+import type { PartialEngineOptions } from './options.js'
+import { PrefixKeys } from './prefix-keys.js'
+import type { ResolvedOptions } from './resolved-options.js'
+import { deliverRow } from './row-delivery.js'
+import { SlotPool } from './slot-pool.js'
+import { StepLoop, type EnginePlan, type StepCounters } from './step-loop.js'
+import { LogprobReader } from './token-logprobs.js'
+
+export interface EngineInfo {
+  readonly modelName: string
+  /** Folder or file. */
+  readonly path: string
+  readonly spec: EngineParts['spec']
+  readonly options: ResolvedOptions
+  readonly memory: EngineParts['model']['memory']
+  /** Identifies the weights. */
+  readonly fingerprint: string
+}
+
+export interface EngineStats {
+  /** Requests that have not ended. */
+  readonly requests: number
+  readonly waitingSequences: number
+  readonly runningSequences: number
+  readonly preemptions: number
+  readonly promptTokens: number
+  readonly generatedTokens: number
+  readonly kv: KvStats
+  readonly steps: Readonly<StepCounters>
+}
+
+export interface CloseOptions {
+  /** Let running requests finish instead of aborting them. Default false. */
+  readonly drain?: boolean
+}
+
+/** Text to be computed, and how its answer continues it. */
+interface Work {
+  readonly encode: () => Promise<Int32Array>
+  /** The answer goes on where the prompt's text ends. */
+  readonly continues: boolean
+}
+
+/** One model that answers requests, as many at once as fit. */
+export class Engine {
+  readonly info: EngineInfo
+  readonly #parts: EngineParts
+  readonly #scheduler: Scheduler<EngineSequence>
+  readonly #slots: SlotPool
+  readonly #keys: PrefixKeys
+  readonly #loop: StepLoop
+  readonly #logprobs: LogprobReader
+  readonly #requests = new Set<EngineRequest>()
+  readonly #engineSeed: bigint
+  #numRequests = 0
+  #numSequences = 0
+  #promptTokens = 0
+  #generatedTokens = 0
+  #isClosed = false
+  #closing: Promise<void> | undefined
+  #onDrained: (() => void) | undefined
+
+  /**
+   * Loads a model by folder, GGUF file or repository name.
+   *
+   * @throws MillraceError that says what is wrong with the model, the options or the machine
+   */
+  static async load (model: string, options: PartialEngineOptions = {}, hooks: LoadHooks = {}): Promise<Engine> {
+    return new Engine(await loadParts(model, options, hooks))
+  }
+
+  /** For those who load a model's parts themselves, as tests do. */
+  constructor (parts: EngineParts) {
+    const { model, options, tokenizer } = parts
+    this.#parts = parts
+    this.info = Object.freeze({
+      modelName: options.servedModelName,
+      path: parts.path,
+      spec: parts.spec,
+      options,
+      memory: model.memory,
+      fingerprint: model.fingerprint
+    })
+    this.#engineSeed = options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed)
+    this.#keys = new PrefixKeys(parts.hashing, options.blockTokens,
+      ['kv1', model.fingerprint, options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
+    this.#slots = new SlotPool(model)
+    this.#scheduler = new Scheduler({
+      pool: this.#slots,
+      maxNumSeqs: options.maxNumSeqs,
+      maxBatchTokens: options.maxBatchTokens,
+      maxSequenceTokens: options.maxModelLen,
+      extendKeys: sequence => { this.#keys.extend(sequence) },
+      ...parts.policy === undefined ? {} : { policy: parts.policy }
+    })
+    this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
+    this.#loop = new StepLoop({
+      model,
+      scheduler: this.#scheduler,
+      now,
+      beforeStep: plan => { this.#openSlots(plan) },
+      onCommit: (plan, output, nowMs) => { this.#deliver(plan, output, nowMs) },
+      onFailure: (plan, error) => { this.#failPlan(plan, error) },
+      onBroken: error => { this.#break(error) }
+    })
+  }
+
+  get modelName (): string {
+    return this.info.modelName
+  }
+
+  /** Answers messages through the model's chat template. Errors come through the generation. */
+  chat (options: ChatOptions): Generation {
+    const { chatTemplate, tokenizer } = this.#parts
+    const encode = async (): Promise<Int32Array> => {
+      checkRequestNames(options, chatOptionNames)
+      checkMessages(options.messages)
+      if (chatTemplate === undefined) throw new NoChatTemplateError()
+      const { messages, tools, templateVariables: variables = {} } = options
+      return await tokenizer.encodeRendered(await chatTemplate.render({ messages, tools, variables }))
+    }
+    return this.#start(options, { encode, continues: false })
+  }
+
+  /** Continues a text, or token ids. Errors come through the generation. */
+  complete (options: CompleteOptions): Generation {
+    const { prompt } = options
+    const encode = async (): Promise<Int32Array> => {
+      checkRequestNames(options, completeOptionNames)
+      if (typeof prompt !== 'string') return checkPromptIds(prompt, this.#parts.spec.vocabSize)
+      return await this.tokenize(prompt, options.parseSpecialTokens)
+    }
+    return this.#start(options, { encode, continues: true })
+  }
+
+  /** Token ids of a text that stands alone, with what the model expects around it, such as BOS. */
+  async tokenize (text: string, parseSpecialTokens = false): Promise<Int32Array> {
+    const { tokenizer } = this.#parts
+    const ids = parseSpecialTokens ? await tokenizer.encodeWithSpecials(text) : await tokenizer.encode(text)
+    return Int32Array.from([...tokenizer.prefixIds, ...ids, ...tokenizer.suffixIds])
+  }
+
+  detokenize (ids: ArrayLike<number>): string {
+    return this.#parts.tokenizer.decode(ids)
+  }
+
+  stats (): EngineStats {
+    const { waiting, running, preemptions } = this.#scheduler.stats()
+    return {
+      requests: this.#requests.size,
+      waitingSequences: waiting,
+      runningSequences: running,
+      preemptions,
+      promptTokens: this.#promptTokens,
+      generatedTokens: this.#generatedTokens,
+      kv: this.#parts.model.kv.stats(),
+      steps: { ...this.#loop.counters }
+    }
+  }
+
+  /** Forgets cached prefixes that no request uses. */
+  clearPrefixCache (): void {
+    this.#parts.model.kv.clearCache()
+  }
+
+  /** Refuses new requests, ends the running ones and frees the model. Idempotent. */
+  async close (options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close()
+    if (options.drain !== true) this.#abortAll()
+    await this.#closing
+  }
+
+  async #close (): Promise<void> {
+    this.#isClosed = true
+    if (this.#requests.size > 0) await new Promise<void>(resolve => { this.#onDrained = resolve })
+    await this.#loop.settled()
+    await this.#parts.model.dispose()
+    await this.#parts.chatTemplate?.close()
+  }
+
+  #start (options: RequestOptions, work: Work): Generation {
+    const request = new EngineRequest(options.requestId ?? randomUUID(), now(), options.signal, {
+      onAbort: aborted => { this.#abort(aborted) },
+      onEnd: ended => { this.#forget(ended) }
+    })
+    this.#requests.add(request)
+    if (this.#isClosed) request.fail(new EngineClosedError())
+    else if (options.signal?.aborted === true) this.#abort(request)
+    else void this.#submit(request, options, work)
+    return request.generation
+  }
+
+  async #submit (request: EngineRequest, options: RequestOptions, work: Work): Promise<void> {
+    try {
+      const { spec, generation } = this.#parts
+      const { maxLogprobs } = this.info.options
+      request.params = resolveSamplingParams(options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
+      request.promptIds = checkPromptIds(await work.encode(), spec.vocabSize)
+      if (request.isEnded) return
+      this.#enqueue(request, options, work.continues)
+      this.#promptTokens += request.promptIds.length
+      request.generation.markAccepted()
+      this.#loop.wake()
+    } catch (error) {
+      for (const sequence of request.sequences) this.#scheduler.abort(sequence.id, now(), 'error')
+      request.fail(error as Error)
+    }
+  }
+
+  #enqueue (request: EngineRequest, options: RequestOptions, continues: boolean): void {
+    const params = request.params!
+    const { promptIds } = request
+    const seed = params.seed ?? deriveSeed(this.#engineSeed, ++this.#numRequests)
+    const root = this.info.options.prefixCaching ? this.#keys.root(options.cacheSalt ?? '') : undefined
+    const keys = root === undefined ? {} : { prefixRoot: root, prefixKeys: this.#keys.of(root, promptIds) }
+    if (params.promptLogprobs) request.promptLogprobs = Array.from(promptIds, () => null)
+    const sequences: EngineSequence[] = []
+    for (let index = 0; index < params.n; index++) {
+      const decoder = this.#parts.tokenizer.streamDecoder({ continues })
+      sequences.push(new EngineSequence({
+        id: ++this.#numSequences,
+        arrivalMs: request.arrivalMs,
+        promptIds,
+        maxTokens: params.maxTokens ?? Number.MAX_SAFE_INTEGER,
+        logprobs: params.logprobs,
+        promptLogprobs: params.promptLogprobs && index === 0,
+        priority: options.priority ?? 0,
+        ...keys,
+        ...index > 0 ? { forkOf: sequences[0]! } : {}
+      }, request, new ChoiceOutput(index, decoder, params.stop, params.logprobs), deriveSeed(seed, index)))
+    }
+    for (const sequence of sequences) this.#scheduler.add(sequence)
+    request.sequences = sequences
+  }
+
+  #openSlots (plan: EnginePlan): void {
+    for (const sequence of plan.sequences) {
+      if (this.#slots.isSampling(sequence.slot!)) continue
+      const { params, promptIds } = sequence.request
+      this.#slots.startSampling(sequence.slot!, slotParams(params!, sequence.seed, sequence.maxTokens, this.#parts.eosIds), promptIds)
+    }
+  }
+
+  #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): void {
+    for (let row = 0; row < plan.numRows; row++) {
+      deliverRow(plan, row, output, nowMs, this.#logprobs, {
+        stop: sequence => { if (!this.#scheduler.abort(sequence.id, nowMs, 'stop')) sequence.finishReason = 'stop' },
+        fail: (sequence, error) => { this.#fail(sequence.request, error) }
+      })
+    }
+  }
+
+  #failPlan (plan: EnginePlan, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    const failure = new StepFailedError(`The model's step failed, and the requests in it with it: ${message}`, error)
+    for (const [row, sequence] of plan.sequences.entries()) {
+      if (plan.outcomes[row] === RowOutcome.failed) this.#fail(sequence.request, failure)
+    }
+  }
+
+  #fail (request: EngineRequest, error: Error): void {
+    for (const sequence of request.sequences) this.#scheduler.abort(sequence.id, now(), 'error')
+    request.fail(error)
+  }
+
+  #abort (request: EngineRequest): void {
+    const nowMs = now()
+    const open = request.sequences.filter(sequence => sequence.state !== 'ended')
+    for (const sequence of open) this.#scheduler.abort(sequence.id, nowMs)
+    for (const sequence of open) {
+      sequence.output.end()
+      request.deliver(sequence)
+    }
+    if (request.sequences.length === 0) request.endUnqueued('abort', nowMs, request.params?.n ?? 1)
+    // Blocks are free: others may be waiting for them.
+    this.#loop.wake()
+  }
+
+  #abortAll (): void {
+    for (const request of [...this.#requests]) request.generation.abort()
+  }
+
+  #forget (request: EngineRequest): void {
+    this.#requests.delete(request)
+    this.#generatedTokens += request.sequences.reduce((sum, sequence) => sum + sequence.generatedTokens, 0)
+    if (this.#requests.size === 0) this.#onDrained?.()
+  }
+
+  /** A defect of ours: better no answers than wrong ones. */
+  #break (error: unknown): void {
+    this.#isClosed = true
+    const message = error instanceof Error ? error.message : String(error)
+    for (const request of [...this.#requests]) request.fail(new StepFailedError(`The engine failed and is closed: ${message}`, error))
+    this.close().catch(() => {})
+  }
+}
+
+const now = (): number => performance.now()

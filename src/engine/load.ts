@@ -1,0 +1,77 @@
+import { loadAddon } from '../native/addon.js'
+import type { Addon } from '../native/binding.js'
+import type { DownloadProgress } from '../model/hub/download.js'
+import { describeModel, kvBytesPerToken, type ModelDescription } from '../model/load-description.js'
+import { locateModel } from '../model/locate.js'
+import type { EngineParts } from './engine-model.js'
+import { readMachine } from './machine.js'
+import { parseEngineOptions, type PartialEngineOptions } from './options.js'
+import { resolveOptions, type ModelFacts, type ResolvedOptions } from './resolved-options.js'
+
+export interface LoadHooks {
+  /** A model that is not on this machine yet. */
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined
+  /** What was decided, before the weights are loaded. */
+  readonly onResolved?: ((options: ResolvedOptions, description: ModelDescription) => void) | undefined
+  /** Weights loaded so far, from 0 to 1. */
+  readonly onProgress?: ((done: number) => void) | undefined
+}
+
+/**
+ * Finds, describes, checks and loads a model; memory is divided before anything large is read.
+ *
+ * @throws MillraceError
+ */
+export async function loadParts (model: string, options: PartialEngineOptions, hooks: LoadHooks): Promise<EngineParts> {
+  const parsed = parseEngineOptions(options)
+  const addon = loadAddon()
+  const location = await locateModel(model, { onProgress: hooks.onDownload })
+  const description = await describeModel(location, addon)
+  const resolved = resolveOptions(parsed, factsOf(description, addon), readMachine())
+  hooks.onResolved?.(resolved, description)
+  const text = await description.loadText()
+  useThreads(addon, resolved.threads)
+  return {
+    model: await addon.loadModel({
+      path: location.path,
+      spec: JSON.stringify(description.spec),
+      deviceMap: resolved.deviceMap,
+      kvDtype: resolved.kvDtype,
+      kvBlocks: resolved.kvBlocks,
+      blockTokens: resolved.blockTokens,
+      maxRows: resolved.maxNumSeqs,
+      maxTokens: resolved.maxBatchTokens,
+      maxLogprobs: resolved.maxLogprobs,
+      maxSequenceTokens: resolved.maxModelLen,
+      kernels: resolved.kernels
+    }, done => { hooks.onProgress?.(done) }),
+    spec: description.spec,
+    ...text,
+    generation: description.generation,
+    options: resolved,
+    hashing: addon,
+    path: location.path
+  }
+}
+
+let threadsInUse: number | undefined
+
+/** The compute pools belong to the process: what the first engine asked for holds. */
+function useThreads (addon: Addon, threads: number): void {
+  if (threadsInUse !== undefined) return
+  addon.setThreads(threads)
+  threadsInUse = threads
+}
+
+function factsOf (description: ModelDescription, addon: Addon): ModelFacts {
+  const { spec, files } = description
+  const matrix = spec.tensors.q.name.replace('{layer}', '0')
+  return {
+    name: description.location.name,
+    spec,
+    weightsBytes: description.weightsBytes,
+    weightsDtype: files.tensors.find(tensor => tensor.name === matrix)?.dtype ?? 'BF16',
+    defaultDevice: addon.devices().find(device => device.usable)?.name ?? 'cpu:0',
+    kvBytesPerToken: dtype => kvBytesPerToken(spec, dtype)
+  }
+}

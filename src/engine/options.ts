@@ -1,0 +1,182 @@
+import { tryParseBytes } from '../core/bytes.js'
+import { InvalidOptionError } from '../core/errors.js'
+import { didYouMean } from '../core/suggest.js'
+import { parseDeviceMap, type DeviceStage } from './device-map.js'
+
+/**
+ * Options of an engine: the source of types, checks, defaults, `--help` and docs/options.md. A JSON
+ * schema; `format` says how the text of a flag becomes a value.
+ */
+export const engineOptions = {
+  maxModelLen: {
+    type: 'integer',
+    minimum: 1,
+    description: 'Longest sequence, prompt and answer together, in tokens. Default: what the model was trained for, or what the KV cache can hold if that is less.'
+  },
+  maxNumSeqs: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 4096,
+    default: 32,
+    description: 'Sequences that run at once; others wait. A request with n choices has n.'
+  },
+  maxBatchTokens: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 65536,
+    default: 256,
+    description: 'Tokens of one step at most: longer prompts are computed in chunks. More is faster for prompts and slower for the answers that run beside them.'
+  },
+  kvCacheMemory: {
+    type: ['integer', 'string'],
+    format: 'bytes',
+    minimum: 1,
+    description: 'Memory for the KV cache, in bytes or as 2GiB. Default: half of the memory (of the cgroup, else of the system) that the weights leave free, but not more than max-num-seqs sequences of max-model-len tokens need.'
+  },
+  servedModelName: {
+    type: 'string',
+    minLength: 1,
+    description: 'Name of the model in the API. Default: the name of the folder, file or repository.'
+  },
+  threads: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1024,
+    description: 'Compute threads of the process, all devices together. Default: the CPU quota of the cgroup, else the number of cores.'
+  },
+  device: {
+    type: 'string',
+    default: 'auto',
+    description: 'Device that runs the model, such as cpu:0. auto takes the first that is usable.'
+  },
+  deviceMap: {
+    type: ['string', 'array'],
+    format: 'device-map',
+    description: 'Layers of each device, such as cpu:0=0-13,cpu:1=14-27; cpu:0+cpu:1=0-27 splits every layer over two. Instead of device.'
+  },
+  kvDtype: {
+    type: 'string',
+    enum: ['auto', 'f32', 'f16', 'bf16'],
+    default: 'auto',
+    description: 'Number format of the KV cache. auto follows the weights.'
+  },
+  prefixCaching: {
+    type: 'boolean',
+    default: true,
+    description: 'Keep the KV of prompts for later requests that begin alike.'
+  },
+  kernels: {
+    type: 'string',
+    enum: ['auto', 'scalar', 'avx2', 'avx512'],
+    default: 'auto',
+    description: 'CPU kernels. auto takes the best that the CPU has; scalar is the slow reference.'
+  },
+  maxLogprobs: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 20,
+    default: 20,
+    description: 'Most alternatives per token that a request may ask for.'
+  },
+  seed: {
+    type: 'integer',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'Makes the seeds of requests that name none repeatable. Default: random.'
+  }
+} as const satisfies Readonly<Record<string, OptionSchema>>
+
+/** The part of JSON schema that options use. */
+export interface OptionSchema {
+  readonly type: OptionType | readonly OptionType[]
+  readonly format?: 'bytes' | 'device-map'
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minLength?: number
+  readonly enum?: readonly string[]
+  readonly default?: number | string | boolean
+  readonly description: string
+}
+
+type OptionType = 'integer' | 'string' | 'boolean' | 'array'
+type OptionName = keyof typeof engineOptions
+
+type ValueOf<S extends OptionSchema> =
+  S extends { format: 'bytes' } ? number | string
+    : S extends { format: 'device-map' } ? string | readonly DeviceStage[]
+      : S extends { enum: ReadonlyArray<infer Value> } ? Value
+        : S extends { type: 'integer' } ? number
+          : S extends { type: 'boolean' } ? boolean : string
+
+/** As callers give them. */
+export type EngineOptions = { readonly [Name in OptionName]: ValueOf<typeof engineOptions[Name]> }
+export type PartialEngineOptions = { readonly [Name in OptionName]?: EngineOptions[Name] | undefined }
+
+type ParsedValue<Name extends OptionName> = Name extends 'kvCacheMemory' ? number
+  : Name extends 'deviceMap' ? readonly DeviceStage[] : EngineOptions[Name]
+type OptionWithDefault = { [Name in OptionName]: typeof engineOptions[Name] extends { default: unknown } ? Name : never }[OptionName]
+
+/** Checked, texts parsed, fixed defaults filled in; what depends on model and machine may be missing. */
+export type ParsedEngineOptions = { readonly [Name in OptionWithDefault]: ParsedValue<Name> } &
+  { readonly [Name in Exclude<OptionName, OptionWithDefault>]: ParsedValue<Name> | undefined }
+
+/** 'maxModelLen' is --max-model-len. */
+export function flagOf (option: string): string {
+  return `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
+
+/**
+ * Checks options against the schema; numbers may be texts, as flags give them.
+ *
+ * @throws InvalidOptionError that names the option, and the nearest one for a name that does not exist
+ */
+export function parseEngineOptions (values: PartialEngineOptions): ParsedEngineOptions {
+  const names = Object.keys(engineOptions)
+  for (const name of Object.keys(values)) {
+    if (!names.includes(name)) throw new InvalidOptionError(name, `There is no option ${name}.${didYouMean(name, names)}`)
+  }
+  const parsed = Object.fromEntries(Object.entries(engineOptions).map(([name, schema]) => {
+    const value: unknown = values[name as OptionName]
+    return [name, value === undefined ? defaultOf(schema) : parseOption(name, schema, value)]
+  })) as ParsedEngineOptions
+  if (parsed.maxBatchTokens < parsed.maxNumSeqs) {
+    throw new InvalidOptionError('maxBatchTokens', `maxBatchTokens is ${parsed.maxBatchTokens}, but every one of maxNumSeqs ` +
+      `(${parsed.maxNumSeqs}) sequences takes a token of each step. Raise --max-batch-tokens or lower --max-num-seqs.`)
+  }
+  if (parsed.deviceMap !== undefined && values.device !== undefined && values.device !== 'auto') {
+    throw new InvalidOptionError('deviceMap', 'device and deviceMap cannot be given together; leave out one of them.')
+  }
+  return parsed
+}
+
+const defaultOf = (schema: OptionSchema): unknown => schema.default
+
+/** One value; also for flags of others that are described in the same form. */
+export function parseOption (name: string, schema: OptionSchema, value: unknown): unknown {
+  const refuse = (wanted: string): never => {
+    throw new InvalidOptionError(name, `${name} is ${JSON.stringify(value) ?? String(value)}; it must be ${wanted} (${flagOf(name)}).`)
+  }
+  if (schema.format === 'device-map') return parseDeviceMap(value)
+  if (schema.format === 'bytes') return parseBytes(value, refuse)
+  if (schema.type === 'integer') return parseInteger(schema, value, refuse)
+  if (schema.type === 'boolean') {
+    if (value === true || value === 'true') return true
+    if (value === false || value === 'false') return false
+    return refuse('true or false')
+  }
+  if (typeof value !== 'string' || value.length < (schema.minLength ?? 0)) return refuse('a text that is not empty')
+  if (schema.enum !== undefined && !schema.enum.includes(value)) return refuse(`one of ${schema.enum.join(', ')}`)
+  return value
+}
+
+function parseInteger (schema: OptionSchema, value: unknown, refuse: (wanted: string) => never): number {
+  const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
+  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
+  if (Number.isSafeInteger(number) && number as number >= minimum && number as number <= maximum) return number as number
+  return refuse(maximum === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${minimum}` : `a whole number from ${minimum} to ${maximum}`)
+}
+
+function parseBytes (value: unknown, refuse: (wanted: string) => never): number {
+  const bytes = typeof value === 'string' ? tryParseBytes(value) : value
+  return Number.isSafeInteger(bytes) && bytes as number > 0 ? bytes as number : refuse('a number of bytes above 0, such as 2GiB or 512MiB')
+}

@@ -1,0 +1,86 @@
+import type { ModelSpec } from '../model/model-spec.js'
+import { checkDeviceMap, type DeviceStage } from './device-map.js'
+import type { Machine } from './machine.js'
+import { estimateWorkspaceBytes, planMemory } from './memory-plan.js'
+import type { ParsedEngineOptions } from './options.js'
+
+/** Tokens of a KV block. */
+export const blockTokens = 16
+
+/** What depends on the model's files. */
+export interface ModelFacts {
+  readonly name: string
+  readonly spec: ModelSpec
+  readonly weightsBytes: number
+  /** Number format of the weight matrices, as the file names it. */
+  readonly weightsDtype: string
+  /** First usable device. */
+  readonly defaultDevice: string
+  kvBytesPerToken (dtype: KvDtype): number
+}
+
+export type KvDtype = 'f32' | 'f16' | 'bf16'
+
+/** Every option with a value: nothing is `auto` any more. Frozen. */
+export interface ResolvedOptions {
+  readonly maxModelLen: number
+  readonly maxNumSeqs: number
+  readonly maxBatchTokens: number
+  /** Rounded down to whole blocks. */
+  readonly kvCacheMemory: number
+  readonly kvBlocks: number
+  readonly blockTokens: number
+  readonly servedModelName: string
+  readonly threads: number
+  readonly deviceMap: readonly DeviceStage[]
+  readonly kvDtype: KvDtype
+  readonly prefixCaching: boolean
+  readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512'
+  readonly maxLogprobs: number
+  readonly seed: number | undefined
+}
+
+/**
+ * Resolves what is `auto` against the model and the machine, once.
+ *
+ * @throws OutOfMemoryError, InvalidOptionError
+ */
+export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, machine: Machine): ResolvedOptions {
+  const kvDtype = parsed.kvDtype === 'auto' ? kvDtypeFor(model.weightsDtype) : parsed.kvDtype
+  const device = parsed.device === 'auto' ? model.defaultDevice : parsed.device
+  const deviceMap = parsed.deviceMap ?? [{ start: 0, end: model.spec.numLayers, devices: [device] }]
+  checkDeviceMap(deviceMap, model.spec.numLayers)
+  const memory = planMemory({
+    machine,
+    weightsBytes: model.weightsBytes,
+    workspaceBytes: estimateWorkspaceBytes(model.spec, parsed.maxBatchTokens, parsed.maxNumSeqs),
+    kvBytesPerToken: model.kvBytesPerToken(kvDtype),
+    blockTokens,
+    maxPositions: model.spec.maxPositions,
+    maxNumSeqs: parsed.maxNumSeqs,
+    maxModelLen: parsed.maxModelLen,
+    kvCacheMemory: parsed.kvCacheMemory
+  })
+  return Object.freeze({
+    maxModelLen: memory.maxModelLen,
+    maxNumSeqs: parsed.maxNumSeqs,
+    maxBatchTokens: parsed.maxBatchTokens,
+    kvCacheMemory: memory.kvBytes,
+    kvBlocks: memory.kvBlocks,
+    blockTokens,
+    servedModelName: parsed.servedModelName ?? model.name,
+    threads: parsed.threads ?? machine.threads,
+    deviceMap,
+    kvDtype,
+    prefixCaching: parsed.prefixCaching,
+    kernels: parsed.kernels,
+    maxLogprobs: parsed.maxLogprobs,
+    seed: parsed.seed
+  })
+}
+
+/** Weights in F32 keep their precision; BF16 has the range that quantised weights may need. */
+function kvDtypeFor (weightsDtype: string): KvDtype {
+  if (weightsDtype === 'F32') return 'f32'
+  return weightsDtype === 'F16' ? 'f16' : 'bf16'
+}

@@ -1,0 +1,12 @@
+export { Engine, type CloseOptions, type EngineInfo, type EngineStats } from './engine/engine.js'
+export { EngineRegistry, UnknownModelError } from './engine/registry.js'
+export type {
+  ChatMessage, ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions,
+  Timeline, TokenLogprob, Usage
+} from './engine/api.js'
+export { engineOptions, flagOf, type PartialEngineOptions as EngineOptions } from './engine/options.js'
+export type { LoadHooks } from './engine/load.js'
+export type { ResolvedOptions } from './engine/resolved-options.js'
+export type { DeviceStage } from './engine/device-map.js'
+export { deriveSeed } from './core/seed.js'
+export * from './core/errors.js'

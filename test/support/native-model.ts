@@ -1,0 +1,133 @@
+import { loadAddon } from '../../src/native/addon.js'
+import type { Addon, LoadOptions, NativeModel, Slot, SlotParams, StepInput, StepOutput } from '../../src/native/binding.js'
+import { RowOutput } from '../../src/native/binding.js'
+import { describeModel } from '../../src/model/load-description.js'
+import { locateModel } from '../../src/model/locate.js'
+import type { ModelSpec } from '../../src/model/model-spec.js'
+
+/** Slot parameters of no effect: greedy, no limit that a test would meet. */
+export function slotParams (changes: Partial<SlotParams> = {}): SlotParams {
+  return {
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repetitionPenalty: 1,
+    frequencyPenalty: 0,
+    presencePenalty: 0,
+    seed: 0n,
+    stopTokenIds: new Int32Array(0),
+    minTokens: 0,
+    maxTokens: 1_000_000,
+    topLogprobs: 0,
+    biasIds: new Int32Array(0),
+    biases: new Float32Array(0),
+    ...changes
+  }
+}
+
+export function stepInput (model: NativeModel): StepInput {
+  const rows = model.maxRows
+  return {
+    numRows: 0,
+    slots: new Int32Array(rows),
+    queryStarts: new Int32Array(rows + 1),
+    tokenIds: new Int32Array(model.maxTokens),
+    positions: new Int32Array(rows),
+    outputs: new Int32Array(rows),
+    nextTokenIds: new Int32Array(rows).fill(-1)
+  }
+}
+
+export function stepOutput (model: NativeModel): StepOutput {
+  const rows = model.maxRows
+  const top = model.maxLogprobs
+  return {
+    tokenStarts: new Int32Array(rows + 1),
+    tokens: new Int32Array(rows),
+    statuses: new Int32Array(rows),
+    logprobs: new Float32Array(rows),
+    topIds: new Int32Array(rows * top),
+    topLogprobs: new Float32Array(rows * top),
+    promptLogprobs: new Float32Array(model.maxTokens),
+    promptTopIds: new Int32Array(model.maxTokens * top),
+    promptTopLogprobs: new Float32Array(model.maxTokens * top),
+    timing: new Float64Array(3)
+  }
+}
+
+export interface LoadedModel {
+  addon: Addon
+  model: NativeModel
+  spec: ModelSpec
+}
+
+/** A model from test/fixtures (a folder or GGUF file), with room for small tests. */
+export async function loadNative (path: string, changes: Partial<LoadOptions> = {}): Promise<LoadedModel> {
+  const addon = loadAddon()
+  const { spec, location } = await describeModel(await locateModel(path), addon)
+  const model = await addon.loadModel({
+    path: location.path,
+    spec: JSON.stringify(spec),
+    deviceMap: [{ start: 0, end: spec.numLayers, devices: ['cpu:0'] }],
+    kvDtype: 'f32',
+    kvBlocks: 64,
+    blockTokens: 16,
+    maxRows: 16,
+    maxTokens: 256,
+    maxLogprobs: 0,
+    maxSequenceTokens: 512,
+    kernels: 'scalar',
+    ...changes
+  }, () => {})
+  return { addon, model, spec }
+}
+
+export interface Row {
+  slot: Slot
+  tokens: ArrayLike<number>
+  position: number
+  outputs?: number
+  next?: number
+}
+
+/** Queues one step over those rows and waits for it. */
+export async function runStep (model: NativeModel, rows: readonly Row[], input = stepInput(model), output = stepOutput(model)): Promise<StepOutput> {
+  fillStep(input, rows)
+  await model.step(input, output)
+  return output
+}
+
+export function fillStep (input: StepInput, rows: readonly Row[]): void {
+  input.numRows = rows.length
+  rows.forEach((row, i) => {
+    const start = input.queryStarts[i]!
+    input.slots[i] = row.slot
+    input.positions[i] = row.position
+    input.outputs[i] = row.outputs ?? RowOutput.sample
+    input.nextTokenIds[i] = row.next ?? -1
+    input.tokenIds.set(Array.from(row.tokens), start)
+    input.queryStarts[i + 1] = start + row.tokens.length
+  })
+}
+
+/** Greedy tokens of one sequence alone, its prompt in chunks of that size. */
+export async function greedy (model: NativeModel, prompt: readonly number[], count: number, chunk = 256): Promise<number[]> {
+  const slot = model.kv.open()
+  model.openSlot(slot, slotParams(), new Int32Array(0), new Int32Array(0))
+  model.kv.grow(slot, prompt.length + count)
+  const out: number[] = []
+  for (let start = 0; start < prompt.length; start += chunk) {
+    const tokens = prompt.slice(start, start + chunk)
+    const last = start + chunk >= prompt.length
+    const output = await runStep(model, [{ slot, tokens, position: start, outputs: last ? RowOutput.sample : 0 }])
+    if (last) out.push(output.tokens[0]!)
+  }
+  while (out.length < count) {
+    const output = await runStep(model, [{ slot, tokens: [out.at(-1)!], position: prompt.length + out.length - 1 }])
+    out.push(output.tokens[0]!)
+  }
+  model.closeSlot(slot)
+  model.kv.close(slot)
+  return out
+}
