@@ -48,7 +48,7 @@ export function specFromConfig (config: ConfigReader, traits: ConfigTraits): Mod
 const neutralFields: ReadonlyArray<readonly [field: string, neutral: unknown]> = [
   ['num_experts', 0], ['num_local_experts', 0], ['n_routed_experts', 0], ['mlp_bias', false],
   ['attn_logit_softcapping', 0], ['final_logit_softcapping', 0], ['logits_scaling', 1], ['logit_scale', 1],
-  ['embedding_multiplier', 1], ['residual_multiplier', 1], ['attention_multiplier', 1], ['quantization_config', undefined]
+  ['use_mrope', false], ['embedding_multiplier', 1], ['residual_multiplier', 1], ['attention_multiplier', 1], ['quantization_config', undefined]
 ]
 
 function refuseUnknownMath (config: ConfigReader): void {

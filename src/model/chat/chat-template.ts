@@ -121,7 +121,11 @@ export class ChatTemplate {
       timer = setTimeout(() => {
         fail(`The chat template took longer than ${this.#limits.timeoutMs} ms. Send fewer or shorter messages.`)
       }, this.#limits.timeoutMs)
-      worker.postMessage(job)
+      try {
+        worker.postMessage(job)
+      } catch (error) {
+        reject(new ChatTemplateError(`Messages, tools and template variables must be plain JSON values: ${(error as Error).message}`))
+      }
     }
     const onMessage = (reply: TemplateReply): void => {
       if (reply.kind !== 'ready') {
@@ -137,8 +141,8 @@ export class ChatTemplate {
     worker.once('error', onError)
     worker.once('exit', onExit)
     worker.ref()
-    if (this.#ready.has(worker)) start()
     try {
+      if (this.#ready.has(worker)) start()
       return await promise
     } finally {
       clearTimeout(timer)

@@ -24,7 +24,7 @@ export async function loadTokenizer (
   json: TokenizerJson, settings: TokenizerSettings, source: string
 ): Promise<Tokenizer> {
   const library = build(json, source)
-  const [prefixIds, suffixIds] = await surroundingIds(library, settings)
+  const [prefixIds, suffixIds] = await surroundingIds(library, settings).catch((error: Error) => { throw unusable(error, source) })
   return new HfTokenizer(json, library, prefixIds, suffixIds, settings, source)
 }
 
@@ -163,9 +163,13 @@ function build (json: TokenizerJson, source: string): Library {
   try {
     return Library.fromString(JSON.stringify(json))
   } catch (error) {
-    throw new TokenizerError(`${source} cannot be used: ${(error as Error).message}. ` +
-      'Check that the file is complete and of a format that the tokenizers library reads.')
+    throw unusable(error as Error, source)
   }
+}
+
+function unusable (error: Error, source: string): TokenizerError {
+  return new TokenizerError(`${source} cannot be used: ${error.message}. ` +
+    'Check that the file is complete and of a format that the tokenizers library reads.')
 }
 
 async function idsOf (library: Library, text: string): Promise<Int32Array> {

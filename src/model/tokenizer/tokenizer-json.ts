@@ -42,10 +42,26 @@ export function parseTokenizerJson (text: string, source: string): TokenizerJson
     pre_tokenizer: partOrNull(json.pre_tokenizer),
     post_processor: partOrNull(json.post_processor),
     decoder: partOrNull(json.decoder),
-    model: json.model as JsonPart,
+    model: bpeModel(json.model as JsonPart, source),
     truncation: null,
     padding: null
   }
+}
+
+/**
+ * Only BPE without affixes, as all supported families have. The library ends the process on some
+ * contradictory models of the other kinds. Dropout, which makes encoding random, is for training.
+ */
+function bpeModel (model: JsonPart, source: string): JsonPart {
+  if (model.type !== undefined && model.type !== 'BPE') {
+    throw new TokenizerError(`${source}: model.type is ${JSON.stringify(model.type)}, which is not supported. Supported: BPE.`)
+  }
+  for (const field of ['continuing_subword_prefix', 'end_of_word_suffix']) {
+    if ((model[field] ?? '') !== '') {
+      throw new TokenizerError(`${source}: model.${field} is ${JSON.stringify(model[field])}; only BPE without affixes is supported.`)
+    }
+  }
+  return { ...model, dropout: null }
 }
 
 function readAddedTokens (value: unknown, source: string): readonly AddedToken[] {

@@ -120,6 +120,15 @@ t.test('too much output, input or memory is an error with the number', async t =
   await memory.close()
 })
 
+t.test('a value that is not JSON is refused, and the next conversation is rendered', async t => {
+  const template = chat(plain)
+  const notJson = { messages: [{ role: 'user', content: () => 'x' }] }
+  await t.rejects(template.render(notJson), { code: 'ERR_CHAT_TEMPLATE', message: /must be plain JSON values/ }, 'before the thread has loaded')
+  t.ok((await template.render(user('x'))).text)
+  await t.rejects(template.render(notJson), { code: 'ERR_CHAT_TEMPLATE', message: /must be plain JSON values/ }, 'after it has loaded')
+  await template.close()
+})
+
 t.test('values nested too deep are refused before the template sees them', async t => {
   let deep: unknown = 'end'
   for (let i = 0; i < 150; i++) deep = [deep]

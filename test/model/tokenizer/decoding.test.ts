@@ -93,3 +93,10 @@ t.test('truncation and padding of a tokenizer.json are turned off', async t => {
   t.throws(() => parseTokenizerJson('{}', 'tokenizer.json'), { code: 'ERR_TOKENIZER', message: /has no "model"/ })
   t.throws(() => parseTokenizerJson('{"model": {}, "added_tokens": [{}]}', 'x'), { message: /added_tokens must be/ })
 })
+
+t.test('only BPE without affixes is taken, and without the dropout of training', async t => {
+  const parse = (model: object): unknown => parseTokenizerJson(JSON.stringify({ model }), 'tokenizer.json').model
+  t.same(parse({ type: 'BPE', dropout: 0.1 }), { type: 'BPE', dropout: null })
+  t.throws(() => parse({ type: 'Unigram' }), { code: 'ERR_TOKENIZER', message: /model.type is "Unigram".*Supported: BPE/ })
+  t.throws(() => parse({ type: 'BPE', continuing_subword_prefix: '##' }), { message: /continuing_subword_prefix is "##"/ })
+})
