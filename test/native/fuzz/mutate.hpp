@@ -20,6 +20,7 @@ inline std::uint64_t boundary_value(const Input& input, Rng& rng) {
                                   (std::uint64_t{1} << below(rng, 64)) - 1,
                                   UINT64_MAX - below(rng, 64),
                                   (std::uint64_t{1} << 63) + below(rng, 64),
+                                  UINT64_MAX << below(rng, 64),  // aligned, and near the top
                                   size + below(rng, 9) - 4,
                                   size / (1 + below(rng, 16)),
                                   UINT64_MAX - size + below(rng, 9) - 4,
