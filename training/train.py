@@ -4,12 +4,16 @@ import argparse
 import csv
 import json
 import math
+import shutil
+import signal
+import sys
 import time
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as distributed
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
@@ -26,17 +30,17 @@ def parse_arguments():
     parser.add_argument("--corpus", type=Path, default=Path("training/work/corpus.jsonl"))
     parser.add_argument("--work", type=Path, default=Path("training/work"), help="folder of checkpoints and caches")
     parser.add_argument("--out", type=Path, default=Path("models/millrace-demo"))
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--max-minutes", type=float, default=50.0, help="training ends after this wall time, with the schedule shortened to fit")
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.05)
-    parser.add_argument("--warmup-steps", type=int, default=100)
+    parser.add_argument("--warmup-steps", type=int, default=150)
     parser.add_argument("--checkpoint-minutes", type=float, default=4.0)
     parser.add_argument("--vocab-size", type=int, default=4096)
     parser.add_argument("--tokenizer-documents", type=int, default=60_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each, which share every batch")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     return parser.parse_args()
 
@@ -62,8 +66,8 @@ def prepare(args):
     return tokenizer, rows, digest
 
 
-def batch_of(rows, step, args):
-    """The step's rows: every LONG_EVERY_STEPS-th step has long ones. Passes are reshuffled."""
+def batch_of(rows, step, args, rank):
+    """The rank's part of the step's rows: every LONG_EVERY_STEPS-th step has long ones. Passes are reshuffled."""
     is_long = step % LONG_EVERY_STEPS == LONG_EVERY_STEPS - 1
     kind, length = ("long", LONG_ROW_TOKENS) if is_long else ("short", SHORT_ROW_TOKENS)
     index = step // LONG_EVERY_STEPS if is_long else step - step // LONG_EVERY_STEPS
@@ -72,7 +76,7 @@ def batch_of(rows, step, args):
     orders = {i // total: None for i in places}
     for number in orders:
         orders[number] = np.random.default_rng((args.seed, is_long, number)).permutation(total)
-    chosen = [orders[i // total][i % total] for i in places]
+    chosen = [orders[i // total][i % total] for i in places][rank :: args.workers]
     return tuple(torch.from_numpy(rows[kind][key][chosen].astype(np.int64)) for key in ("tokens", "weights", "documents"))
 
 
@@ -99,6 +103,17 @@ def loss_of(hidden_of, model, batch):
     return F.cross_entropy(logits.float(), tokens[:, 1:][wanted])
 
 
+def average_gradients(model, loss, workers):
+    """Makes every worker's gradients the mean over the workers; returns the mean loss."""
+    parts = [p.grad for p in model.parameters()]
+    flat = torch.cat([part.view(-1) for part in parts] + [loss.detach().view(1)])
+    distributed.all_reduce(flat)
+    flat /= workers
+    for part, mean in zip(parts, flat.split([part.numel() for part in parts] + [1])):
+        part.copy_(mean.view_as(part))
+    return flat[-1].item()
+
+
 class Progress:
     """Prints a line every few seconds and appends the loss curve to a CSV file."""
 
@@ -112,44 +127,59 @@ class Progress:
     def add(self, step, loss, tokens, elapsed, args, rate):
         self.losses.append(loss)
         self.tokens += tokens
-        if (step + 1) % 25 != 0:
+        if step % 25 != 0:
             return
         mean, now = sum(self.losses) / len(self.losses), time.monotonic()
-        self.writer.writerow([step + 1, f"{elapsed / 60:.2f}", f"{mean:.4f}", f"{rate:.2e}"])
+        self.writer.writerow([step, f"{elapsed / 60:.2f}", f"{mean:.4f}", f"{rate:.2e}"])
         self.file.flush()
-        print(f"step {step + 1}/{args.steps}  loss {mean:.4f}  {self.tokens / (now - self.since):.0f} tokens/s  "
+        print(f"step {step}/{args.steps}  loss {mean:.4f}  {self.tokens / (now - self.since):.0f} tokens/s  "
               f"{elapsed / 60:.1f}/{args.max_minutes:.0f} min  lr {rate:.1e}", flush=True)
         self.losses, self.since, self.tokens = [], now, 0
 
 
-def save_checkpoint(path, model, optimizer, step, elapsed):
+def save_checkpoint(path, model, optimizer, step, elapsed, cpu):
+    """elapsed: wall seconds so far; cpu: CPU seconds of one worker so far."""
     temporary = path.with_suffix(".tmp")
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed}, temporary)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "cpu": cpu}, temporary)
     temporary.replace(path)
 
 
 def train(args):
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
+    """Prepares the data, then trains in `--workers` processes.
+
+    One thread per process with one exchange per step: on a busy machine, threads would wait for
+    each other hundreds of times per step.
+    """
     args.work.mkdir(parents=True, exist_ok=True)
     tokenizer, rows, digest = prepare(args)
     print(f"corpus sha256 {digest}; " + "; ".join(f"{name}: {value['tokens'].shape[0]} rows of {value['tokens'].shape[1] - 1}, "
           f"{(value['documents'] >= 0).mean():.1%} full, {value['weights'].mean():.1%} targets" for name, value in rows.items()), flush=True)
+    rendezvous = args.work / "rendezvous"
+    rendezvous.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly exit ends the workers, too
+    torch.multiprocessing.spawn(work, (args, rendezvous.absolute(), tokenizer.to_str(), rows, digest), nprocs=args.workers, daemon=True)
+
+
+def work(rank, args, rendezvous, tokenizer_json, rows, digest):
+    """One worker's training. The first one reports, saves and exports."""
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=args.workers)
     model = Qwen3(ModelConfig(vocab_size=args.vocab_size))
     optimizer = make_optimizer(model, args)
-    step, before = 0, 0.0
+    step, before, cpu_before = 0, 0.0, 0.0
     path = args.work / f"checkpoint-{digest[:12]}.pt"
     if path.exists():
         state = torch.load(path)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        step, before = state["step"], state["elapsed"]
-        print(f"resumed at step {step}", flush=True)
+        step, before, cpu_before = state["step"], state["elapsed"], state["cpu"]
     hidden_of = model.hidden if args.no_compile else torch.compile(model.hidden, dynamic=False)
-    progress, start, saved = Progress(args.work / "loss.csv", step > 0), time.monotonic(), time.monotonic()
+    progress = Progress(args.work / "loss.csv", step > 0) if rank == 0 else None
+    start = saved = time.monotonic()
     elapsed = before
     while step < args.steps and elapsed < args.max_minutes * 60:
-        batch = batch_of(rows, step, args)
+        batch = batch_of(rows, step, args, rank)
         rate = learning_rate(args, step, elapsed)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -157,19 +187,38 @@ def train(args):
             loss = loss_of(hidden_of, model, batch)
         optimizer.zero_grad()
         loss.backward()
+        mean_loss = average_gradients(model, loss, args.workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        elapsed = before + time.monotonic() - start
-        progress.add(step, loss.item(), batch[0].numel(), elapsed, args, rate)
         step += 1
-        if time.monotonic() - saved > args.checkpoint_minutes * 60:
-            save_checkpoint(path, model, optimizer, step, elapsed)
-            saved = time.monotonic()
-    save_checkpoint(path, model, optimizer, step, elapsed)
+        elapsed = shared_clock(before + time.monotonic() - start)
+        if progress:
+            progress.add(step, mean_loss, args.batch_tokens, elapsed, args, rate)
+            if time.monotonic() - saved > args.checkpoint_minutes * 60:
+                save_checkpoint(path, model, optimizer, step, elapsed, cpu_before + time.process_time())
+                saved = time.monotonic()
+    cpu = torch.tensor(time.process_time())
+    distributed.all_reduce(cpu)
+    if rank == 0:
+        save_checkpoint(path, model, optimizer, step, elapsed, cpu_before + time.process_time())
+        finish(args, model, Tokenizer.from_str(tokenizer_json), digest, step, elapsed, cpu.item() + cpu_before * args.workers)
+
+
+def shared_clock(seconds):
+    """The first worker's clock, so that all take the same learning rate and stop at the same step."""
+    clock = torch.tensor(seconds)
+    distributed.broadcast(clock, 0)
+    return clock.item()
+
+
+def finish(args, model, tokenizer, digest, step, elapsed, cpu):
     export_checkpoint(model, tokenizer, args.out)
-    summary = {"corpus_sha256": digest, "documents": sum(1 for _ in open(args.corpus, "rb")), "steps": step, "minutes": round(elapsed / 60, 1),
+    shutil.copy(args.work / "loss.csv", args.out / "loss.csv")
+    with open(args.corpus, "rb") as file:
+        documents = sum(1 for _ in file)
+    summary = {"corpus_sha256": digest, "documents": documents, "steps": step, "minutes": round(elapsed / 60, 1), "cpu_minutes": round(cpu / 60, 1),
                "tokens": step * args.batch_tokens, "parameters": sum(p.numel() for p in model.parameters()), "seed": args.seed,
-               "learning_rate": args.learning_rate, "batch_tokens": args.batch_tokens, "torch": torch.__version__}
+               "learning_rate": args.learning_rate, "batch_tokens": args.batch_tokens, "workers": args.workers, "torch": torch.__version__}
     (args.work / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(f"done: {step} steps in {elapsed / 60:.1f} minutes; wrote {args.out}", flush=True)
 

@@ -76,12 +76,12 @@ def sums(rng):
         pairs = [(a, b) for a in range(100) for b in range(100) if arithmetic.is_held_out(operator, a, b) and (operator == "+" or a >= b)]
         for a, b in rng.sample(pairs, count):
             question = rng.choice(templates[operator]).format(a=a, b=b)
-            cases.append(_case("arithmetic", f"two digits {operator}, held-out pair", question, f"= {arithmetic.OPERATIONS[operator][1](a, b)}."))
+            cases.append(_case("arithmetic", f"two digits {operator}, held-out pair", question, arithmetic.result(operator, a, b) + "."))
     for operator, count in (("+", 15), ("-", 15), ("×", 30)):
         for _ in range(count):
             a, b = sorted((rng.randint(0, 9), rng.randint(0, 9)), reverse=True)
             question = rng.choice(templates[operator]).format(a=a, b=b)
-            cases.append(_case("arithmetic", f"one digit {operator}", question, f"= {arithmetic.OPERATIONS[operator][1](a, b)}."))
+            cases.append(_case("arithmetic", f"one digit {operator}", question, arithmetic.result(operator, a, b) + "."))
     return cases
 
 
@@ -151,7 +151,7 @@ def conversations(rng):
         a, b, step, operator = rng.randint(11, 40), rng.randint(11, 40), rng.randint(2, 9), rng.choice("+-")
         turns = [(rng.choice(held.PLUS).format(a=a, b=b), arithmetic.answer("+", a, b))]
         question = rng.choice(held.MORE_SUM[operator]).format(s=step)
-        cases.append(_chat("sum goes on", turns, question, arithmetic.answer(operator, a + b, step)))
+        cases.append(_chat("sum goes on", turns, question, arithmetic.result(operator, a + b, step) + "."))
     return cases
 
 

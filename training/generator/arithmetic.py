@@ -38,8 +38,16 @@ def is_held_out(operator, a, b):
     return hashlib.sha256(f"{low}{operator}{high}".encode()).digest()[0] < 26
 
 
+def result(operator, a, b):
+    return f"{a} {operator} {b} = {OPERATIONS[operator][1](a, b)}"
+
+
 def answer(operator, a, b):
-    return f"{a} {operator} {b} = {OPERATIONS[operator][1](a, b)}."
+    """The sum; with two digits the ones come first, so that the carry is on paper before the tens."""
+    if operator == "×" or (a < 10 and b < 10):
+        return result(operator, a, b) + "."
+    ones = a % 10 + (10 if operator == "-" and a % 10 < b % 10 else 0)
+    return f"{result(operator, ones, b % 10)}, so {result(operator, a, b)}."
 
 
 def problem(rng):
@@ -74,5 +82,5 @@ def beyond(rng):
 
 def table(rng):
     """A plain text of sums: many results in few tokens."""
-    lines = [answer(*problem(rng))[:-1] for _ in range(rng.randint(6, 18))]
+    lines = [answer(*problem(rng)) for _ in range(rng.randint(6, 12))]
     return "\n".join(lines) + "\n"

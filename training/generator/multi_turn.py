@@ -124,7 +124,7 @@ def like_chat(rng):
 def sum_chat(rng):
     question, answer = arithmetic.sum_question(rng)
     turns = [(question, answer)]
-    value = int(answer.rstrip(".").split(" = ")[1])
+    value = int(answer.rstrip(".").split(" = ")[-1])
     for _ in range(rng.randint(1, 2)):
         step, plus = rng.randint(1, 9), rng.random() < 0.5
         if value > 90 or (not plus and value < step) or value < 0:

@@ -3,6 +3,7 @@
 import ast
 import json
 import random
+import re
 import tempfile
 import unittest
 from itertools import islice
@@ -57,12 +58,11 @@ class GeneratorTest(unittest.TestCase):
     def test_every_sum_of_the_corpus_is_right(self):
         checked = 0
         for document in documents(10, 3000):
-            for line in document.get("text", "").splitlines():
-                parts = line.split()
-                if len(parts) == 5 and parts[1] in "+-×" and parts[3] == "=":
-                    a, b, result = int(parts[0]), int(parts[2]), int(parts[4])
-                    self.assertEqual({"+": a + b, "-": a - b, "×": a * b}[parts[1]], result, line)
-                    checked += 1
+            texts = [document.get("text", ""), *(m["content"] for m in document.get("messages", ()) if m["role"] == "assistant")]
+            for a, operator, b, result in re.findall(r"(\d+) ([-+×]) (\d+) = (-?\d+)", "\n".join(texts)):
+                a, b = int(a), int(b)
+                self.assertEqual({"+": a + b, "-": a - b, "×": a * b}[operator], int(result))
+                checked += 1
         self.assertGreater(checked, 500)
 
 
