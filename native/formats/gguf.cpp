@@ -87,8 +87,8 @@ GgufMetadata read_metadata(ByteReader& reader, std::uint64_t count) {
 std::uint64_t read_alignment(const GgufMetadata& metadata, std::string_view file) {
   const std::optional<std::int64_t> value = metadata.get_int("general.alignment");
   if (!value) return kDefaultAlignment;
-  const auto alignment = static_cast<std::uint64_t>(*value);
-  if (*value < 1 || alignment > kMaxAlignment || !std::has_single_bit(alignment)) {
+  const auto alignment = static_cast<std::uint64_t>(*value);  // above the maximum when negative
+  if (alignment > kMaxAlignment || !std::has_single_bit(alignment)) {
     fail_file(file, "general.alignment is " + std::to_string(*value) +
                         "; it must be a power of two, at most " + std::to_string(kMaxAlignment));
   }
