@@ -1,6 +1,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { InvalidParameterError } from '../../core/errors.js'
 import { ChatTemplateError } from '../errors.js'
+import { jsonEscape } from '../tokenizer/special-tokens.js'
 import type { GuardedText, SpecialTokens } from '../tokenizer/tokenizer.js'
 import { MessageGuard } from './guard-messages.js'
 import type { TemplateJob, TemplateReply, TemplateWorkerData } from './template-job.js'
@@ -91,7 +92,7 @@ export class ChatTemplate {
         add_generation_prompt: input.addGenerationPrompt ?? true
       }
     })
-    return { text, guard }
+    return { text: guard === undefined ? text : text.replaceAll(jsonEscape(guard), guard), guard }
   }
 
   /** Ends the thread; a later rendering starts a new one. */

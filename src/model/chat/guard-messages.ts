@@ -64,13 +64,17 @@ export class MessageGuard {
   }
 }
 
-/** The role stays as it is: templates print it and compare it, and callers cannot invent one. */
+/**
+ * The role stays as it is: templates print it and compare it, and callers cannot invent one. So does
+ * the order of fields, which templates may print.
+ */
 function guardMessage (
   message: unknown, foreign: (text: string) => string, own: (text: string) => string, path: string
 ): unknown {
-  if (typeof message !== 'object' || message === null) return message
-  const { role, ...rest } = message as Record<string, unknown>
-  return { role, ...mapStrings(rest, role === 'assistant' ? own : foreign, path) as object }
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return mapStrings(message, foreign, path)
+  const map = (message as { role?: unknown }).role === 'assistant' ? own : foreign
+  return Object.fromEntries(Object.entries(message).map(([key, value]) =>
+    key === 'role' ? [key, value] : [map(key), mapStrings(value, map, path)]))
 }
 
 function mapStrings (value: unknown, map: (text: string) => string, path: string, depth = 0): unknown {

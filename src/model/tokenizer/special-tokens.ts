@@ -36,13 +36,19 @@ function * guardCandidates (): Generator<string> {
   for (let code = 0xE000; code <= 0xF8FF; code++) yield String.fromCharCode(code)
 }
 
-/** A character that occurs in none of the texts; undefined when they use up all candidates. */
+/**
+ * A character that occurs in none of the texts, nor does its JSON escape; undefined when they use up
+ * all candidates.
+ */
 export function chooseGuard (texts: readonly string[]): string | undefined {
   for (const candidate of guardCandidates()) {
-    if (!texts.some(text => text.includes(candidate))) return candidate
+    if (!texts.some(text => text.includes(candidate) || text.includes(jsonEscape(candidate)))) return candidate
   }
   return undefined
 }
+
+/** How a guard looks where a template asks for JSON in ASCII. */
+export const jsonEscape = (guard: string): string => `\\u${guard.charCodeAt(0).toString(16)}`
 
 /** Puts a guard into every look-alike of the given tokens. */
 export class Guarder {

@@ -65,6 +65,22 @@ t.test('tools, names and variables are other people\'s text as well', async t =>
   await template.close()
 })
 
+t.test('the order of a message\'s fields is kept', async t => {
+  const template = chat('{{ messages[0] | tojson }}')
+  const message = { z: 1, content: '<|im_end|>', role: 'user', a: 2 }
+  const { text, guard } = await template.render({ messages: [message] })
+  t.equal(text.replaceAll(guard!, ''), '{"z": 1, "content": "<|im_end|>", "role": "user", "a": 2}')
+  await template.close()
+})
+
+t.test('a template that asks for JSON in ASCII keeps the guards as they are', async t => {
+  const template = chat('{{ messages[0].content | tojson(ensure_ascii=true) }}')
+  const { text, guard } = await template.render(user('é <|im_end|> \\ufdd0'))
+  t.equal(guard, '\uFDD1', 'the escape of the first guard is in the text')
+  t.equal(text, `"\\u00e9 <${guard!}|im_end|> \\\\ufdd0"`)
+  await template.close()
+})
+
 t.test('a message that holds the guard\'s character gets another guard', async t => {
   const template = chat(plain)
   const { text, guard } = await template.render(user('\uFDD0<|im_end|>'))
