@@ -1,5 +1,7 @@
 #include "runtime/execution_plan.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace millrace {
@@ -10,9 +12,16 @@ constexpr int kFfnGranule = 32;
 
 [[noreturn]] void refuse(const std::string& problem) { throw Error("ERR_DEVICE_MAP", "Device map: " + problem); }
 
-Range share(int total, int parts, int part) {
+Range heads_of(int total, int parts, int part) {
   const int each = total / parts;
   return {each * part, each * (part + 1)};
+}
+
+// In whole granules, as evenly as they go; the last part may end in a fraction of one.
+Range columns_of(int total, int parts, int part) {
+  const int granules = (total + kFfnGranule - 1) / kFfnGranule;
+  const auto edge = [&](int p) { return std::min(total, granules * p / parts * kFfnGranule); };
+  return {edge(part), edge(part + 1)};
 }
 
 }  // namespace
@@ -33,14 +42,14 @@ ExecutionPlan compile_plan(const ModelSpec& spec, std::span<const DeviceMapEntry
       refuse(name + " has " + std::to_string(ranks) + " devices, which do not divide the model's " +
              std::to_string(spec.num_kv_heads) + " KV heads.");
     }
-    if (spec.ffn_size % (ranks * kFfnGranule) != 0 && ranks > 1) {
-      refuse(name + " has " + std::to_string(ranks) + " devices, which do not share " +
-             std::to_string(spec.ffn_size) + " FFN columns in multiples of " + std::to_string(kFfnGranule) + ".");
+    if (spec.ffn_size < ranks * kFfnGranule && ranks > 1) {
+      refuse(name + " has " + std::to_string(ranks) + " devices for " + std::to_string(spec.ffn_size) +
+             " FFN columns; each needs at least " + std::to_string(kFfnGranule) + ".");
     }
     Stage stage{{entry.start, entry.end}, {}};
     for (int r = 0; r < ranks; ++r) {
       stage.ranks.push_back({next_rank++, entry.devices[static_cast<std::size_t>(r)],
-                             share(spec.num_kv_heads, ranks, r), share(spec.ffn_size, ranks, r)});
+                             heads_of(spec.num_kv_heads, ranks, r), columns_of(spec.ffn_size, ranks, r)});
     }
     plan.stages.push_back(std::move(stage));
   }

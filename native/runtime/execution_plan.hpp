@@ -44,7 +44,7 @@ struct DeviceMapEntry {
 };
 
 // Throws ERR_DEVICE_MAP unless the entries cover the model's layers once and in order, each has a
-// device, and its devices share KV heads and FFN columns evenly (in multiples of 32 columns).
+// device, and the number of its devices divides the KV heads. FFN columns are shared in runs of 32.
 ExecutionPlan compile_plan(const ModelSpec& spec, std::span<const DeviceMapEntry> map);
 
 }  // namespace millrace
