@@ -1,0 +1,59 @@
+/** Why the server ended a request before its generation was done. */
+export type AbortReason = 'clientLeft' | 'draining'
+
+/** One request that uses the engine, from its handler's start to its end. */
+export interface ActiveRequest {
+  readonly signal: AbortSignal
+  /** Undefined while nobody has aborted it. */
+  readonly abortReason: AbortReason | undefined
+  abort (reason: AbortReason): void
+  /** Ends its entry; idempotent. */
+  finish (): void
+}
+
+/** The requests that use the engine now: what a shutdown waits for, and then aborts. */
+export class ActiveRequests {
+  readonly #requests = new Set<ActiveRequest>()
+  #waiting: Array<() => void> = []
+
+  get count (): number {
+    return this.#requests.size
+  }
+
+  start (): ActiveRequest {
+    const controller = new AbortController()
+    const request: ActiveRequest = {
+      signal: controller.signal,
+      get abortReason () {
+        return controller.signal.aborted ? controller.signal.reason as AbortReason : undefined
+      },
+      abort: reason => { controller.abort(reason) },
+      finish: () => { this.#finish(request) }
+    }
+    this.#requests.add(request)
+    return request
+  }
+
+  abortAll (reason: AbortReason): void {
+    for (const request of this.#requests) request.abort(reason)
+  }
+
+  /** Resolves with whether all were done within `timeoutMs`. */
+  async whenIdle (timeoutMs: number): Promise<boolean> {
+    if (this.count === 0) return true
+    return await new Promise(resolve => {
+      const timer = setTimeout(() => { resolve(false) }, timeoutMs)
+      this.#waiting.push(() => {
+        clearTimeout(timer)
+        resolve(true)
+      })
+    })
+  }
+
+  #finish (request: ActiveRequest): void {
+    this.#requests.delete(request)
+    if (this.count > 0) return
+    for (const wake of this.#waiting) wake()
+    this.#waiting = []
+  }
+}

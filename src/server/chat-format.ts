@@ -1,0 +1,65 @@
+import type { GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
+import { usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
+import { obfuscationField } from './obfuscation.js'
+import { chatLogprobs } from './token-logprobs-json.js'
+
+/** A whole answer. */
+export function chatCompletion (head: AnswerHead, result: GenerationResult): object {
+  return {
+    id: head.id,
+    object: 'chat.completion',
+    created: head.created,
+    model: head.model,
+    system_fingerprint: null,
+    choices: result.choices.map(choice => ({
+      index: choice.index,
+      message: { role: 'assistant', content: choice.text, refusal: null },
+      logprobs: chatLogprobs(choice.logprobs),
+      finish_reason: choice.finishReason
+    })),
+    usage: usageJson(result.usage)
+  }
+}
+
+export interface ChatEventOptions {
+  readonly n: number
+  readonly includeUsage: boolean
+  readonly obfuscate: boolean
+}
+
+/** The events of a streamed answer; what is alike in all of them is written once. */
+export class ChatEvents implements EventFormat {
+  readonly #prefix: string
+  readonly #usageNull: string
+  readonly #options: ChatEventOptions
+
+  constructor (head: AnswerHead, options: ChatEventOptions) {
+    this.#options = options
+    this.#usageNull = options.includeUsage ? ',"usage":null' : ''
+    this.#prefix = `data: {"id":${JSON.stringify(head.id)},"object":"chat.completion.chunk","created":${head.created},` +
+      `"model":${JSON.stringify(head.model)},"system_fingerprint":null,"choices":[`
+  }
+
+  opening (): string {
+    let events = ''
+    for (let index = 0; index < this.#options.n; index++) events += this.#event(index, '{"role":"assistant","content":""}', 'null', 'null')
+    return events
+  }
+
+  chunk ({ index, text, logprobs, finishReason }: GenerationChunk): string {
+    const hasContent = text !== '' || (logprobs !== undefined && logprobs.length > 0)
+    const content = hasContent
+      ? this.#event(index, `{"content":${JSON.stringify(text)}}`, logprobs === undefined ? 'null' : JSON.stringify(chatLogprobs(logprobs)), 'null')
+      : ''
+    return finishReason === undefined ? content : content + this.#event(index, '{}', 'null', `"${finishReason}"`)
+  }
+
+  usage (usage: Usage): string {
+    return `${this.#prefix}],"usage":${JSON.stringify(usageJson(usage))}}\n\n`
+  }
+
+  #event (index: number, delta: string, logprobs: string, finishReason: string): string {
+    const event = `${this.#prefix}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finishReason}}]${this.#usageNull}`
+    return `${event}${this.#options.obfuscate ? obfuscationField(event.length) : ''}}\n\n`
+  }
+}

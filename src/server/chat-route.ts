@@ -1,0 +1,62 @@
+import type { FastifyInstance } from 'fastify'
+import type { ChatOptions, Generation } from '../engine/api.js'
+import type { ActiveRequest } from './active-requests.js'
+import { ChatEvents, chatCompletion } from './chat-format.js'
+import { InvalidParameterError } from './errors.js'
+import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
+import { readMessages } from './messages.js'
+import { jsonRoute } from './json-route.js'
+import { chatRequest, type ChatRequest } from './schemas/chat-request.js'
+import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
+import type { ServerContext } from './server-context.js'
+import type { ServedEngine } from './served-engine.js'
+
+/** POST /v1/chat/completions */
+export function registerChat (app: FastifyInstance, context: ServerContext): void {
+  app.post<{ Body: ChatRequest }>('/v1/chat/completions', jsonRoute('chat', chatRequest), async (request, reply) => {
+    const { body } = request
+    const engine = context.host.engine(body.model)
+    checkRequest(body)
+    const messages = readMessages(body.messages)
+    const head = answerHead('chatcmpl', body.model)
+    const active = startRequest(context, reply)
+    const generation = start(active, () => engine.chat({ messages, ...requestOptions(body), requestId: head.id, signal: active.signal }))
+    if (body.stream === true) {
+      const includeUsage = body.stream_options?.include_usage === true
+      const obfuscate = body.stream_options?.include_obfuscation === true
+      const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate })
+      await streamAll({ context, request, reply, active, generations: [generation], format, includeUsage })
+      return reply
+    }
+    const results = await finishAll(active, [generation])
+    return results === undefined ? reply.hijack() : chatCompletion(head, results[0]!)
+  })
+}
+
+/** An engine that refuses at once must not leave an entry that a shutdown waits for. */
+export function start<T extends Generation | Generation[]> (active: ActiveRequest, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    active.abort('draining')
+    active.finish()
+    throw error
+  }
+}
+
+function checkRequest (body: ChatRequest): void {
+  checkSampling(body)
+  if (body.top_logprobs !== undefined && body.logprobs !== true) {
+    throw new InvalidParameterError('top_logprobs', 'top_logprobs needs "logprobs": true.')
+  }
+}
+
+function requestOptions (body: ChatRequest): Omit<ChatOptions, 'messages'> {
+  return {
+    ...samplingOptions(body),
+    maxTokens: body.max_completion_tokens ?? body.max_tokens,
+    logprobs: body.logprobs,
+    topLogprobs: body.top_logprobs,
+    templateVariables: body.chat_template_kwargs as Readonly<Record<string, unknown>> | undefined
+  }
+}

@@ -1,0 +1,83 @@
+import type { FastifyInstance } from 'fastify'
+import type { RequestOptions } from '../engine/api.js'
+import { start } from './chat-route.js'
+import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
+import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
+import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
+import { jsonRoute } from './json-route.js'
+import { completionRequest, type CompletionRequest } from './schemas/completion-request.js'
+import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
+import type { ServerContext } from './server-context.js'
+import type { ServedEngine } from './served-engine.js'
+
+/** OpenAI's own default. */
+const defaultMaxTokens = 16
+/** Prompts times n of one request. */
+const maxSequences = 1024
+
+type Prompt = string | readonly number[]
+
+/** POST /v1/completions */
+export function registerCompletions (app: FastifyInstance, context: ServerContext): void {
+  app.post<{ Body: CompletionRequest }>('/v1/completions', jsonRoute('completions', completionRequest), async (request, reply) => {
+    const { body } = request
+    const engine = context.host.engine(body.model)
+    checkRequest(body)
+    const prompts = promptsOf(body)
+    const head = answerHead('cmpl', body.model)
+    const options = completionOptions(body, prompts, engine)
+    const active = startRequest(context, reply)
+    const generations = start(active, () => prompts.map((prompt, i) => engine.complete({
+      prompt, ...requestOptions(body), requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal
+    })))
+    if (body.stream === true) {
+      const format = new CompletionEvents(head, options)
+      await streamAll({ context, request, reply, active, generations, format, includeUsage: options.includeUsage })
+      return reply
+    }
+    const results = await finishAll(active, generations)
+    return results === undefined ? reply.hijack() : completion(head, results, options, engine)
+  })
+}
+
+function checkRequest (body: CompletionRequest): void {
+  checkSampling(body)
+  if (body.max_tokens === 0 && body.echo !== true) {
+    throw new InvalidParameterError('max_tokens', 'max_tokens 0 needs "echo": true; otherwise there is nothing to answer.')
+  }
+  if (body.stream === true && body.echo === true && body.logprobs !== undefined) {
+    throw new UnsupportedFieldError('logprobs', 'logprobs of an echoed prompt are not streamed; leave out "stream".')
+  }
+}
+
+/** @throws InvalidParameterError for too many */
+function promptsOf (body: CompletionRequest): Prompt[] {
+  const { prompt, n = 1 } = body
+  const isList = Array.isArray(prompt) && typeof prompt[0] !== 'number'
+  const prompts = isList ? prompt as Prompt[] : [prompt as Prompt]
+  if (prompts.length * n > maxSequences) {
+    throw new InvalidParameterError('prompt', `prompt asks for ${prompts.length} times ${n} answers; at most ${maxSequences} are given at once.`)
+  }
+  return prompts
+}
+
+function requestOptions (body: CompletionRequest): RequestOptions {
+  const wantsLogprobs = body.logprobs !== undefined
+  return {
+    ...samplingOptions(body),
+    maxTokens: body.max_tokens ?? defaultMaxTokens,
+    logprobs: wantsLogprobs,
+    topLogprobs: body.logprobs,
+    promptLogprobs: wantsLogprobs && body.echo === true
+  }
+}
+
+function completionOptions (body: CompletionRequest, prompts: readonly Prompt[], engine: ServedEngine): CompletionOptions {
+  return {
+    n: body.n ?? 1,
+    echoed: body.echo === true ? prompts.map(prompt => typeof prompt === 'string' ? prompt : engine.detokenize(prompt)) : undefined,
+    logprobs: body.logprobs !== undefined,
+    includeUsage: body.stream_options?.include_usage === true,
+    obfuscate: body.stream_options?.include_obfuscation === true
+  }
+}

@@ -1,0 +1,106 @@
+import { UnknownModelError } from '../engine/registry.js'
+import { drainingError, engineFailedError, loadingError } from './errors.js'
+import { HealthCheck, warmUp } from './health-check.js'
+import { isLoading, isRegistry, type EngineSource, type ServedEngine, type ServedRegistry } from './served-engine.js'
+
+export type HostState = 'loading' | 'ready' | 'failed' | 'draining'
+
+export interface EngineHostEvents {
+  onFailed? (error: Error): void
+}
+
+/**
+ * The engines behind the routes, from before they are loaded until the server drains. They count as
+ * ready only when each has generated one token.
+ */
+export class EngineHost {
+  readonly #source: EngineSource
+  readonly #events: EngineHostEvents
+  #engines: readonly ServedEngine[] = []
+  #checks: readonly HealthCheck[] = []
+  #state: HostState = 'loading'
+  /** Settles with loading and warming up, either way; never rejects. */
+  readonly settled: Promise<void>
+
+  constructor (source: EngineSource, events: EngineHostEvents = {}) {
+    this.#source = source
+    this.#events = events
+    this.settled = this.#start()
+  }
+
+  get state (): HostState {
+    return this.#state
+  }
+
+  get modelNames (): readonly string[] {
+    if (isLoading(this.#source) && this.#engines.length === 0) return this.#source.modelNames
+    return this.#engines.map(engine => engine.modelName)
+  }
+
+  /** Undefined while loading. */
+  maxModelLen (name: string): number | undefined {
+    return this.#engines.find(engine => engine.modelName === name)?.info.options.maxModelLen
+  }
+
+  /** @throws UnavailableError while loading, when draining, and after a failure */
+  checkReady (): void {
+    switch (this.#state) {
+      case 'ready': return
+      case 'loading': throw loadingError(isLoading(this.#source) ? this.#source.progress() : 1)
+      case 'failed': throw engineFailedError()
+      case 'draining': throw drainingError()
+    }
+  }
+
+  /**
+   * The engine for one more request.
+   *
+   * @throws UnavailableError, UnknownModelError
+   */
+  engine (model: string): ServedEngine {
+    this.checkReady()
+    const engine = this.#engines.find(({ modelName }) => modelName === model)
+    if (engine === undefined) throw new UnknownModelError(model.slice(0, 200), this.modelNames)
+    return engine
+  }
+
+  /**
+   * Whether a token can be produced now.
+   *
+   * @throws UnavailableError when not
+   */
+  async checkHealth (): Promise<void> {
+    this.checkReady()
+    const alive = await Promise.all(this.#checks.map(async check => await check.isAlive()))
+    this.checkReady()
+    if (!alive.every(Boolean)) throw engineFailedError()
+  }
+
+  /** A request failed by a fault of the engine: the next health check looks for itself. */
+  suspect (): void {
+    for (const check of this.#checks) check.suspect()
+  }
+
+  /** No new requests from now on. */
+  drain (): void {
+    this.#state = 'draining'
+  }
+
+  async #start (): Promise<void> {
+    try {
+      const source = isLoading(this.#source) ? await this.#source.engine : this.#source
+      const engines = enginesOf(source)
+      for (const engine of engines) await warmUp(engine)
+      this.#engines = engines
+      this.#checks = engines.map(engine => new HealthCheck(engine))
+      if (this.#state === 'loading') this.#state = 'ready'
+    } catch (error) {
+      if (this.#state === 'loading') this.#state = 'failed'
+      this.#events.onFailed?.(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}
+
+function enginesOf (source: ServedEngine | ServedRegistry): ServedEngine[] {
+  return isRegistry(source) ? [...source] : [source]
+}

@@ -1,0 +1,116 @@
+import { InvalidParameterError, MillraceError } from '../core/errors.js'
+
+/** No key, or one that this server does not know. */
+export class InvalidApiKeyError extends MillraceError {
+  constructor (given: 'missing' | 'wrong') {
+    super('ERR_INVALID_API_KEY', 401, given === 'missing'
+      ? 'This server needs an API key: send it as "Authorization: Bearer <key>".'
+      : 'The API key is not one of this server\'s.')
+  }
+}
+
+/** Binding beyond loopback without a key would let anybody on the network use the machine. */
+export class ApiKeyRequiredError extends MillraceError {
+  constructor (host: string) {
+    super('ERR_API_KEY_REQUIRED', 500,
+      `Listening on ${host} opens the server to other machines, so an API key is required: ` +
+      'give one with --api-key or MILLRACE_API_KEY, listen on 127.0.0.1, or pass --insecure-no-api-key if anybody may use it.', 'apiKey')
+  }
+}
+
+export class PortInUseError extends MillraceError {
+  constructor (host: string, port: number) {
+    super('ERR_PORT_IN_USE', 500,
+      `Port ${port} of ${host} is in use by another program. Choose another with --port or PORT (0 takes any free one).`, 'port')
+  }
+}
+
+export class ListenError extends MillraceError {
+  constructor (host: string, port: number, reason: string, param: 'host' | 'port') {
+    super('ERR_LISTEN', 500, `Cannot listen on ${host}, port ${port}: ${reason}. Choose others with --host and --port.`, param)
+  }
+}
+
+export class RouteNotFoundError extends MillraceError {
+  constructor (method: string, path: string) {
+    super('ERR_ROUTE_NOT_FOUND', 404, `There is no ${method} ${path.slice(0, 200)} here. The API is under /v1, such as POST /v1/chat/completions.`)
+  }
+}
+
+export class MethodNotAllowedError extends MillraceError {
+  readonly allowed: readonly string[]
+
+  constructor (method: string, path: string, allowed: readonly string[]) {
+    super('ERR_METHOD_NOT_ALLOWED', 405, `${path.slice(0, 200)} does not take ${method}; use ${allowed.join(' or ')}.`)
+    this.allowed = allowed
+  }
+}
+
+/** A field that clients know and this server does not do; accepting it silently would be wrong. */
+export class UnsupportedFieldError extends MillraceError {
+  constructor (param: string, message: string) {
+    super('ERR_UNSUPPORTED_FIELD', 400, message, param)
+  }
+}
+
+export class MalformedRequestError extends MillraceError {
+  constructor (message: string) {
+    super('ERR_MALFORMED_REQUEST', 400, message)
+  }
+}
+
+export class BodyTooLargeError extends MillraceError {
+  constructor (limitBytes: number) {
+    super('ERR_BODY_TOO_LARGE', 413, `The request's body is larger than ${limitBytes} bytes. Send less, or restart with a larger --body-limit-bytes.`)
+  }
+}
+
+export class HeadersTooLargeError extends MillraceError {
+  constructor () {
+    super('ERR_HEADERS_TOO_LARGE', 431, 'The request\'s headers are too large. Send fewer or shorter ones.')
+  }
+}
+
+export class UnsupportedMediaTypeError extends MillraceError {
+  constructor (message: string) {
+    super('ERR_MEDIA_TYPE', 415, message)
+  }
+}
+
+export class RequestTimeoutError extends MillraceError {
+  constructor () {
+    super('ERR_REQUEST_TIMEOUT', 408, 'The request took too long to arrive. Send it again.')
+  }
+}
+
+/** For a while only: says when to try again. */
+export class UnavailableError extends MillraceError {
+  readonly retryAfterMs: number
+
+  constructor (code: 'ERR_LOADING' | 'ERR_DRAINING' | 'ERR_ENGINE_FAILED', message: string, retryAfterMs: number) {
+    super(code, 503, message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+export function loadingError (progress: number): UnavailableError {
+  return new UnavailableError('ERR_LOADING', `The model is being loaded (${Math.floor(progress * 100)} %). Try again in a moment.`, 2000)
+}
+
+export function drainingError (): UnavailableError {
+  return new UnavailableError('ERR_DRAINING', 'The server is shutting down. Try again when it is back.', 5000)
+}
+
+/** The engine cannot produce tokens any more; a restart is needed. The cause is in the server's log. */
+export function engineFailedError (): UnavailableError {
+  return new UnavailableError('ERR_ENGINE_FAILED', 'The engine has failed; its error is in the server\'s log. Restart the server.', 30_000)
+}
+
+/** A generation ended for a reason of the server's own, without an error that says which. */
+export class GenerationFailedError extends MillraceError {
+  constructor () {
+    super('ERR_GENERATION_FAILED', 500, 'The generation ended early by an error of the server. Send the request again.')
+  }
+}
+
+export { InvalidParameterError, MillraceError }

@@ -1,0 +1,112 @@
+import type { FastifyReply } from 'fastify'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+export interface EventStreamOptions {
+  /** A comment is sent after this long without an event. */
+  readonly pingIntervalMs: number
+  /** The connection is cut when its client takes nothing for this long. */
+  readonly stalledClientMs: number
+  /** Written right after the headers: what every stream of this kind begins with. */
+  readonly opening: () => string
+}
+
+/**
+ * Server-sent events on one response. The headers go out with the first event, so that an error
+ * before it can still have a status of its own, or with the first ping.
+ */
+export class EventStream {
+  readonly #reply: FastifyReply
+  readonly #raw: ServerResponse
+  readonly #options: EventStreamOptions
+  readonly #pings: NodeJS.Timeout
+  #isOpen = false
+  #isEnded = false
+  #isQuiet = true
+
+  constructor (reply: FastifyReply, options: EventStreamOptions) {
+    this.#reply = reply
+    this.#raw = reply.raw
+    this.#options = options
+    this.#pings = setInterval(() => { this.#ping() }, options.pingIntervalMs)
+  }
+
+  /** Headers are sent: errors are events from here on. */
+  get isOpen (): boolean {
+    return this.#isOpen
+  }
+
+  /** Nothing can be sent any more. */
+  get isClosed (): boolean {
+    return this.#isEnded || this.#raw.destroyed || this.#raw.closed
+  }
+
+  /**
+   * Sends whole events, each `data: …\n\n`.
+   *
+   * @returns a promise to wait for before the next one when the client reads too slowly
+   */
+  send (events: string): Promise<void> | undefined {
+    if (this.isClosed) return undefined
+    this.#isQuiet = false
+    return this.#write(this.#isOpen ? events : this.#open() + events)
+  }
+
+  /** The last event; the connection stays usable. */
+  end (): void {
+    this.stop()
+    if (this.isClosed) return
+    this.#isEnded = true
+    this.#raw.end((this.#isOpen ? '' : this.#open()) + 'data: [DONE]\n\n')
+  }
+
+  /** An error after the headers: its event is the last, and the connection closes. */
+  fail (errorJson: string): void {
+    this.stop()
+    if (this.isClosed) return
+    this.#isEnded = true
+    this.#raw.end(`data: ${errorJson}\n\n`, () => { this.#raw.socket?.end() })
+  }
+
+  /** No more pings. */
+  stop (): void {
+    clearInterval(this.#pings)
+  }
+
+  #open (): string {
+    this.#isOpen = true
+    this.#reply.hijack()
+    this.#raw.writeHead(200, {
+      ...this.#reply.getHeaders() as OutgoingHttpHeaders,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no'
+    })
+    return this.#options.opening()
+  }
+
+  #write (text: string): Promise<void> | undefined {
+    if (this.#raw.write(text)) return undefined
+    return this.#drained()
+  }
+
+  async #drained (): Promise<void> {
+    await new Promise<void>(resolve => {
+      const stalled = setTimeout(() => { this.#raw.destroy() }, this.#options.stalledClientMs)
+      const done = (): void => {
+        clearTimeout(stalled)
+        this.#raw.off('drain', done)
+        this.#raw.off('close', done)
+        resolve()
+      }
+      this.#raw.on('drain', done)
+      this.#raw.on('close', done)
+    })
+  }
+
+  #ping (): void {
+    if (this.#isQuiet && !this.isClosed && !this.#raw.writableNeedDrain) {
+      this.#raw.write((this.#isOpen ? '' : this.#open()) + ': ping\n\n')
+    }
+    this.#isQuiet = true
+  }
+}

@@ -1,0 +1,148 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import type { Generation, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
+import type { ActiveRequest } from './active-requests.js'
+import { drainingError, GenerationFailedError } from './errors.js'
+import { EventStream } from './event-stream.js'
+import { answerTo } from './openai-error.js'
+import type { ServerContext } from './server-context.js'
+
+/** What all objects of one answer share. */
+export interface AnswerHead {
+  readonly id: string
+  /** Seconds since 1970. */
+  readonly created: number
+  /** As the request spells it. */
+  readonly model: string
+}
+
+export function answerHead (prefix: 'chatcmpl' | 'cmpl', model: string): AnswerHead {
+  return { id: `${prefix}-${randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1000), model }
+}
+
+/** An entry among the active requests that is aborted when the client leaves before the end. */
+export function startRequest (context: ServerContext, reply: FastifyReply): ActiveRequest {
+  const active = context.requests.start()
+  const { raw } = reply
+  const onClose = (): void => { if (!raw.writableFinished) active.abort('clientLeft') }
+  raw.once('close', onClose)
+  // The client may have left while its body was read.
+  if (raw.destroyed || raw.closed) onClose()
+  return active
+}
+
+/**
+ * Waits for whole answers.
+ *
+ * @returns undefined when the client left meanwhile: there is nobody to answer
+ * @throws what the engine refused or failed with; the other generations are aborted then
+ */
+export async function finishAll (
+  active: ActiveRequest, generations: readonly Generation[]
+): Promise<GenerationResult[] | undefined> {
+  try {
+    const results = await Promise.all(generations.map(async generation => await generation.result()))
+    if (active.abortReason === 'clientLeft') return undefined
+    for (const { choices } of results) {
+      for (const { finishReason } of choices) checkEnd(finishReason, active)
+    }
+    return results
+  } catch (error) {
+    for (const generation of generations) generation.abort()
+    if (active.abortReason === 'clientLeft') return undefined
+    throw error
+  } finally {
+    active.finish()
+  }
+}
+
+/** How one endpoint writes its events. All methods return whole events. */
+export interface EventFormat {
+  /** First thing after the headers. */
+  opening (): string
+  /** @param generation - which of the request's generations the chunk is of */
+  chunk (chunk: GenerationChunk, generation: number): string
+  /** Before [DONE], when the request asks for it. */
+  usage (usage: Usage): string
+}
+
+export interface StreamRequest {
+  readonly context: ServerContext
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly active: ActiveRequest
+  readonly generations: readonly Generation[]
+  readonly format: EventFormat
+  readonly includeUsage: boolean
+}
+
+/**
+ * Streams generations as they come, interleaved.
+ *
+ * @throws errors from before the first event; later ones become an event
+ */
+export async function streamAll (stream: StreamRequest): Promise<void> {
+  const { context, reply, active, generations, format } = stream
+  const events = new EventStream(reply, {
+    pingIntervalMs: context.options.pingIntervalMs,
+    stalledClientMs: context.options.stalledClientMs,
+    opening: () => format.opening()
+  })
+  try {
+    await Promise.all(generations.map(async generation => { await generation.accepted }))
+    await Promise.all(generations.map(async (generation, i) => {
+      for await (const chunk of generation) {
+        if (events.isClosed) return
+        if (chunk.finishReason === 'error' || chunk.finishReason === 'abort') {
+          await generation.result()
+          checkEnd(chunk.finishReason, active)
+        }
+        const drained = events.send(format.chunk(chunk, i))
+        if (drained !== undefined) await drained
+      }
+    }))
+    const results = await Promise.all(generations.map(async generation => await generation.result()))
+    if (events.isClosed) {
+      if (!events.isOpen) reply.hijack()
+      return
+    }
+    if (stream.includeUsage) await events.send(format.usage(sumUsage(results.map(({ usage }) => usage))))
+    events.end()
+  } catch (error) {
+    for (const generation of generations) generation.abort()
+    if (active.abortReason === 'clientLeft') {
+      if (!events.isOpen) reply.hijack()
+      return
+    }
+    if (!events.isOpen) throw error
+    const { body, isInternal } = answerTo(error, context.options.bodyLimitBytes)
+    if (isInternal) {
+      stream.request.log.error({ err: error }, 'a stream failed')
+      context.host.suspect()
+    }
+    events.fail(JSON.stringify(body))
+  } finally {
+    events.stop()
+    active.finish()
+  }
+}
+
+/** Aborts and errors must not look like an answer's end. */
+function checkEnd (finishReason: string, active: ActiveRequest): void {
+  if (finishReason === 'stop' || finishReason === 'length') return
+  throw active.abortReason === 'draining' ? drainingError() : new GenerationFailedError()
+}
+
+export function sumUsage (parts: readonly Usage[]): Usage {
+  const sum = (field: keyof Usage): number => parts.reduce((total, part) => total + part[field], 0)
+  return { promptTokens: sum('promptTokens'), completionTokens: sum('completionTokens'), cachedTokens: sum('cachedTokens') }
+}
+
+export function usageJson (usage: Usage): object {
+  return {
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    total_tokens: usage.promptTokens + usage.completionTokens,
+    prompt_tokens_details: { cached_tokens: usage.cachedTokens }
+  }
+}

@@ -1,0 +1,6 @@
+export { isLoopback } from './api-key.js'
+export { buildServer, type BuiltServer } from './build-server.js'
+export { EngineHost, type HostState } from './engine-host.js'
+export { listen, type CloseOptions, type ListeningServer, type ListenOptions } from './listen.js'
+export { serverOptions, type ServerOptions } from './options.js'
+export type { EngineSource, LoadingEngine, ServedEngine } from './served-engine.js'

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify'
+import { millraceVersion } from './version.js'
+import { UnknownModelError } from '../engine/registry.js'
+import type { ServerContext } from './server-context.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answers without an API key. */
+    isPublic?: boolean
+  }
+}
+
+/** Models, health and version: they answer at once, also while the engine is loading. */
+export function registerInfo (app: FastifyInstance, context: ServerContext): void {
+  const { host } = context
+  const created = Math.floor(Date.now() / 1000)
+  const modelJson = (id: string): object => ({
+    id,
+    object: 'model',
+    created,
+    owned_by: 'millrace',
+    root: id,
+    parent: null,
+    max_model_len: host.maxModelLen(id) ?? null
+  })
+
+  app.get('/v1/models', () => ({ object: 'list', data: host.modelNames.map(modelJson) }))
+
+  // A wildcard, since ids such as org/name may come with their slash encoded or not.
+  app.get<{ Params: { '*': string } }>('/v1/models/*', request => {
+    const id = request.params['*']
+    if (!host.modelNames.includes(id)) throw new UnknownModelError(id.slice(0, 200), host.modelNames)
+    return modelJson(id)
+  })
+
+  app.get('/health', { config: { isPublic: true } }, async () => {
+    await host.checkHealth()
+    return { status: 'ok' }
+  })
+
+  app.get('/api/version', { config: { isPublic: true } }, () => ({ version: millraceVersion }))
+  app.get('/version', () => ({ version: millraceVersion }))
+}

@@ -1,0 +1,32 @@
+import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
+import type { TObject } from 'typebox'
+import { ignoredFieldsHeader, sortFields, type Endpoint } from './schemas/unsupported-fields.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Refused with 503 while there is no engine. */
+    needsEngine?: boolean
+  }
+}
+
+/**
+ * What generating routes have in common: JSON bodies checked by a schema, in which null means "not
+ * given"; fields that nobody knows are ignored and named in a header.
+ */
+export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOptions {
+  const schemaFields = new Set(Object.keys(body.properties))
+  return {
+    schema: { body },
+    config: { needsEngine: true },
+    preValidation: async (request: FastifyRequest) => { request.body = withoutNulls(request.body) },
+    preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
+      const ignored = sortFields(request.body as object, endpoint, schemaFields)
+      if (ignored.length > 0) reply.header('x-millrace-ignored-fields', ignoredFieldsHeader(ignored))
+    }
+  }
+}
+
+function withoutNulls (body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
+}

@@ -1,0 +1,91 @@
+import type { AddressInfo } from 'node:net'
+import { isLoopback, parseApiKeys } from './api-key.js'
+import { buildServer } from './build-server.js'
+import { ApiKeyRequiredError, ListenError, PortInUseError } from './errors.js'
+import type { EngineHost } from './engine-host.js'
+import { serverOptions, type ServerOptions } from './options.js'
+import type { EngineSource } from './served-engine.js'
+
+export interface ListenOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** Default 8000; 0 takes any free one. */
+  readonly port?: number
+  /** One key, several with commas between, or a list. Required beyond loopback. */
+  readonly apiKey?: string | readonly string[] | undefined
+  /** Serve beyond loopback without a key. */
+  readonly insecureNoApiKey?: boolean
+  readonly drainTimeoutMs?: number
+}
+
+export interface CloseOptions {
+  /** How long running requests may go on; then they end with an error. Default: drainTimeoutMs. */
+  readonly timeoutMs?: number
+}
+
+export interface ListeningServer {
+  /** Such as http://127.0.0.1:8000, without a slash at the end. */
+  readonly url: string
+  readonly port: number
+  readonly host: EngineHost
+  /** Takes no new requests, lets the running ones finish, and closes. The engine stays the caller's. */
+  close (options?: CloseOptions): Promise<void>
+}
+
+/** Time for the last error events to reach their clients. */
+const farewellMs = 1000
+
+/**
+ * Serves an engine over HTTP, also one that is still being loaded.
+ *
+ * @throws ApiKeyRequiredError, PortInUseError, ListenError
+ */
+export async function listen (source: EngineSource, options: ListenOptions = {}): Promise<ListeningServer> {
+  const { host = serverOptions.host.default, port = serverOptions.port.default, apiKey, insecureNoApiKey, drainTimeoutMs, ...rest } = options
+  const apiKeys = typeof apiKey === 'string' ? parseApiKeys(apiKey) : apiKey ?? []
+  if (apiKeys.length === 0 && insecureNoApiKey !== true && !isLoopback(host)) throw new ApiKeyRequiredError(host)
+  const { app, host: engineHost, requests } = buildServer(source, { ...rest, apiKeys })
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    throw listenFailure(error as NodeJS.ErrnoException, host, port)
+  }
+  const address = app.server.address() as AddressInfo
+  let closing: Promise<void> | undefined
+
+  async function closeOnce (timeoutMs: number): Promise<void> {
+    engineHost.drain()
+    if (!await requests.whenIdle(timeoutMs)) {
+      requests.abortAll('draining')
+      await requests.whenIdle(farewellMs)
+    }
+    await app.close()
+  }
+  return {
+    url: `http://${urlHost(host)}:${address.port}`,
+    port: address.port,
+    host: engineHost,
+    async close ({ timeoutMs = drainTimeoutMs ?? serverOptions.drainTimeoutMs.default } = {}) {
+      closing ??= closeOnce(timeoutMs)
+      await closing
+    }
+  }
+}
+
+function listenFailure (error: NodeJS.ErrnoException, host: string, port: number): Error {
+  switch (error.code) {
+    case 'EADDRINUSE': return new PortInUseError(host, port)
+    case 'EACCES': return new ListenError(host, port, 'only the administrator may use that port', 'port')
+    case 'EADDRNOTAVAIL': return new ListenError(host, port, 'this machine does not have that address', 'host')
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN': return new ListenError(host, port, 'that name has no address', 'host')
+    default: return error
+  }
+}
+
+/** An address that a client can use: nobody connects to "any". */
+function urlHost (host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,80 @@
+import type { OptionSchema } from '../engine/options.js'
+
+/** Options of the server, in the form of the engine's: the source of `--help` and docs/options.md. */
+export const serverOptions = {
+  host: {
+    type: 'string',
+    minLength: 1,
+    default: '127.0.0.1',
+    description: 'Address to listen on. Beyond loopback an API key is required. Environment: HOST.'
+  },
+  port: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 65535,
+    default: 8000,
+    description: 'Port to listen on; 0 takes any free one. Environment: PORT.'
+  },
+  apiKey: {
+    type: 'string',
+    minLength: 1,
+    description: 'Keys that clients may use, separated by commas. Environment: MILLRACE_API_KEY, which other users of the machine cannot see.'
+  },
+  insecureNoApiKey: {
+    type: 'boolean',
+    default: false,
+    description: 'Listen beyond loopback without an API key: everybody who reaches the port can use the model.'
+  },
+  bodyLimitBytes: {
+    type: 'integer',
+    minimum: 1024,
+    maximum: 2 ** 30,
+    default: 16 * 2 ** 20,
+    description: 'Largest body of a request, in bytes.'
+  },
+  pingIntervalMs: {
+    type: 'integer',
+    minimum: 100,
+    maximum: 600_000,
+    default: 10_000,
+    description: 'A stream without news sends a comment this often, so that proxies keep it open.'
+  },
+  stalledClientMs: {
+    type: 'integer',
+    minimum: 1000,
+    maximum: 3_600_000,
+    default: 120_000,
+    description: 'A client that takes nothing of its stream for this long is cut off.'
+  },
+  drainTimeoutMs: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 3_600_000,
+    default: 30_000,
+    description: 'How long running requests may go on after SIGTERM.'
+  },
+  logLevel: {
+    type: 'string',
+    enum: ['silent', 'error', 'warn', 'info', 'debug'],
+    default: 'warn',
+    description: 'What the log on stderr holds, as JSON lines. info has a line for every request; prompts are never logged.'
+  }
+} as const satisfies Readonly<Record<string, OptionSchema>>
+
+/** What the routes need to know; keys and address belong to `listen`. */
+export interface ServerOptions {
+  /** Keys that clients may use; none = everybody. */
+  readonly apiKeys: readonly string[]
+  readonly bodyLimitBytes: number
+  readonly pingIntervalMs: number
+  readonly stalledClientMs: number
+  readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
+}
+
+export const serverDefaults: ServerOptions = {
+  apiKeys: [],
+  bodyLimitBytes: serverOptions.bodyLimitBytes.default,
+  pingIntervalMs: serverOptions.pingIntervalMs.default,
+  stalledClientMs: serverOptions.stalledClientMs.default,
+  logLevel: serverOptions.logLevel.default
+}

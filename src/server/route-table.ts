@@ -1,0 +1,30 @@
+import type { RouteOptions } from 'fastify'
+import { MethodNotAllowedError, RouteNotFoundError, type MillraceError } from './errors.js'
+
+export interface TableRoute {
+  readonly method: string
+  /** As registered; `*` at the end stands for any rest. */
+  readonly url: string
+}
+
+/** All routes of a server, to tell a wrong method from an unknown path. */
+export class RouteTable {
+  readonly #routes: TableRoute[] = []
+
+  add ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void {
+    for (const one of [method].flat()) this.#routes.push({ method: one, url })
+  }
+
+  methodsOf (path: string): string[] {
+    return [...new Set(this.#routes.filter(({ url }) => matches(url, path)).map(({ method }) => method))]
+  }
+
+  errorFor (method: string, path: string): MillraceError {
+    const allowed = this.methodsOf(path)
+    return allowed.length > 0 ? new MethodNotAllowedError(method, path, allowed) : new RouteNotFoundError(method, path)
+  }
+}
+
+function matches (url: string, path: string): boolean {
+  return url.endsWith('*') ? path.startsWith(url.slice(0, -1)) : url === path
+}

@@ -1,0 +1,33 @@
+import { Type, type Static } from 'typebox'
+import { samplingFields } from './sampling-fields.js'
+
+const maxInt32 = 2 ** 31 - 1
+
+/** Kinds of parts beside text are told apart in messages.ts, where their place can be named. */
+const contentPart = Type.Object({
+  type: Type.String(),
+  text: Type.Optional(Type.String())
+})
+
+const message = Type.Object({
+  role: Type.Enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
+  content: Type.Optional(Type.Union([Type.String(), Type.Null(), Type.Array(contentPart, { minItems: 1 })],
+    { title: 'a text, a list of text parts, or null' })),
+  name: Type.Optional(Type.String()),
+  tool_call_id: Type.Optional(Type.String()),
+  tool_calls: Type.Optional(Type.Union([Type.Array(Type.Object({})), Type.Null()], { title: 'a list of tool calls' }))
+})
+
+export const chatRequest = Type.Object({
+  ...samplingFields,
+  model: Type.String({ minLength: 1 }),
+  messages: Type.Array(message, { minItems: 1 }),
+  max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
+  max_completion_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
+  logprobs: Type.Optional(Type.Boolean()),
+  top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
+  chat_template_kwargs: Type.Optional(Type.Object({}))
+})
+
+export type ChatRequest = Static<typeof chatRequest>
+export type RequestMessage = Static<typeof message>

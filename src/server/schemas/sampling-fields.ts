@@ -1,0 +1,73 @@
+import { Type, type Static } from 'typebox'
+import type { RequestOptions } from '../../engine/api.js'
+import { InvalidParameterError } from '../errors.js'
+
+const maxInt32 = 2 ** 31 - 1
+const tokenId = Type.Integer({ minimum: 0, maximum: maxInt32 })
+
+/** Fields that both endpoints share. Missing ones take the model's own defaults, in the engine. */
+export const samplingFields = {
+  temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
+  top_p: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  /** -1 and 0 = all. */
+  top_k: Type.Optional(Type.Integer({ minimum: -1, maximum: 2 ** 30 })),
+  min_p: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  repetition_penalty: Type.Optional(Type.Number({ minimum: 0.01, maximum: 100 })),
+  frequency_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
+  presence_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
+  n: Type.Optional(Type.Integer({ minimum: 1, maximum: 128 })),
+  seed: Type.Optional(Type.Integer({ minimum: -(2 ** 63), maximum: 2 ** 63 })),
+  stop: Type.Optional(Type.Union([
+    Type.String({ minLength: 1, maxLength: 1024 }),
+    Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 16 })
+  ], { title: 'a text, or a list of up to 16 texts, none of them empty' })),
+  stop_token_ids: Type.Optional(Type.Array(tokenId, { maxItems: 1024 })),
+  ignore_eos: Type.Optional(Type.Boolean()),
+  min_tokens: Type.Optional(Type.Integer({ minimum: 0, maximum: maxInt32 })),
+  logit_bias: Type.Optional(Type.Record(
+    Type.String({ pattern: '^[0-9]{1,10}$' }), Type.Number({ minimum: -100, maximum: 100 }),
+    { additionalProperties: false, maxProperties: 4096 }
+  )),
+  priority: Type.Optional(Type.Integer({ minimum: -maxInt32, maximum: maxInt32 })),
+  cache_salt: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  stream: Type.Optional(Type.Boolean()),
+  stream_options: Type.Optional(Type.Object({
+    include_usage: Type.Optional(Type.Boolean()),
+    include_obfuscation: Type.Optional(Type.Boolean())
+  })),
+  user: Type.Optional(Type.String()),
+  metadata: Type.Optional(Type.Object({})),
+  store: Type.Optional(Type.Boolean())
+}
+
+const samplingSchema = Type.Object(samplingFields)
+export type SamplingFields = Static<typeof samplingSchema>
+
+/** The engine's options for the shared fields that the request gives. */
+export function samplingOptions (body: SamplingFields): RequestOptions {
+  return {
+    temperature: body.temperature,
+    topP: body.top_p,
+    topK: body.top_k === undefined ? undefined : Math.max(0, body.top_k),
+    minP: body.min_p,
+    repetitionPenalty: body.repetition_penalty,
+    frequencyPenalty: body.frequency_penalty,
+    presencePenalty: body.presence_penalty,
+    n: body.n,
+    seed: body.seed === undefined ? undefined : BigInt.asIntN(64, BigInt(body.seed)),
+    stop: body.stop,
+    stopTokenIds: body.stop_token_ids,
+    ignoreEos: body.ignore_eos,
+    minTokens: body.min_tokens,
+    logitBias: body.logit_bias,
+    priority: body.priority,
+    cacheSalt: body.cache_salt
+  }
+}
+
+/** @throws InvalidParameterError for fields that contradict each other */
+export function checkSampling (body: SamplingFields): void {
+  if (body.stream_options !== undefined && body.stream !== true) {
+    throw new InvalidParameterError('stream_options', 'stream_options needs "stream": true.')
+  }
+}

@@ -1,0 +1,113 @@
+import { UnsupportedFieldError } from '../errors.js'
+
+/** A field that clients know, and the values of it that ask for nothing this server cannot do. */
+interface KnownField {
+  readonly isHarmless: (value: unknown) => boolean
+  /** What to do without it. */
+  readonly remedy: string
+}
+
+const isFalse = (value: unknown): boolean => value === false
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+const never = (): boolean => false
+const constrained = 'Constrained output is not supported; describe the form you want in the prompt.'
+const noTools = 'Tool calls are not supported; leave it out.'
+
+function field (isHarmless: (value: unknown) => boolean, remedy = 'It is not supported; leave it out.'): KnownField {
+  return { isHarmless, remedy }
+}
+
+/** Fields of both endpoints, ours and other servers'. */
+const shared: Readonly<Record<string, KnownField>> = {
+  best_of: field(never, 'Only best_of equal to n is supported; leave it out.'),
+  use_beam_search: field(isFalse),
+  length_penalty: field(value => value === 1),
+  early_stopping: field(isFalse),
+  skip_special_tokens: field(value => value === true),
+  spaces_between_special_tokens: field(value => value === true),
+  include_stop_str_in_output: field(isFalse),
+  truncate_prompt_tokens: field(never, 'Prompts are never cut; send a shorter one.'),
+  prompt_logprobs: field(value => value === false, 'Use echo with logprobs on /v1/completions.'),
+  return_token_ids: field(isFalse),
+  bad_words: field(isEmptyList, 'Use logit_bias with -100.'),
+  allowed_token_ids: field(never, 'Use logit_bias.'),
+  structured_outputs: field(never, constrained),
+  guided_json: field(never, constrained),
+  guided_regex: field(never, constrained),
+  guided_choice: field(never, constrained),
+  guided_grammar: field(never, constrained),
+  json_schema: field(never, constrained),
+  grammar: field(never, constrained),
+  regex: field(never, constrained),
+  ebnf: field(never, constrained),
+  vllm_xargs: field(never),
+  kv_transfer_params: field(never),
+  response_format: field(
+    value => (value as { type?: unknown } | undefined)?.type === 'text',
+    `Only {"type": "text"} is supported. ${constrained}`
+  )
+}
+
+const chat: Readonly<Record<string, KnownField>> = {
+  tools: field(isEmptyList, noTools),
+  tool_choice: field(value => value === 'none', noTools),
+  functions: field(isEmptyList, noTools),
+  function_call: field(value => value === 'none', noTools),
+  modalities: field(value => Array.isArray(value) && value.every(item => item === 'text'), 'Only ["text"] is supported.'),
+  audio: field(never, 'Audio is not supported; leave it out.'),
+  web_search_options: field(never),
+  echo: field(isFalse, 'Use /v1/completions to get the prompt back.'),
+  add_generation_prompt: field(value => value === true, 'The answer always begins after the generation prompt; leave it out.'),
+  continue_final_message: field(isFalse),
+  add_special_tokens: field(isFalse),
+  chat_template: field(never, 'The model\'s own chat template is used; leave it out.'),
+  documents: field(isEmptyList, 'Put the documents into a message.')
+}
+
+const completions: Readonly<Record<string, KnownField>> = {
+  suffix: field(value => value === '', 'Infilling is not supported; leave it out.'),
+  prompt_embeds: field(never),
+  add_special_tokens: field(value => value === true)
+}
+
+/** Accepted and without effect here: hints and book-keeping of OpenAI's own service. */
+const withoutEffect = {
+  chat: ['service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction',
+    'reasoning_effort', 'parallel_tool_calls'],
+  completions: ['service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention']
+}
+
+export type Endpoint = 'chat' | 'completions'
+
+const knownFields: Readonly<Record<Endpoint, Readonly<Record<string, KnownField>>>> = {
+  chat: { ...shared, ...chat }, completions: { ...shared, ...completions }
+}
+
+/**
+ * Refuses by name what clients know and this server does not do.
+ *
+ * @returns the fields that nobody knows, which are ignored
+ * @throws UnsupportedFieldError
+ */
+export function sortFields (body: object, endpoint: Endpoint, schemaFields: ReadonlySet<string>): string[] {
+  const ignored: string[] = []
+  for (const [name, value] of Object.entries(body)) {
+    if (schemaFields.has(name) || withoutEffect[endpoint].includes(name)) continue
+    const known = Object.hasOwn(knownFields[endpoint], name) ? knownFields[endpoint][name]! : undefined
+    if (known === undefined) {
+      ignored.push(name)
+      continue
+    }
+    const asksForOneAnswer = name === 'best_of' && value === ((body as { n?: unknown }).n ?? 1)
+    if (!asksForOneAnswer && !known.isHarmless(value)) {
+      throw new UnsupportedFieldError(name, `${name} is not supported with this value. ${known.remedy}`)
+    }
+  }
+  return ignored
+}
+
+/** Names for a header: at most 20 of at most 64 characters, anything odd replaced by a question mark. */
+export function ignoredFieldsHeader (names: readonly string[]): string {
+  const listed = names.slice(0, 20).map(name => name.slice(0, 64).replaceAll(/[^\w.$-]/g, '?'))
+  return listed.join(', ') + (names.length > 20 ? `, and ${names.length - 20} more` : '')
+}

@@ -1,0 +1,40 @@
+import type { ChatOptions, CompleteOptions, Generation } from '../engine/api.js'
+
+/** What the server needs of an engine; `Engine` is one. */
+export interface ServedEngine {
+  /** Requests name it so. */
+  readonly modelName: string
+  /** `maxModelLen`: longest sequence, prompt and answer together, in tokens. */
+  readonly info: { readonly options: { readonly maxModelLen: number } }
+  chat (options: ChatOptions): Generation
+  complete (options: CompleteOptions): Generation
+  detokenize (ids: ArrayLike<number>): string
+  /** `steps` grows with every step: while it does, the engine is alive. */
+  stats (): { readonly steps: { readonly steps: number } }
+}
+
+/** Several engines by the names of their models; `EngineRegistry` is one. */
+export interface ServedRegistry extends Iterable<ServedEngine> {
+  /** @throws UnknownModelError */
+  get (name: string): ServedEngine
+  names (): readonly string[]
+}
+
+/** An engine that is still being loaded: the port can open before it is there. */
+export interface LoadingEngine {
+  /** Names under which the engine will answer. */
+  readonly modelNames: readonly string[]
+  readonly engine: Promise<ServedEngine | ServedRegistry>
+  /** Done so far, from 0 to 1. */
+  progress (): number
+}
+
+export type EngineSource = ServedEngine | ServedRegistry | LoadingEngine
+
+export function isLoading (source: EngineSource): source is LoadingEngine {
+  return 'engine' in source
+}
+
+export function isRegistry (source: ServedEngine | ServedRegistry): source is ServedRegistry {
+  return Symbol.iterator in source
+}
