@@ -18,6 +18,7 @@ export class EngineRequest {
   readonly #signal: AbortSignal | undefined
   readonly #onSignal = (): void => { this.generation.abort() }
   #isEnded = false
+  #deliveredChoices = 0
   /** Set when the request is queued. */
   sequences: readonly EngineSequence[] = []
   promptIds: Int32Array = new Int32Array(0)
@@ -55,7 +56,7 @@ export class EngineRequest {
   deliver (sequence: EngineSequence): void {
     const chunk = sequence.output.take(sequence.finishReason)
     if (chunk !== undefined) this.generation.push(chunk)
-    if (this.sequences.every(other => other.state === 'ended')) this.#finish()
+    if (sequence.finishReason !== undefined && ++this.#deliveredChoices === this.sequences.length) this.#finish()
   }
 
   fail (error: Error): void {

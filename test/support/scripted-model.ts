@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadAddon } from '../../src/native/addon.js'
+import { RowOutput, RowStatus, type NativeModel, type Slot, type SlotParams, type StepInput, type StepOutput } from '../../src/native/binding.js'
+import { Engine } from '../../src/engine/engine.js'
+import type { EngineParts, EngineTokenizer } from '../../src/engine/engine-model.js'
+
+interface SlotState {
+  readonly params: SlotParams
+  readonly promptIds: readonly number[]
+  readonly generated: number[]
+  isClosed: boolean
+  isFinished: boolean
+}
+
+export interface ScriptedModelOptions {
+  /** The token after these. */
+  next: (promptIds: readonly number[], generated: readonly number[]) => number
+  /** Milliseconds of a step; may fail it by throwing. */
+  stepMs?: (step: number) => number
+  /** A status that a row gets in place of its token. */
+  statusOf?: (promptIds: readonly number[], generated: readonly number[]) => number | undefined
+  blocks?: number
+}
+
+const maxRows = 8
+const maxTokens = 64
+const maxLogprobs = 2
+const blockTokens = 4
+
+/** The interface of the native model without arithmetic: its tokens come from a function. */
+export class ScriptedModel implements NativeModel {
+  readonly kv
+  readonly memory = { weightsBytes: 0, kvBytes: 0, workspaceBytes: 0 }
+  readonly fingerprint = 'scripted'
+  readonly maxRows = maxRows
+  readonly maxTokens = maxTokens
+  readonly maxLogprobs = maxLogprobs
+  readonly #options: ScriptedModelOptions
+  readonly #slots = new Map<number, SlotState>()
+  #device: Promise<void> = Promise.resolve()
+  steps = 0
+  /** Unsettled steps, and the most there ever were. */
+  queued = 0
+  mostQueued = 0
+  disposals = 0
+  /** Rows of each step. */
+  readonly rowCounts: number[] = []
+
+  constructor (options: ScriptedModelOptions) {
+    this.#options = options
+    this.kv = loadAddon().createKvPool(options.blocks ?? 64, blockTokens)
+  }
+
+  openSlot (slot: Slot, params: SlotParams, promptIds: Int32Array): void {
+    this.#slots.set(slot, { params, promptIds: [...promptIds], generated: [], isClosed: false, isFinished: false })
+  }
+
+  closeSlot (slot: Slot): void {
+    this.#slots.get(slot)!.isClosed = true
+    this.#slots.delete(slot)
+  }
+
+  setMask (): void {
+    throw new Error('not scripted')
+  }
+
+  async step (input: StepInput, output: StepOutput): Promise<void> {
+    const rows = Array.from({ length: input.numRows }, (_, row) => ({
+      state: this.#slots.get(input.slots[row]!)!,
+      outputs: input.outputs[row]!
+    }))
+    const number = ++this.steps
+    this.rowCounts.push(input.numRows)
+    this.mostQueued = Math.max(this.mostQueued, ++this.queued)
+    const run = this.#device.then(async () => {
+      await sleep(this.#options.stepMs?.(number) ?? 0)
+      let count = 0
+      output.tokenStarts[0] = 0
+      for (const [row, { state, outputs }] of rows.entries()) {
+        if (this.#runRow(state, outputs, row, count, output)) count++
+        output.tokenStarts[row + 1] = count
+      }
+    }).finally(() => { this.queued-- })
+    this.#device = run.catch(() => {})
+    await run
+  }
+
+  async dispose (): Promise<void> {
+    this.disposals++
+    await this.#device
+  }
+
+  #runRow (state: SlotState, outputs: number, row: number, place: number, output: StepOutput): boolean {
+    output.statuses[row] = RowStatus.skipped
+    if (state.isClosed || state.isFinished) return false
+    output.statuses[row] = RowStatus.running
+    if ((outputs & RowOutput.sample) === 0) return false
+    const status = this.#options.statusOf?.(state.promptIds, state.generated)
+    if (status !== undefined) {
+      output.statuses[row] = status
+      return false
+    }
+    const token = this.#options.next(state.promptIds, state.generated)
+    state.generated.push(token)
+    output.tokens[place] = token
+    output.logprobs[place] = -token
+    output.topIds.fill(-1, place * maxLogprobs, (place + 1) * maxLogprobs)
+    output.topIds[place * maxLogprobs] = token
+    output.topLogprobs[place * maxLogprobs] = -token
+    const stopped = state.params.stopTokenIds.includes(token)
+    state.isFinished = stopped || state.generated.length >= state.params.maxTokens
+    if (state.isFinished) output.statuses[row] = stopped ? RowStatus.stop : RowStatus.length
+    return true
+  }
+}
+
+/** A tokenizer whose tokens are these bytes; prompts are split greedily by them. */
+export function scriptedTokenizer (vocabulary: ReadonlyArray<string | Uint8Array>): EngineTokenizer {
+  const bytes = vocabulary.map(token => typeof token === 'string' ? new TextEncoder().encode(token) : token)
+  const encode = async (text: string): Promise<Int32Array> => {
+    const ids: number[] = []
+    for (let rest = text; rest !== '';) {
+      const id = vocabulary.findIndex(token => typeof token === 'string' && token !== '' && rest.startsWith(token))
+      if (id < 0) throw new Error(`no token for ${rest}`)
+      ids.push(id)
+      rest = rest.slice((vocabulary[id] as string).length)
+    }
+    return Int32Array.from(ids)
+  }
+  return {
+    encode,
+    encodeWithSpecials: encode,
+    encodeRendered: async rendered => await encode(rendered.text),
+    decode: ids => new TextDecoder().decode(Buffer.concat(Array.from(ids, id => bytes[id]!))),
+    streamDecoder: () => {
+      const utf8 = new TextDecoder()
+      return { push: id => utf8.decode(bytes[id]!, { stream: true }), end: () => utf8.decode() }
+    },
+    tokenBytes: id => bytes[id]!,
+    prefixIds: [],
+    suffixIds: []
+  }
+}
+
+/** An engine over a scripted model. Token 0 ends an answer. */
+export function scriptedEngine (
+  vocabulary: ReadonlyArray<string | Uint8Array>, options: ScriptedModelOptions, extra: Partial<EngineParts> = {}
+): { engine: Engine, model: ScriptedModel } {
+  const model = new ScriptedModel(options)
+  const addon = loadAddon()
+  const engine = new Engine({
+    model,
+    spec: { architecture: 'scripted', vocabSize: vocabulary.length, numLayers: 1, maxPositions: 128 },
+    tokenizer: scriptedTokenizer(vocabulary),
+    chatTemplate: {
+      render: async ({ messages }) => ({ text: messages.map(message => (message as { content: string }).content).join(''), guard: undefined }),
+      close: async () => {}
+    },
+    eosIds: [0],
+    generation: {},
+    hashing: addon,
+    path: '/scripted',
+    options: Object.freeze({
+      maxModelLen: 128,
+      maxNumSeqs: maxRows,
+      maxBatchTokens: maxTokens,
+      kvCacheMemory: 0,
+      kvBlocks: model.kv.totalBlocks,
+      blockTokens,
+      servedModelName: 'scripted',
+      threads: 1,
+      deviceMap: [],
+      kvDtype: 'f32',
+      prefixCaching: true,
+      kernels: 'scalar',
+      maxLogprobs,
+      seed: 1
+    }),
+    ...extra
+  })
+  return { engine, model }
+}
+
+/** The tokens of an answer, then the end-of-answer token for ever. */
+export const answering = (...ids: number[]) =>
+  (_prompt: readonly number[], generated: readonly number[]): number => ids[generated.length] ?? 0

@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url'
+import { Engine } from '../../src/engine/engine.js'
+import type { EngineParts } from '../../src/engine/engine-model.js'
+import { loadParts } from '../../src/engine/load.js'
+import type { PartialEngineOptions } from '../../src/engine/options.js'
+import { blockTokens } from '../../src/engine/resolved-options.js'
+
+/** A Qwen3 of two layers with random weights in F32; vocabulary 320, context 256. */
+export const tinyModel = fileURLToPath(new URL('../fixtures/models/qwen3', import.meta.url))
+export const vocabSize = 320
+
+/** F32 keys and values: 2 x 2 layers x 2 heads x 32. */
+const kvBytesPerToken = 2 * 2 * 2 * 32 * 4
+
+/** The tiny model on the scalar kernels, whose results do not depend on the batch. */
+export async function loadTinyEngine (
+  options: PartialEngineOptions & { kvBlocks?: number } = {}, extra: Partial<EngineParts> = {}
+): Promise<Engine> {
+  const { kvBlocks, ...rest } = options
+  const memory = kvBlocks === undefined ? {} : { kvCacheMemory: kvBlocks * blockTokens * kvBytesPerToken }
+  const parts = await loadParts(tinyModel, { kernels: 'scalar', threads: 1, maxNumSeqs: 8, seed: 1, ...memory, ...rest }, {})
+  return new Engine({ ...parts, ...extra })
+}
