@@ -64,7 +64,8 @@ export class EventStream {
     this.stop()
     if (this.isClosed) return
     this.#isEnded = true
-    this.#raw.end(`data: ${errorJson}\n\n`, () => { this.#raw.socket?.end() })
+    const { socket } = this.#raw
+    this.#raw.end(`data: ${errorJson}\n\n`, () => { socket?.end() })
   }
 
   /** No more pings. */

@@ -1,0 +1,71 @@
+import t from 'tap'
+import { ApiKeys, isLoopback, parseApiKeys } from '../../src/server/api-key.js'
+import { buildServer, listen } from '../../src/server/index.js'
+import { FakeEngine } from '../support/fake-engine.js'
+import { injectable, listening } from '../support/http.js'
+
+t.test('every route needs the key, except health, the version for probes, and OPTIONS', async t => {
+  const { app } = buildServer(new FakeEngine(), { logLevel: 'silent', apiKeys: ['right'] })
+  t.teardown(async () => { await app.close() })
+  const routes: Array<{ method: string, url: string }> = []
+  // Routes are added in buildServer already: what the router prints is what there is.
+  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const match = /(\/\S*) \((.+)\)/.exec(line)
+    if (match !== null) for (const method of match[2]!.split(', ')) routes.push({ method, url: match[1]!.replace('*', 'fake') })
+  }
+  t.ok(routes.length >= 10, `${routes.length} routes`)
+  const open: string[] = []
+  for (const { method, url } of routes) {
+    const response = await app.inject({ method: method as 'GET', url })
+    if (response.statusCode === 401) {
+      if (method !== 'HEAD') t.match(response.json().error, { code: 'invalid_api_key', type: 'invalid_request_error', param: null })
+    } else open.push(`${method} ${url}`)
+  }
+  t.same(open.sort(), ['GET /api/version', 'GET /health', 'HEAD /api/version', 'HEAD /health'])
+  t.equal((await app.inject('/unknown')).statusCode, 401, 'not even which paths exist is told')
+  const options = await app.inject({ method: 'OPTIONS', url: '/v1/chat/completions' })
+  t.equal(options.statusCode, 204)
+  t.equal(options.headers.allow, 'POST')
+  t.notOk(Object.keys(options.headers).some(name => name.startsWith('access-control')), 'CORS is off')
+})
+
+t.test('the right key opens, wrong and missing ones do not, and several keys may be valid', async t => {
+  const { app } = await injectable(t, new FakeEngine(), { apiKeys: ['one', 'two'] })
+  const status = async (authorization?: string): Promise<number> =>
+    (await app.inject({ url: '/v1/models', headers: authorization === undefined ? {} : { authorization } })).statusCode
+  t.equal(await status('Bearer one'), 200)
+  t.equal(await status('bearer  two'), 200)
+  for (const wrong of [undefined, 'Bearer', 'Bearer ', 'Bearer three', 'Bearer one two', 'Bearer on', 'Basic one', 'one']) {
+    t.equal(await status(wrong), 401, wrong ?? 'none')
+  }
+})
+
+t.test('no key configured lets everybody in', t => {
+  t.doesNotThrow(() => { new ApiKeys([]).check(undefined) })
+  t.same(parseApiKeys(' a, b,,c '), ['a', 'b', 'c'])
+  t.same(parseApiKeys(undefined), [])
+  t.end()
+})
+
+t.test('listening beyond loopback without a key is refused before the port opens', async t => {
+  for (const host of ['0.0.0.0', '::', '192.168.1.5', 'example.org']) {
+    await t.rejects(listen(new FakeEngine(), { host, port: 0 }), { code: 'ERR_API_KEY_REQUIRED', message: /--api-key/ })
+  }
+  await t.rejects(listen(new FakeEngine(), { host: '0.0.0.0', port: 0, apiKey: ' , ' }), { code: 'ERR_API_KEY_REQUIRED' }, 'a list of nothing is no key')
+  const open = await listening(t, new FakeEngine(), { host: '0.0.0.0', insecureNoApiKey: true })
+  t.match(open.url, /^http:\/\/127\.0\.0\.1:\d+$/, 'an address that a client can use')
+  const guarded = await listening(t, new FakeEngine(), { host: '0.0.0.0', apiKey: 'k' })
+  t.equal((await fetch(`${guarded.url}/v1/models`)).status, 401)
+})
+
+t.test('loopback is told from other addresses', t => {
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', 'LOCALHOST', 'app.localhost', '::ffff:127.0.0.1']) t.ok(isLoopback(host), host)
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', '127.0.0.1.evil.org', 'localhost.evil.org', '']) t.notOk(isLoopback(host), host)
+  t.end()
+})
+
+t.test('a port in use is a clear error that names it', async t => {
+  const { port } = await listening(t, new FakeEngine())
+  await t.rejects(listen(new FakeEngine(), { port, logLevel: 'silent' }), { code: 'ERR_PORT_IN_USE', message: new RegExp(`Port ${port} .*--port`) })
+  await t.rejects(listen(new FakeEngine(), { port: 0, host: '203.0.113.7', apiKey: 'k', logLevel: 'silent' }), { code: 'ERR_LISTEN', message: /does not have that address/ })
+})
