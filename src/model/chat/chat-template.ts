@@ -4,6 +4,7 @@ import { ChatTemplateError } from '../errors.js'
 import { jsonEscape } from '../tokenizer/special-tokens.js'
 import type { GuardedText, SpecialTokens } from '../tokenizer/tokenizer.js'
 import { MessageGuard } from './guard-messages.js'
+import { stripFunctions } from './strip-arguments.js'
 import type { TemplateJob, TemplateReply, TemplateWorkerData } from './template-job.js'
 import { templateFor, type TemplateSources } from './template-source.js'
 
@@ -37,7 +38,7 @@ export const defaultTemplateLimits: TemplateLimits = {
 
 /** Names that the template gets from us or from the template engine. */
 const reservedNames = new Set(['messages', 'tools', 'documents', 'add_generation_prompt', 'raise_to_caller',
-  'raise_exception', 'strftime_now', 'range', 'true', 'false', 'none', 'True', 'False', 'None'])
+  ...Object.keys(stripFunctions), 'raise_exception', 'strftime_now', 'range', 'true', 'false', 'none', 'True', 'False', 'None'])
 
 /**
  * A model's chat template. Renders one conversation at a time on a thread that starts with the first

@@ -2,6 +2,7 @@
 // one that does not end can be stopped.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Template } from '@huggingface/jinja'
+import { replaceStripCalls, stripFunctions } from './strip-arguments.js'
 import type { TemplateJob, TemplateReply, TemplateWorkerData } from './template-job.js'
 
 class TemplateRaised extends Error {}
@@ -14,7 +15,7 @@ parentPort?.postMessage({ kind: 'ready' } satisfies TemplateReply)
 
 function reply ({ template, variables }: TemplateJob): TemplateReply {
   try {
-    const text = templateNamed(template).render({ ...variables, raise_to_caller: raise })
+    const text = templateNamed(template).render({ ...variables, ...stripFunctions, raise_to_caller: raise })
     return text.length > maxOutputChars ? { kind: 'tooLong', chars: text.length } : { kind: 'text', text }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
@@ -27,6 +28,7 @@ function templateNamed (name: string): Template {
   if (template === undefined) {
     // The engine's own raise_exception throws a plain Error, which cannot be told from a fault.
     template = new Template(`{% set raise_exception = raise_to_caller %}${templates[name] ?? ''}`)
+    replaceStripCalls(template.parsed)
     parsed.set(name, template)
   }
   return template

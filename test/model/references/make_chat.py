@@ -45,7 +45,7 @@ TEMPLATES = {
 {%- for message in messages %}
     {%- set content = message.content %}
     {%- if message.role == 'assistant' and '</think>' in content %}
-        {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
+        {%- set content = content.split('</think>')[-1].lstrip('\\n').rstrip('\\n ') %}
     {%- endif %}
     {{- '<|im_start|>' + message.role + '\\n' + content }}
     {%- for call in message.tool_calls or [] %}
@@ -70,7 +70,7 @@ TEMPLATES = {
 CONVERSATIONS = [
     [{'role': 'user', 'content': 'Hello'}],
     [{'role': 'system', 'content': '  Be brief. \n'}, {'role': 'user', 'content': '\n 1 < 2 && "x"\t'}],
-    [{'role': 'user', 'content': 'née 漢字 🙂'}, {'role': 'assistant', 'content': '<think>\nhm\n</think>\n\nYes.'},
+    [{'role': 'user', 'content': 'née 漢字 🙂'}, {'role': 'assistant', 'content': '<think>\nhm\n</think>\n\n  Yes.\t \n'},
      {'role': 'user', 'content': 'So?'}],
     [{'role': 'user', 'content': 'Weather?'},
      {'role': 'assistant', 'content': '', 'tool_calls': [
