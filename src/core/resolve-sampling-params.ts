@@ -67,6 +67,9 @@ export function resolveSamplingParams (
     promptLogprobs: flagOf('promptLogprobs', input.promptLogprobs),
     logitBias: biasOf(input.logitBias ?? {}, limits.vocabSize)
   }
+  if (params.maxTokens !== undefined && params.minTokens > params.maxTokens) {
+    throw new InvalidParameterError('minTokens', `minTokens is ${params.minTokens}, but maxTokens is ${params.maxTokens}.`)
+  }
   if (params.topLogprobs > limits.maxLogprobs) {
     throw new InvalidParameterError('topLogprobs',
       `topLogprobs is ${params.topLogprobs}; this engine gives at most ${limits.maxLogprobs}. Raise --max-logprobs.`)

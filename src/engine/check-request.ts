@@ -1,15 +1,27 @@
 import { InvalidParameterError } from '../core/errors.js'
 import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
+import type { RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
-/** @throws InvalidParameterError for a name that is not there, with the nearest one that is */
-export function checkRequestNames (options: object, names: readonly string[]): void {
+/**
+ * Checks what is no sampling parameter.
+ *
+ * @throws InvalidParameterError; for a name that is not there, with the nearest one that is
+ */
+export function checkRequest (options: RequestOptions, names: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) throw new InvalidParameterError(name, `There is no option ${name}.${didYouMean(name, names)}`)
+  }
+  const { priority, cacheSalt } = options
+  if (priority !== undefined && !Number.isFinite(priority)) {
+    throw new InvalidParameterError('priority', `priority is ${String(priority)}; it must be a number, lower runs first.`)
+  }
+  if (cacheSalt !== undefined && typeof cacheSalt !== 'string') {
+    throw new InvalidParameterError('cacheSalt', 'cacheSalt must be a text.')
   }
 }
 

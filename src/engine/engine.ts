@@ -8,7 +8,7 @@ import { RowOutcome } from '../scheduler/plan.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import type { ChatOptions, CompleteOptions, Generation, RequestOptions } from './api.js'
 import { ChoiceOutput } from './choice-output.js'
-import { chatOptionNames, checkMessages, checkPromptIds, checkRequestNames, completeOptionNames } from './check-request.js'
+import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, completeOptionNames } from './check-request.js'
 import type { EngineParts } from './engine-model.js'
 import { EngineRequest } from './engine-request.js'
 import { EngineSequence, slotParams } from './engine-sequence.js'
@@ -16,7 +16,7 @@ import { loadParts, type LoadHooks } from './load.js'
 import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import type { ResolvedOptions } from './resolved-options.js'
-import { deliverRow } from './row-delivery.js'
+import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan, type StepCounters } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
@@ -66,6 +66,11 @@ export class Engine {
   readonly #loop: StepLoop
   readonly #logprobs: LogprobReader
   readonly #requests = new Set<EngineRequest>()
+  readonly #rowActions: DeliveryActions = {
+    stop: sequence => { if (!this.#scheduler.abort(sequence.id, now(), 'stop')) sequence.finishReason = 'stop' },
+    fail: (sequence, error) => { this.#fail(sequence.request, error) }
+  }
+
   readonly #engineSeed: bigint
   #numRequests = 0
   #numSequences = 0
@@ -128,7 +133,7 @@ export class Engine {
   chat (options: ChatOptions): Generation {
     const { chatTemplate, tokenizer } = this.#parts
     const encode = async (): Promise<Int32Array> => {
-      checkRequestNames(options, chatOptionNames)
+      checkRequest(options, chatOptionNames)
       checkMessages(options.messages)
       if (chatTemplate === undefined) throw new NoChatTemplateError()
       const { messages, tools, templateVariables: variables = {} } = options
@@ -141,7 +146,7 @@ export class Engine {
   complete (options: CompleteOptions): Generation {
     const { prompt } = options
     const encode = async (): Promise<Int32Array> => {
-      checkRequestNames(options, completeOptionNames)
+      checkRequest(options, completeOptionNames)
       if (typeof prompt !== 'string') return checkPromptIds(prompt, this.#parts.spec.vocabSize)
       return await this.tokenize(prompt, options.parseSpecialTokens)
     }
@@ -257,12 +262,7 @@ export class Engine {
   }
 
   #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): void {
-    for (let row = 0; row < plan.numRows; row++) {
-      deliverRow(plan, row, output, nowMs, this.#logprobs, {
-        stop: sequence => { if (!this.#scheduler.abort(sequence.id, nowMs, 'stop')) sequence.finishReason = 'stop' },
-        fail: (sequence, error) => { this.#fail(sequence.request, error) }
-      })
-    }
+    for (let row = 0; row < plan.numRows; row++) deliverRow(plan, row, output, nowMs, this.#logprobs, this.#rowActions)
   }
 
   #failPlan (plan: EnginePlan, error: unknown): void {

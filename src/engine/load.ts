@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../core/errors.js'
 import { loadAddon } from '../native/addon.js'
 import type { Addon } from '../native/binding.js'
 import type { DownloadProgress } from '../model/hub/download.js'
@@ -27,10 +28,11 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
   const addon = loadAddon()
   const location = await locateModel(model, { onProgress: hooks.onDownload })
   const description = await describeModel(location, addon)
-  const resolved = resolveOptions(parsed, factsOf(description, addon), readMachine())
+  const machine = readMachine()
+  const resolved = resolveOptions(parsed, factsOf(description, addon), { ...machine, threads: threadsInUse ?? machine.threads })
   hooks.onResolved?.(resolved, description)
-  const text = await description.loadText()
   useThreads(addon, resolved.threads)
+  const text = await description.loadText()
   return {
     model: await addon.loadModel({
       path: location.path,
@@ -54,13 +56,17 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
   }
 }
 
+/** The compute pools belong to the process, and cannot change once a model has been loaded. */
 let threadsInUse: number | undefined
 
-/** The compute pools belong to the process: what the first engine asked for holds. */
 function useThreads (addon: Addon, threads: number): void {
-  if (threadsInUse !== undefined) return
-  addon.setThreads(threads)
-  threadsInUse = threads
+  if (threadsInUse === undefined) {
+    addon.setThreads(threads)
+    threadsInUse = threads
+  } else if (threads !== threadsInUse) {
+    throw new InvalidOptionError('threads',
+      `threads is ${threads}, but this process already computes with ${threadsInUse}. Leave it out, or start another process.`)
+  }
 }
 
 function factsOf (description: ModelDescription, addon: Addon): ModelFacts {

@@ -197,6 +197,7 @@ t.test('what is wrong with a request comes through accepted, result and iteratio
     [{ prompt: '' }, 'ERR_INVALID_PARAMETER', /prompt is empty/],
     [{ prompt: [99] }, 'ERR_INVALID_PARAMETER', /prompt\[0\] is 99.*0 to 8/],
     [{ prompt: 'x'.repeat(128) }, 'ERR_PROMPT_TOO_LONG', /128 tokens.*at most 127/],
+    [{ prompt: 'x', priority: NaN }, 'ERR_INVALID_PARAMETER', /priority is NaN/],
     [{ prompt: 'x', topLogprobs: 1 }, 'ERR_INVALID_PARAMETER', /needs logprobs/]
   ] as const
   for (const [options, code, message] of cases) {

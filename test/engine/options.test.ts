@@ -1,0 +1,108 @@
+import t from 'tap'
+import { parseDeviceMap, checkDeviceMap } from '../../src/engine/device-map.js'
+import { readMachine } from '../../src/engine/machine.js'
+import { planMemory, type MemoryInput } from '../../src/engine/memory-plan.js'
+import { engineOptions, flagOf, parseEngineOptions, type PartialEngineOptions } from '../../src/engine/options.js'
+
+t.test('options left out take their defaults, and texts from flags are read', async t => {
+  t.match(parseEngineOptions({}), { maxNumSeqs: 32, maxBatchTokens: 256, prefixCaching: true, kvDtype: 'auto' })
+  const parsed = parseEngineOptions({ kvCacheMemory: '2GiB', maxModelLen: '4096' as never, prefixCaching: 'false' as never })
+  t.match(parsed, { kvCacheMemory: 2 ** 31, maxModelLen: 4096, prefixCaching: false })
+  t.equal(flagOf('kvCacheMemory'), '--kv-cache-memory')
+})
+
+t.test('a wrong option names itself, what it may be, and the nearest name', async t => {
+  const cases: Array<[Record<string, unknown>, RegExp]> = [
+    [{ maxModelLength: 1 }, /no option maxModelLength\. Did you mean maxModelLen\?/],
+    [{ maxNumSeqs: 0 }, /maxNumSeqs is 0; it must be a whole number from 1 to 4096 \(--max-num-seqs\)/],
+    [{ threads: 'many' }, /threads is "many"/],
+    [{ kvCacheMemory: '2 apples' }, /such as 2GiB/],
+    [{ kvDtype: 'int3' }, /one of auto, f32, f16, bf16/],
+    [{ prefixCaching: 1 }, /true or false/],
+    [{ servedModelName: '' }, /not empty/],
+    [{ maxNumSeqs: 64, maxBatchTokens: 32 }, /maxBatchTokens is 32.*maxNumSeqs \(64\)/],
+    [{ device: 'cpu:1', deviceMap: 'cpu:0=0-1' }, /cannot be given together/]
+  ]
+  for (const [options, message] of cases) {
+    t.throws(() => parseEngineOptions(options as PartialEngineOptions), { code: 'ERR_INVALID_OPTION', message })
+  }
+})
+
+t.test('every option has a description and a default that its own schema accepts', async t => {
+  for (const [name, schema] of Object.entries(engineOptions)) {
+    t.match(schema.description, /\.$/, name)
+    if ('default' in schema) t.doesNotThrow(() => parseEngineOptions({ [name]: schema.default }))
+  }
+})
+
+t.test('a device map is read from flags and from JSON alike', async t => {
+  const stages = [{ start: 0, end: 14, devices: ['cpu:0'] }, { start: 14, end: 28, devices: ['cpu:0', 'cpu:1'] }]
+  t.same(parseDeviceMap('cpu:0=0-13,cpu:0+cpu:1=14-27'), stages)
+  t.same(parseDeviceMap(JSON.stringify(stages)), stages)
+  t.same(parseDeviceMap(stages), stages)
+  for (const wrong of ['cpu:0', 'cpu:0=3', '[1]', '[', '[]', 7]) t.throws(() => parseDeviceMap(wrong), { code: 'ERR_INVALID_OPTION' })
+})
+
+t.test('a device map takes every layer once, in order', async t => {
+  const stage = (start: number, end: number) => ({ start, end, devices: ['cpu:0'] })
+  t.doesNotThrow(() => { checkDeviceMap([stage(0, 2), stage(2, 4)], 4) })
+  t.throws(() => { checkDeviceMap([stage(0, 2), stage(3, 4)], 4) }, { message: /layers 3 to 3 where layer 2 is next/ })
+  t.throws(() => { checkDeviceMap([stage(0, 2), stage(1, 4)], 4) }, { message: /layers 1 to 3 where layer 2 is next/ })
+  t.throws(() => { checkDeviceMap([stage(0, 3)], 4) }, { message: /ends with layer 2; the model's last layer is 3/ })
+})
+
+const gib = 2 ** 30
+const machine = (available: number) => ({ availableBytes: available, limitBytes: 8 * gib, limitedBy: 'cgroup' as const, threads: 2 })
+const input = (extra: Partial<MemoryInput>): MemoryInput => ({
+  machine: machine(8 * gib),
+  weightsBytes: gib,
+  workspaceBytes: gib / 4,
+  kvBytesPerToken: 64 * 1024,
+  blockTokens: 16,
+  maxPositions: 32768,
+  maxNumSeqs: 4,
+  maxModelLen: undefined,
+  kvCacheMemory: undefined,
+  ...extra
+})
+
+t.test('the KV cache takes half of what the weights leave, or what the sequences can need', async t => {
+  const left = 8 * gib * 0.95 - gib - gib / 4
+  const plan = planMemory(input({}))
+  t.equal(plan.kvBlocks, Math.floor(left / 2 / (16 * 64 * 1024)))
+  t.equal(plan.maxModelLen, 32768)
+  const capped = planMemory(input({ maxModelLen: 1024 }))
+  t.equal(capped.kvBlocks, 4 * (1024 / 16 + 1))
+})
+
+t.test('the context shrinks to what the KV cache holds, unless it was asked for', async t => {
+  const small = machine(3 * gib)
+  const plan = planMemory(input({ machine: small }))
+  t.ok(plan.maxModelLen < 32768)
+  t.equal(plan.maxModelLen, plan.kvBlocks * 16)
+  t.throws(() => planMemory(input({ machine: small, maxModelLen: 32768 })), { code: 'ERR_OUT_OF_MEMORY' })
+})
+
+t.test('a model that does not fit is refused with the arithmetic and a remedy', async t => {
+  t.throws(() => planMemory(input({ machine: machine(gib) })), {
+    code: 'ERR_OUT_OF_MEMORY',
+    message: /weights 1\.00 GiB \+ KV cache for 2048 tokens 128\.0 MiB \+ workspace 256\.0 MiB = 1\.38 GiB, but 972\.8 MiB.*cgroup has 8\.00 GiB.*smaller/
+  })
+  t.throws(() => planMemory(input({ kvCacheMemory: 20 * gib })), { code: 'ERR_OUT_OF_MEMORY', message: /Lower --kv-cache-memory/ })
+  t.throws(() => planMemory(input({ kvCacheMemory: 2 ** 20, maxModelLen: 1024 })), { code: 'ERR_INVALID_OPTION', message: /holds 16 tokens.*one sequence of 1024/ })
+  t.throws(() => planMemory(input({ maxModelLen: 40000 })), { code: 'ERR_INVALID_OPTION', message: /trained for 32768/ })
+})
+
+t.test('limits are those of the cgroup, whichever version', async t => {
+  const files = (entries: Record<string, string>) => (path: string) => entries[path.replace('/sys/fs/cgroup/', '')]
+  const two = readMachine(files({
+    'memory.max': '104857600\n', 'memory.current': '52428800\n', 'memory.stat': 'anon 1\ninactive_file 10485760\n', 'cpu.max': '50000 100000\n'
+  }))
+  t.match(two, { limitBytes: 104857600, limitedBy: 'cgroup', availableBytes: 104857600 - 41943040, threads: 1 })
+  const one = readMachine(files({
+    'memory/memory.limit_in_bytes': '104857600', 'memory/memory.usage_in_bytes': '4857600', 'cpu/cpu.cfs_quota_us': '-1', 'cpu/cpu.cfs_period_us': '100000'
+  }))
+  t.match(one, { limitBytes: 104857600, availableBytes: 100000000 })
+  t.equal(readMachine(files({ 'memory.max': 'max', 'cpu.max': 'max 100000' })).limitedBy, 'system')
+  t.equal(readMachine(() => undefined).limitedBy, 'system')
+})
