@@ -49,9 +49,10 @@ struct AttendTile {
 // in the call: m, n and num_queries change the speed only.
 struct Kernels {
   Isa isa;
-  // dots() reads the weights in place for up to this many rows of x at about the cost of one; beyond it
-  // converting the weights once to F32 is cheaper, and gives the same bits since conversion is exact.
-  int tile_rows;
+  // Up to this many rows of x, dots() is fastest on the weights as they are; beyond it, on weights that were
+  // widened first. The bits are the same, since widening is exact.
+  int in_place_rows[4];
+  int tile_rows;  // rows of x that dots() takes at about the cost of one
   void (*dots[4])(const DotTile& tile);
   // Exact.
   void (*widen[4])(const std::byte* from, float* to, std::int64_t count);

@@ -131,7 +131,8 @@ void gelu_mul_scalar(const float* gate, const float* up, float* out, std::int64_
 const Kernels& scalar_kernels() {
   static constexpr Kernels kKernels = {
       .isa = Isa::kScalar,
-      .tile_rows = 4,
+      .in_place_rows = {4, 4, 4, 4},
+      .tile_rows = 1,
       .dots = {dots<DType::kF32>, dots<DType::kF16>, dots<DType::kBF16>, dots<DType::kQ8_0>},
       .widen = {widen<DType::kF32>, widen<DType::kF16>, widen<DType::kBF16>, widen<DType::kQ8_0>},
       .narrow = {narrow_f32, narrow<float_to_f16>, narrow<float_to_bf16>},

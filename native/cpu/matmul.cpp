@@ -25,7 +25,12 @@ void add_bias(const MatmulArgs& args, std::int64_t first_col, const Part& part) 
   }
 }
 
-void multiply(CpuContext& context, const MatmulArgs& args, const Part& part, bool panel, int worker) {
+// Whether the weights are widened first.
+bool uses_panel(const Kernels& kernels, const WeightView& view, std::int64_t m) {
+  return m > kernels.in_place_rows[static_cast<int>(view.dtype)];
+}
+
+void multiply(CpuContext& context, const MatmulArgs& args, const Part& part, int worker) {
   const WeightView& view = part.segment->view;
   const std::int64_t first_col = part.segment->first_row + part.start;
   const auto dtype = static_cast<int>(view.dtype);
@@ -40,7 +45,7 @@ void multiply(CpuContext& context, const MatmulArgs& args, const Part& part, boo
       .y = row(args.y, part.x_start) + first_col,
       .y_stride = args.y.stride,
   };
-  if (panel) {
+  if (uses_panel(context.kernels, view, args.x.rows)) {
     // Rows are padded to whole vectors, and by one more so that they do not all fall into the same sets of
     // L1.
     const std::int64_t stride = (view.cols + 15) / 16 * 16 + 16;
@@ -69,8 +74,8 @@ struct Cutting {
   std::int64_t panels;  // of the segment
 };
 
-Cutting cut(const WeightView& view, bool panel) {
-  const std::int64_t step = rows_per_task(view, panel);
+Cutting cut(const Kernels& kernels, const WeightView& view, std::int64_t m) {
+  const std::int64_t step = rows_per_task(view, uses_panel(kernels, view, m));
   return {step, (view.rows + step - 1) / step};
 }
 
@@ -83,21 +88,20 @@ void cpu_matmul(CpuContext& context, const MatmulArgs& args) {
   if (m == 0) return;
   const auto& weight = *static_cast<const CpuWeight*>(args.weight);
   const auto segments = weight.segments();
-  const bool panel = m > context.kernels.tile_rows;
   std::int64_t panels = 0;
-  for (const CpuWeight::Segment& segment : segments) panels += cut(segment.view, panel).panels;
+  for (const CpuWeight::Segment& segment : segments) panels += cut(context.kernels, segment.view, m).panels;
   // Cut the rows of x as well only when there are too few panels to occupy every thread.
   const std::int64_t wanted = 4 * context.pool.limit();
-  const std::int64_t enough = panel && panels < wanted ? (wanted + panels - 1) / panels : 1;
+  const std::int64_t enough = panels < wanted ? (wanted + panels - 1) / panels : 1;
   const std::int64_t cuts = std::clamp(m / (4 * context.kernels.tile_rows), std::int64_t{1}, enough);
   const bool small = m * weight.rows() * weight.cols() < kInlineProducts;
   run_tasks(context.pool, small, panels * cuts, [&](std::int64_t task, int worker) {
     std::int64_t index = task / cuts;
     const CpuWeight::Segment* segment = segments.data();
-    Cutting cutting = cut(segment->view, panel);
+    Cutting cutting = cut(context.kernels, segment->view, m);
     while (index >= cutting.panels) {
       index -= cutting.panels;
-      cutting = cut((++segment)->view, panel);
+      cutting = cut(context.kernels, (++segment)->view, m);
     }
     const std::int64_t start = index * cutting.step;
     multiply(context, args,
@@ -106,7 +110,7 @@ void cpu_matmul(CpuContext& context, const MatmulArgs& args) {
               .count = std::min(cutting.step, segment->view.rows - start),
               .x_start = m * (task % cuts) / cuts,
               .x_end = m * (task % cuts + 1) / cuts},
-             panel, worker);
+             worker);
   });
 }
 

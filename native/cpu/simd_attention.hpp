@@ -112,6 +112,7 @@ template <class S>
 constexpr Kernels make_kernels(Isa isa) {
   return {
       .isa = isa,
+      .in_place_rows = {16 * S::kTileRows, 5 * S::kTileRows, 5 * S::kTileRows, 2 * S::kTileRows},
       .tile_rows = S::kTileRows,
       .dots = {dots<S, RowF32<S>>, dots<S, RowF16<S>>, dots<S, RowBF16<S>>, dots<S, RowQ8<S>>},
       .widen = {widen<S, RowF32<S>>, widen<S, RowF16<S>>, widen<S, RowBF16<S>>, widen<S, RowQ8<S>>},

@@ -14,6 +14,7 @@ namespace {
 // How rows of w are read, 32 elements (one Step) at a time or in vectors.
 template <class S>
 struct RowF32 {
+  static constexpr std::int64_t kStepBytes = 128;  // of 32 elements
   struct Step {};
   static Step step(const std::byte*, std::int64_t) { return {}; }
   static typename S::F load(const std::byte* row, std::int64_t k, Step) {
@@ -26,6 +27,7 @@ struct RowF32 {
 
 template <class S>
 struct RowF16 {
+  static constexpr std::int64_t kStepBytes = 64;  // of 32 elements
   struct Step {};
   static Step step(const std::byte*, std::int64_t) { return {}; }
   static typename S::F load(const std::byte* row, std::int64_t k, Step) { return S::load_f16(row + k * 2); }
@@ -36,6 +38,7 @@ struct RowF16 {
 
 template <class S>
 struct RowBF16 {
+  static constexpr std::int64_t kStepBytes = 64;  // of 32 elements
   struct Step {};
   static Step step(const std::byte*, std::int64_t) { return {}; }
   static typename S::F load(const std::byte* row, std::int64_t k, Step) { return S::load_bf16(row + k * 2); }
@@ -61,6 +64,7 @@ inline float widen_scale(const std::byte* from) {
 // A Q8_0 row: blocks of an F16 scale and 32 int8. The product of both is exact in F32.
 template <class S>
 struct RowQ8 {
+  static constexpr std::int64_t kStepBytes = 34;  // of 32 elements
   struct Step {
     typename S::F scale;
   };
@@ -84,7 +88,15 @@ inline __attribute__((always_inline)) void accumulate(const float* x, std::int64
   for (; k + 32 <= k1; k += 32) {
     typename Row::Step steps[N];
 #pragma GCC unroll 8
-    for (int j = 0; j < N; ++j) steps[j] = Row::step(w + j * w_stride, k);
+    for (int j = 0; j < N; ++j) {
+      steps[j] = Row::step(w + j * w_stride, k);
+      // The rows that come after these: the hardware sees them too late when rows are short. F32 rows are
+      // long, or a panel that is in L2; there it costs more than it gives.
+      if constexpr (Row::kStepBytes < 128 && N > 1) {
+        _mm_prefetch(reinterpret_cast<const char*>(w + (j + N) * w_stride + Row::kStepBytes * (k / 32)),
+                     _MM_HINT_T1);
+      }
+    }
 #pragma GCC unroll 4
     for (int part = 0; part < 32; part += S::kLanes) {
       F xs[M];
