@@ -1,6 +1,7 @@
 import { Tokenizer as Library } from 'tokenizers'
+import { InvalidParameterError } from '../../core/errors.js'
 import { TokenizerError } from '../errors.js'
-import { matcherOf, specialTokens, splitRendered, type AddedToken } from './special-tokens.js'
+import { chooseGuard, Guarder, matcherOf, specialTokens, splitRendered, type AddedToken } from './special-tokens.js'
 import { ByteStreamDecoder } from './stream-decoder.js'
 import { TokenBytes, pieceDecoder, utf8 } from './token-bytes.js'
 import type { JsonPart, TokenizerJson } from './tokenizer-json.js'
@@ -34,8 +35,6 @@ class HfTokenizer implements Tokenizer {
   readonly prefixIds: readonly number[]
   readonly suffixIds: readonly number[]
   readonly specials: SpecialTokens
-  readonly #json: TokenizerJson
-  readonly #source: string
   readonly #library: Library
   readonly #bytes: TokenBytes
   readonly #specialIds: ReadonlySet<number>
@@ -43,16 +42,17 @@ class HfTokenizer implements Tokenizer {
   readonly #guarded: readonly string[]
   readonly #control: RegExp | undefined
   readonly #added: ReadonlyMap<string, AddedToken>
-  /** Encoders that do not know some tokens; built when first needed. */
-  readonly #plainEncoders = new Map<string, Library>()
+  readonly #controlGuard: Guarder
+  /** Knows no guarded tokens; built at once, because building takes long enough to delay others. */
+  readonly #plain: Library
+  /** The same for text that continues one. */
+  readonly #plainContinued: Library
 
   constructor (
     json: TokenizerJson, library: Library, prefixIds: readonly number[], suffixIds: readonly number[],
     settings: TokenizerSettings, source: string
   ) {
     const decoder = pieceDecoder(json.decoder, source)
-    this.#json = json
-    this.#source = source
     this.#library = library
     this.prefixIds = prefixIds
     this.suffixIds = suffixIds
@@ -60,9 +60,13 @@ class HfTokenizer implements Tokenizer {
     this.specials = specialTokens(json.added_tokens)
     this.#guarded = [...this.specials.control, ...this.specials.markup]
     this.#control = matcherOf(this.specials.control)
+    this.#controlGuard = new Guarder(this.specials.control)
+    this.#bytes = tableOf(json, decoder.bytesOf, source)
+    const plain = plainJson(json, this.#guarded)
+    this.#plain = this.#guarded.length === 0 ? library : build(plain, source)
+    this.#plainContinued = prependsAtStartOnly(json.pre_tokenizer) ? build(withoutPrefix(plain), source) : this.#plain
     this.#added = new Map(json.added_tokens.map(token => [token.content, token]))
     this.#specialIds = new Set(json.added_tokens.filter(token => token.special).map(token => token.id))
-    this.#bytes = tableOf(library, json.added_tokens, decoder.bytesOf)
     this.#dropsFirstSpace = decoder.dropsFirstSpace
   }
 
@@ -71,7 +75,10 @@ class HfTokenizer implements Tokenizer {
   }
 
   async encode (text: string): Promise<Int32Array> {
-    return await idsOf(this.#control?.test(text) === true ? this.#plainEncoder('control', false) : this.#library, text)
+    if (this.#control?.test(text) !== true) return await idsOf(this.#library, text)
+    const guard = chooseGuard([text])
+    if (guard === undefined) throw new InvalidParameterError('prompt', 'The text uses up every private-use character of Unicode.')
+    return await this.encodeRendered({ text: this.#controlGuard.guard(text, guard), guard })
   }
 
   async encodeWithSpecials (text: string): Promise<Int32Array> {
@@ -102,7 +109,7 @@ class HfTokenizer implements Tokenizer {
         flush()
         const before = parts[i - 1]
         const after = parts[i + 1]
-        encoded.push(idsOf(this.#plainEncoder('all', i > 0), this.#strip(part.text,
+        encoded.push(idsOf(i > 0 ? this.#plainContinued : this.#plain, this.#strip(part.text,
           before?.kind === 'token' ? before.token : undefined, after?.kind === 'token' ? after.token : undefined)))
       }
     })
@@ -144,19 +151,6 @@ class HfTokenizer implements Tokenizer {
     if (after !== undefined && this.#added.get(after)?.lstrip === true) text = text.trimEnd()
     return text
   }
-
-  /** Without control tokens or all guarded ones, for the start of a text or for what follows. */
-  #plainEncoder (hidden: 'control' | 'all', continues: boolean): Library {
-    const dropsPrefix = continues && prependsAtStartOnly(this.#json.pre_tokenizer)
-    const key = `${hidden} ${dropsPrefix}`
-    let encoder = this.#plainEncoders.get(key)
-    if (encoder === undefined) {
-      const json = plainJson(this.#json, hidden === 'all' ? this.#guarded : this.specials.control)
-      encoder = build(dropsPrefix ? withoutPrefix(json) : json, this.#source)
-      this.#plainEncoders.set(key, encoder)
-    }
-    return encoder
-  }
 }
 
 function build (json: TokenizerJson, source: string): Library {
@@ -196,14 +190,19 @@ async function surroundingIds (
   return [prefix, suffix]
 }
 
+/** More than any vocabulary has; a table of ids must not take all memory. */
+const maxIds = 2 ** 24
+
 /** Added tokens stand for their own text, not for characters of the byte alphabet. */
-function tableOf (
-  library: Library, added: readonly AddedToken[], bytesOf: (piece: string) => Uint8Array
-): TokenBytes {
-  const pieces: Array<Uint8Array | undefined> = []
-  for (const [piece, id] of Object.entries(library.getVocab(true))) pieces[id] = bytesOf(piece)
-  for (const token of added) pieces[token.id] = utf8(token.content)
-  return new TokenBytes(Array.from(pieces))
+function tableOf (json: TokenizerJson, bytesOf: (piece: string) => Uint8Array, source: string): TokenBytes {
+  const vocab = Object.entries(json.model.vocab as Record<string, number>)
+  const largest = (ids: readonly number[]): number => ids.reduce((most, id) => Math.max(most, id), -1)
+  const numIds = 1 + Math.max(largest(vocab.map(([, id]) => id)), largest(json.added_tokens.map(token => token.id)))
+  if (!(numIds <= maxIds)) throw new TokenizerError(`${source} has ids up to ${numIds - 1}; at most ${maxIds} ids are supported.`)
+  const pieces = new Array<Uint8Array | undefined>(numIds).fill(undefined)
+  for (const [piece, id] of vocab) pieces[id] = bytesOf(piece)
+  for (const token of json.added_tokens) pieces[token.id] = utf8(token.content)
+  return new TokenBytes(pieces)
 }
 
 /** The same tokenizer without the tokens that user text must not be able to write. */

@@ -67,7 +67,7 @@ function bpeModel (model: JsonPart, source: string): JsonPart {
 function readAddedTokens (value: unknown, source: string): readonly AddedToken[] {
   if (value === undefined || value === null) return []
   const isAdded = (token: unknown): token is AddedToken => typeof token === 'object' && token !== null &&
-    Number.isSafeInteger((token as AddedToken).id) && typeof (token as AddedToken).content === 'string'
+    Number.isSafeInteger((token as AddedToken).id) && (token as AddedToken).id >= 0 && typeof (token as AddedToken).content === 'string'
   if (!Array.isArray(value) || !value.every(isAdded)) {
     throw new TokenizerError(`${source}: added_tokens must be an array of objects with id and content.`)
   }

@@ -110,3 +110,9 @@ t.test('added tokens that stay keep their ids in plain text', async t => {
   t.ok(ids.includes(id))
   t.notOk(ids.includes(tokenizer.idOf(tokenizer.specials.control[0]!)!))
 })
+
+t.test('an id that is far too large is refused', async t => {
+  const json = await fixtureJson('qwen2')
+  const vocab = { ...json.model.vocab as Record<string, number>, far: 2 ** 31 }
+  await t.rejects(load({ ...json, model: { ...json.model, vocab } }), { code: 'ERR_TOKENIZER', message: /ids up to 2147483648; at most/ })
+})
