@@ -1,4 +1,5 @@
-export { Engine, type CloseOptions, type EngineInfo, type EngineStats } from './engine/engine.js'
+export { Engine } from './engine/engine.js'
+export type { CloseOptions, EngineInfo, EngineStats } from './engine/engine-info.js'
 export { EngineRegistry, UnknownModelError } from './engine/registry.js'
 export type {
   ChatMessage, ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions,

@@ -50,8 +50,8 @@ export function checkPromptIds (ids: ArrayLike<number>, vocabSize: number): Int3
   }
   if (ids.length === 0) throw new InvalidParameterError('prompt', 'prompt is empty; give at least one token.')
   for (let i = 0; i < ids.length; i++) {
-    const id = ids[i]
-    if (!Number.isSafeInteger(id) || id! < 0 || id! >= vocabSize) {
+    const id: unknown = ids[i]
+    if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) >= vocabSize) {
       throw new InvalidParameterError(`prompt[${i}]`, `prompt[${i}] is ${String(id)}; token ids of this model are 0 to ${vocabSize - 1}.`)
     }
   }

@@ -59,5 +59,5 @@ function checkStage (stage: unknown): DeviceStage {
   const isSound = Number.isSafeInteger(start) && Number.isSafeInteger(end) && Array.isArray(devices) &&
     devices.length > 0 && devices.every(device => typeof device === 'string')
   if (!isSound) throw new InvalidOptionError('deviceMap', `deviceMap has the stage ${JSON.stringify(stage)}. ${form}`)
-  return { start: start as number, end: end as number, devices: devices as string[] }
+  return { start: start as number, end: end as number, devices: devices }
 }

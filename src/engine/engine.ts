@@ -3,51 +3,23 @@ import { EngineClosedError, StepFailedError } from '../core/errors.js'
 import { deriveSeed } from '../core/seed.js'
 import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
 import { NoChatTemplateError } from '../model/errors.js'
-import type { KvStats, StepOutput } from '../native/binding.js'
+import type { StepOutput } from '../native/binding.js'
 import { RowOutcome } from '../scheduler/plan.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import type { ChatOptions, CompleteOptions, Generation, RequestOptions } from './api.js'
 import { ChoiceOutput } from './choice-output.js'
 import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, completeOptionNames } from './check-request.js'
+import type { CloseOptions, EngineInfo, EngineStats } from './engine-info.js'
 import type { EngineParts } from './engine-model.js'
 import { EngineRequest } from './engine-request.js'
 import { EngineSequence, slotParams } from './engine-sequence.js'
 import { loadParts, type LoadHooks } from './load.js'
 import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
-import type { ResolvedOptions } from './resolved-options.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { SlotPool } from './slot-pool.js'
-import { StepLoop, type EnginePlan, type StepCounters } from './step-loop.js'
+import { StepLoop, type EnginePlan } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
-
-export interface EngineInfo {
-  readonly modelName: string
-  /** Folder or file. */
-  readonly path: string
-  readonly spec: EngineParts['spec']
-  readonly options: ResolvedOptions
-  readonly memory: EngineParts['model']['memory']
-  /** Identifies the weights. */
-  readonly fingerprint: string
-}
-
-export interface EngineStats {
-  /** Requests that have not ended. */
-  readonly requests: number
-  readonly waitingSequences: number
-  readonly runningSequences: number
-  readonly preemptions: number
-  readonly promptTokens: number
-  readonly generatedTokens: number
-  readonly kv: KvStats
-  readonly steps: Readonly<StepCounters>
-}
-
-export interface CloseOptions {
-  /** Let running requests finish instead of aborting them. Default false. */
-  readonly drain?: boolean
-}
 
 /** Text to be computed, and how its answer continues it. */
 interface Work {

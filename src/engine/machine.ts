@@ -19,7 +19,7 @@ export type ReadText = (path: string) => string | undefined
 export function readMachine (read: ReadText = tryRead): Machine {
   const group = readCgroup(read)
   const isLimited = group.limitBytes !== undefined && group.limitBytes < totalmem()
-  const limitBytes = isLimited ? group.limitBytes! : totalmem()
+  const limitBytes = isLimited ? group.limitBytes : totalmem()
   const availableBytes = isLimited ? Math.max(0, Math.min(freemem(), limitBytes - group.usedBytes)) : freemem()
   const threads = Math.max(1, Math.min(availableParallelism(), Math.ceil(group.cpus ?? Infinity)))
   return { availableBytes, limitBytes, limitedBy: isLimited ? 'cgroup' : 'system', threads }

@@ -6,6 +6,7 @@ import type { BlockPool } from './block-pool.js'
 import { commitRow } from './commit-row.js'
 import { Plan, RowOutcome } from './plan.js'
 import { fcfs, type Policy } from './policy.js'
+import { RunningList } from './running-list.js'
 import type { Sequence } from './sequence.js'
 import { WaitingQueue } from './waiting-queue.js'
 
@@ -43,9 +44,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   readonly #pool: BlockPool
   readonly #options: SchedulerOptions<S>
   readonly #waiting: WaitingQueue<S>
-  /** In policy order. Sequences that have left it stay inside until the next `plan`. */
-  #running: S[] = []
-  #numRunning = 0
+  readonly #running: RunningList<S>
   #forking = 0
   readonly #byId = new Map<number, S>()
   /** Plan n is `#plans[n % length]`. */
@@ -53,7 +52,6 @@ export class Scheduler<S extends Sequence = Sequence> {
   #lastPlanId = 0
   #lastCommittedId = 0
   #preemptions = 0
-  readonly #candidates: S[] = []
 
   constructor (options: SchedulerOptions<S>) {
     if (options.maxBatchTokens < options.maxNumSeqs) {
@@ -63,6 +61,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     this.#pool = options.pool
     this.policy = options.policy ?? fcfs
     this.#waiting = new WaitingQueue<S>((a, b) => this.policy.compare(a, b))
+    this.#running = new RunningList(this.policy)
     this.#plans = Array.from({ length: options.maxOutstanding ?? 2 },
       () => new Plan<S>(options.maxNumSeqs, options.maxBatchTokens))
   }
@@ -112,7 +111,7 @@ export class Scheduler<S extends Sequence = Sequence> {
    */
   plan (nowMs: number): Plan<S> | undefined {
     if (this.#lastPlanId - this.#lastCommittedId >= this.#plans.length) return undefined
-    this.#dropLeft()
+    this.#running.compact()
     const id = this.#lastPlanId + 1
     const plan = this.#plans[id % this.#plans.length]!
     plan.start(id)
@@ -157,7 +156,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   stats (): SchedulerStats {
     return {
       waiting: this.#waiting.size + this.#forking,
-      running: this.#numRunning,
+      running: this.#running.size,
       outstanding: this.#lastPlanId - this.#lastCommittedId,
       preemptions: this.#preemptions
     }
@@ -178,14 +177,14 @@ export class Scheduler<S extends Sequence = Sequence> {
 
   #budget (nowMs: number): number {
     let decodes = 0
-    for (const sequence of this.#running) if (sequence.isDecoding && !sequence.isComplete) decodes++
+    for (const sequence of this.#running.items) if (sequence.isDecoding && !sequence.isComplete) decodes++
     const { maxBatchTokens } = this.#options
     const budget = this.policy.budget({ nowMs, maxBatchTokens, decodes })
     return Math.min(Math.max(1, Math.floor(budget)), maxBatchTokens)
   }
 
   #planDecodes (plan: Plan<S>, budget: number, nowMs: number): void {
-    for (const sequence of this.#running) {
+    for (const sequence of this.#running.items) {
       if (plan.numTokens >= budget) return
       // Preempted a moment ago, by a row before its own.
       if (sequence.state !== 'running') continue
@@ -195,7 +194,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   }
 
   #planPrompts (plan: Plan<S>, budget: number): void {
-    for (const sequence of this.#running) {
+    for (const sequence of this.#running.items) {
       if (plan.numTokens >= budget) return
       if (sequence.state !== 'running' || sequence.isDecoding || sequence.isComplete) continue
       this.#addRow(plan, sequence, Math.min(sequence.remainingTokens, budget - plan.numTokens))
@@ -204,19 +203,19 @@ export class Scheduler<S extends Sequence = Sequence> {
 
   /** Stops at the first that does not fit: a later one that would must not overtake it for ever. */
   #admit (plan: Plan<S>, budget: number, nowMs: number): void {
-    while (plan.numTokens < budget && this.#numRunning < this.#options.maxNumSeqs) {
+    while (plan.numTokens < budget && this.#running.size < this.#options.maxNumSeqs) {
       const sequence = this.#waiting.peek()
       if (sequence === undefined) return
       const admitted = tryAdmit({
         pool: this.#pool,
         sequence,
-        running: this.#numRunning,
+        running: this.#running.size,
         planId: plan.id,
         extendKeys: this.#options.extendKeys
       })
       if (!admitted) return
       this.#waiting.remove(sequence)
-      this.#insertRunning(sequence)
+      this.#running.insert(sequence)
       sequence.clock.enter('prefill', nowMs)
       this.#addRow(plan, sequence, Math.min(sequence.remainingTokens, budget - plan.numTokens))
     }
@@ -244,22 +243,13 @@ export class Scheduler<S extends Sequence = Sequence> {
     if (sequence.planned < sequence.grown) return true
     const grown = sequence.grown + this.#pool.blockTokens
     while (!this.#pool.grow(sequence.slot!, grown)) {
-      const victim = this.#victim(sequence, plan)
+      const victim = this.#running.victim(sequence, plan.id)
       // Those before it have the last blocks. It keeps its own and tries again in the next plan.
       if (victim === undefined) return false
       this.#preempt(victim, nowMs)
     }
     sequence.grown = grown
     return true
-  }
-
-  #victim (needy: S, plan: Plan<S>): S | undefined {
-    const candidates = this.#candidates
-    candidates.length = 0
-    for (const other of this.#running) {
-      if (other !== needy && other.state === 'running' && other.lastPlanId !== plan.id) candidates.push(other)
-    }
-    return candidates.length === 0 ? undefined : this.policy.victim(candidates, needy) as S
   }
 
   /** By recompute: its blocks go back, its tokens stay, and so does its slot with the sampling state. */
@@ -272,7 +262,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     sequence.grown = 0
     sequence.preemptions++
     sequence.clock.enter('preempted', nowMs)
-    this.#numRunning--
+    this.#running.leave()
     this.#preemptions++
     this.#waiting.push(sequence)
     this.#requeueForks(sequence)
@@ -280,7 +270,7 @@ export class Scheduler<S extends Sequence = Sequence> {
 
   #end (sequence: S, reason: FinishReason, nowMs: number): void {
     if (sequence.state === 'waiting') this.#waiting.remove(sequence)
-    if (sequence.state === 'running') this.#numRunning--
+    if (sequence.state === 'running') this.#running.leave()
     if (sequence.state === 'forking') {
       const { forks } = sequence.parent!
       forks.splice(forks.indexOf(sequence), 1)
@@ -309,22 +299,5 @@ export class Scheduler<S extends Sequence = Sequence> {
       this.#forking--
     }
     parent.forks.length = 0
-  }
-
-  #insertRunning (sequence: S): void {
-    sequence.state = 'running'
-    this.#numRunning++
-    let place = this.#running.length
-    while (place > 0 && this.policy.compare(sequence, this.#running[place - 1]!) < 0) place--
-    this.#running.splice(place, 0, sequence)
-  }
-
-  #dropLeft (): void {
-    if (this.#running.length === this.#numRunning) return
-    let kept = 0
-    for (const sequence of this.#running) {
-      if (sequence.state === 'running') this.#running[kept++] = sequence
-    }
-    this.#running.length = kept
   }
 }

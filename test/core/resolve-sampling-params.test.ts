@@ -1,5 +1,5 @@
 import t from 'tap'
-import { resolveSamplingParams, type SamplingInput } from '../../src/core/resolve-sampling-params.js'
+import { resolveSamplingParams } from '../../src/core/resolve-sampling-params.js'
 
 const limits = { vocabSize: 100, maxLogprobs: 5 }
 
@@ -41,6 +41,6 @@ t.test('a value out of range is refused with its name, the value and the range',
     [{ minTokens: 5, maxTokens: 4 }, 'minTokens', /minTokens is 5.*maxTokens is 4/]
   ]
   for (const [input, param, message] of cases) {
-    t.throws(() => resolveSamplingParams(input as SamplingInput, limits), { code: 'ERR_INVALID_PARAMETER', message }, param)
+    t.throws(() => resolveSamplingParams(input, limits), { code: 'ERR_INVALID_PARAMETER', message }, param)
   }
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { parseDeviceMap, checkDeviceMap } from '../../src/engine/device-map.js'
 import { readMachine } from '../../src/engine/machine.js'
 import { planMemory, type MemoryInput } from '../../src/engine/memory-plan.js'
-import { engineOptions, flagOf, parseEngineOptions, type PartialEngineOptions } from '../../src/engine/options.js'
+import { engineOptions, flagOf, parseEngineOptions } from '../../src/engine/options.js'
 
 t.test('options left out take their defaults, and texts from flags are read', async t => {
   t.match(parseEngineOptions({}), { maxNumSeqs: 32, maxBatchTokens: 256, prefixCaching: true, kvDtype: 'auto' })
@@ -24,7 +24,7 @@ t.test('a wrong option names itself, what it may be, and the nearest name', asyn
     [{ device: 'cpu:1', deviceMap: 'cpu:0=0-1' }, /cannot be given together/]
   ]
   for (const [options, message] of cases) {
-    t.throws(() => parseEngineOptions(options as PartialEngineOptions), { code: 'ERR_INVALID_OPTION', message })
+    t.throws(() => parseEngineOptions(options), { code: 'ERR_INVALID_OPTION', message })
   }
 })
 

@@ -12,7 +12,7 @@ t.test('random insertions and removals leave the order of a sorted list', async 
   const seed = testSeed()
   t.comment(`seed ${seed}`)
   const random = new Random(seed)
-  const queue = new WaitingQueue<Sequence>(fcfs.compare)
+  const queue = new WaitingQueue<Sequence>((a, b) => fcfs.compare(a, b))
   const model: Sequence[] = []
   for (let id = 1; id <= 3000; id++) {
     if (random.chance(0.6) || model.length === 0) {
@@ -24,7 +24,7 @@ t.test('random insertions and removals leave the order of a sorted list', async 
       queue.remove(victim)
       model.splice(model.indexOf(victim), 1)
     }
-    model.sort(fcfs.compare)
+    model.sort((a, b) => fcfs.compare(a, b))
     if (queue.peek() !== model[0]) t.fail(`the first of ${model.length} is wrong`)
   }
   const drained: number[] = []
@@ -36,7 +36,7 @@ t.test('random insertions and removals leave the order of a sorted list', async 
 })
 
 t.test('a sequence that is not inside cannot be removed', async t => {
-  const queue = new WaitingQueue<Sequence>(fcfs.compare)
+  const queue = new WaitingQueue<Sequence>((a, b) => fcfs.compare(a, b))
   queue.push(sequenceAt(1, 0))
   t.throws(() => { queue.remove(sequenceAt(2, 0)) }, /not waiting/)
 })

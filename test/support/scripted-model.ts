@@ -134,7 +134,7 @@ export function scriptedTokenizer (vocabulary: ReadonlyArray<string | Uint8Array
     decode: ids => new TextDecoder().decode(Buffer.concat(Array.from(ids, id => bytes[id]!))),
     streamDecoder: () => {
       const utf8 = new TextDecoder()
-      return { push: id => utf8.decode(bytes[id]!, { stream: true }), end: () => utf8.decode() }
+      return { push: id => utf8.decode(bytes[id], { stream: true }), end: () => utf8.decode() }
     },
     tokenBytes: id => bytes[id]!,
     prefixIds: [],

@@ -1,0 +1,32 @@
+import type { KvStats } from '../native/binding.js'
+import type { EngineParts } from './engine-model.js'
+import type { ResolvedOptions } from './resolved-options.js'
+import type { StepCounters } from './step-loop.js'
+
+export interface EngineInfo {
+  readonly modelName: string
+  /** Folder or file. */
+  readonly path: string
+  readonly spec: EngineParts['spec']
+  readonly options: ResolvedOptions
+  readonly memory: EngineParts['model']['memory']
+  /** Identifies the weights. */
+  readonly fingerprint: string
+}
+
+export interface EngineStats {
+  /** Requests that have not ended. */
+  readonly requests: number
+  readonly waitingSequences: number
+  readonly runningSequences: number
+  readonly preemptions: number
+  readonly promptTokens: number
+  readonly generatedTokens: number
+  readonly kv: KvStats
+  readonly steps: Readonly<StepCounters>
+}
+
+export interface CloseOptions {
+  /** Let running requests finish instead of aborting them. Default false. */
+  readonly drain?: boolean
+}

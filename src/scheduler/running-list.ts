@@ -1,0 +1,55 @@
+import type { Policy } from './policy.js'
+import type { Sequence } from './sequence.js'
+
+/**
+ * Sequences that hold blocks, in policy order. Those that leave it stay inside, in another state, until
+ * `compact`: so it can be walked while sequences are preempted.
+ */
+export class RunningList<S extends Sequence> {
+  readonly #policy: Policy
+  readonly #items: S[] = []
+  readonly #candidates: S[] = []
+  /** Sequences that run. */
+  size = 0
+
+  constructor (policy: Policy) {
+    this.#policy = policy
+  }
+
+  /** All inside; look at `state`. */
+  get items (): readonly S[] {
+    return this.#items
+  }
+
+  insert (sequence: S): void {
+    sequence.state = 'running'
+    this.size++
+    let place = this.#items.length
+    while (place > 0 && this.#policy.compare(sequence, this.#items[place - 1]!) < 0) place--
+    this.#items.splice(place, 0, sequence)
+  }
+
+  /** A sequence has been given, or is about to be given, another state. */
+  leave (): void {
+    this.size--
+  }
+
+  compact (): void {
+    if (this.#items.length === this.size) return
+    let kept = 0
+    for (const sequence of this.#items) {
+      if (sequence.state === 'running') this.#items[kept++] = sequence
+    }
+    this.#items.length = kept
+  }
+
+  /** Whom to preempt for `needy`: not one that has a row in the plan already. Undefined when nobody is left. */
+  victim (needy: S, planId: number): S | undefined {
+    const candidates = this.#candidates
+    candidates.length = 0
+    for (const other of this.#items) {
+      if (other !== needy && other.state === 'running' && other.lastPlanId !== planId) candidates.push(other)
+    }
+    return candidates.length === 0 ? undefined : this.#policy.victim(candidates, needy) as S
+  }
+}
