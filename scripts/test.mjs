@@ -1,0 +1,56 @@
+// npm test: the C++ tests, short fuzzing, and the TypeScript tests. Ends with "N passed, N failed".
+// Arguments are passed on to tap (files, --grep, ...), and leave the C++ part out.
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Parser } from 'tap-parser'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const started = Date.now()
+const given = process.argv.slice(2)
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+/** Runs a program that prints TAP and counts its leaves; true when it ended well. */
+async function runTap (title, command, args, env = {}) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  const parser = new Parser()
+  let leaves = 0
+  parser.on('pass', () => { counts.passed++; leaves++ })
+  parser.on('skip', test => {
+    counts.skipped++
+    console.log(`skipped: ${test.fullname || test.name} (${test.skip})`)
+  })
+  parser.on('fail', test => {
+    counts.failed++
+    leaves++
+    console.log(`not ok: ${[test.fullname, test.name].filter(Boolean).join(' > ')}`)
+    if (test.diag) console.log(JSON.stringify(test.diag, null, 2))
+  })
+  // Seeds of random tests, progress.
+  parser.on('comment', comment => { if (/seed|preempted/.test(comment)) process.stdout.write(comment) })
+  const done = new Promise(resolve => parser.on('complete', resolve))
+  child.stdout.pipe(parser)
+  const code = await new Promise(resolve => child.on('close', resolve))
+  const results = await done
+  console.log(`${title}: ${leaves} tests, ${results.ok && code === 0 ? 'ok' : `failed (exit ${code})`}`)
+  if ((code !== 0 || !results.ok) && counts.failed === 0) counts.failed++
+}
+
+async function runProgram (title, command, args) {
+  const child = spawn(command, args, { stdio: 'inherit' })
+  const code = await new Promise(resolve => child.on('close', resolve))
+  counts[code === 0 ? 'passed' : 'failed']++
+  if (code !== 0) console.log(`not ok: ${title} (exit ${code})`)
+}
+
+if (given.length === 0) {
+  await runTap('C++', 'build/millrace_tests', ['--tap'])
+  for (const name of readdirSync('build').filter(name => /^fuzz_\w+$/.test(name))) {
+    await runProgram(`${name}, two seconds`, `build/${name}`, [])
+  }
+}
+await runTap('TypeScript', process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', ...given])
+
+console.log(`# ${((Date.now() - started) / 1000).toFixed(0)} s`)
+console.log(`${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`)
+process.exit(counts.failed > 0 ? 1 : 0)
