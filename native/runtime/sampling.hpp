@@ -16,8 +16,8 @@ struct SamplingParams {
   float presence_penalty = 0;
   std::uint64_t seed = 0;
   int top_logprobs = 0;
-  std::vector<std::int32_t> bias_ids;
-  std::vector<float> biases;
+  std::vector<std::int32_t> bias_ids = {};
+  std::vector<float> biases = {};
 
   [[nodiscard]] bool has_penalties() const {
     return repetition_penalty != 1 || frequency_penalty != 0 || presence_penalty != 0;
@@ -46,7 +46,7 @@ class TokenCounts {
 struct SampleRow {
   const SamplingParams* params = nullptr;
   const TokenCounts* counts = nullptr;             // null: no penalties
-  std::span<const std::int32_t> banned;            // ids that may not come now (stop ids before minTokens)
+  std::span<const std::int32_t> banned = {};       // ids that may not come now (stop ids before minTokens)
   const std::int32_t* mask = nullptr;              // bit k & 31 of word k >> 5 allows token k; null: all
   std::int64_t position = 0;                       // of the token that is drawn: the RNG's counter
   bool want_logprobs = false;
