@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import ts from 'typescript'
+import { loadAddon } from '../../src/native/addon.js'
+import { fixture } from '../support/fixtures.js'
+import { loadNative } from '../support/native-model.js'
+
+const page = new URL('../../src/native/binding.ts', import.meta.url)
+const source = ts.createSourceFile('binding.ts', readFileSync(page, 'utf8'), ts.ScriptTarget.ES2023)
+
+/** Names of an interface's members, as binding.ts declares them. */
+function declared (name: string): string[] {
+  const found = source.statements.find(node => ts.isInterfaceDeclaration(node) && node.name.text === name)
+  if (found === undefined) throw new Error(`binding.ts has no interface ${name}`)
+  return (found as ts.InterfaceDeclaration).members.map(member => (member.name as ts.Identifier).text).sort()
+}
+
+/** Names on the prototype that C++ defined. */
+const defined = (object: object) =>
+  Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter(name => name !== 'constructor').sort()
+
+t.test('the addon exports what binding.ts declares, and nothing else', async t => {
+  t.same(Object.keys(loadAddon()).sort(), declared('Addon'))
+})
+
+t.test('a model and a pool have the members that binding.ts declares, and no others', async t => {
+  const { model } = await loadNative(fixture('models/qwen3'))
+  t.same(defined(model), declared('NativeModel'))
+  t.same(defined(model.kv), declared('NativeKvPool'))
+  t.same(defined(loadAddon().createKvPool(1, 16)), declared('NativeKvPool'))
+  t.same(Object.keys(model.memory).sort(), declared('MemoryUse'))
+  t.same(Object.keys(model.kv.stats()).sort(), declared('KvStats'))
+  await model.dispose()
+})
+
+t.test('files, tensors and devices have the fields that binding.ts declares', async t => {
+  const info = await loadAddon().readModelFiles(fixture('gguf/qwen3-f32.gguf'))
+  t.same(Object.keys(info).sort(), declared('ModelFilesInfo'))
+  t.same(Object.keys(info.tensors[0]!).sort(), declared('TensorInfo'))
+  t.same(Object.keys(loadAddon().devices()[0]!).sort(), declared('DeviceInfo'))
+})
