@@ -47,7 +47,7 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } }
   }) as unknown as FastifyInstance
   const host = new EngineHost(source, {
-    onFailed: error => { app.log.error({ err: error }, 'the engine could not be loaded') }
+    onFailed: error => { app.log.error({ err: error }, 'the engine gave no token') }
   })
   const requests = new ActiveRequests()
   const routes = new RouteTable()

@@ -6,6 +6,7 @@ import { isLoading, isRegistry, type EngineSource, type ServedEngine, type Serve
 export type HostState = 'loading' | 'ready' | 'failed' | 'draining'
 
 export interface EngineHostEvents {
+  /** A loaded engine gave no token. */
   onFailed? (error: Error): void
 }
 
@@ -19,6 +20,7 @@ export class EngineHost {
   #engines: readonly ServedEngine[] = []
   #checks: readonly HealthCheck[] = []
   #state: HostState = 'loading'
+  #failure: Error | undefined
   /** Settles with loading and warming up, either way; never rejects. */
   readonly settled: Promise<void>
 
@@ -30,6 +32,11 @@ export class EngineHost {
 
   get state (): HostState {
     return this.#state
+  }
+
+  /** Why loading or warming up failed. */
+  get failure (): Error | undefined {
+    return this.#failure
   }
 
   get modelNames (): readonly string[] {
@@ -87,17 +94,31 @@ export class EngineHost {
   }
 
   async #start (): Promise<void> {
+    const engines = await this.#load()
+    if (engines === undefined) return
     try {
-      const source = isLoading(this.#source) ? await this.#source.engine : this.#source
-      const engines = enginesOf(source)
       for (const engine of engines) await warmUp(engine)
       this.#engines = engines
       this.#checks = engines.map(engine => new HealthCheck(engine))
       if (this.#state === 'loading') this.#state = 'ready'
     } catch (error) {
-      if (this.#state === 'loading') this.#state = 'failed'
-      this.#events.onFailed?.(error instanceof Error ? error : new Error(String(error)))
+      this.#events.onFailed?.(this.#fail(error))
     }
+  }
+
+  /** Undefined when loading failed, which whoever loads knows already. */
+  async #load (): Promise<ServedEngine[] | undefined> {
+    try {
+      return enginesOf(isLoading(this.#source) ? await this.#source.engine : this.#source)
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
+  }
+
+  #fail (error: unknown): Error {
+    if (this.#state === 'loading') this.#state = 'failed'
+    return this.#failure = error instanceof Error ? error : new Error(String(error))
   }
 }
 

@@ -38,6 +38,7 @@ export function registerInfo (app: FastifyInstance, context: ServerContext): voi
     return { status: 'ok' }
   })
 
-  app.get('/api/version', { config: { isPublic: true } }, () => ({ version: millraceVersion }))
+  // Clients time this one, so no cache may answer it.
+  app.get('/api/version', { config: { isPublic: true } }, (_, reply) => reply.header('cache-control', 'no-store').send({ version: millraceVersion }))
   app.get('/version', () => ({ version: millraceVersion }))
 }

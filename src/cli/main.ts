@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+import { processIo } from './io.js'
+import { runCli } from './program.js'
+
+// A reader that has seen enough, as in `millrace inspect … | head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => { process.exit(error.code === 'EPIPE' ? 0 : 1) })
+
+process.exitCode = await runCli(process.argv.slice(2), processIo())

@@ -1,0 +1,62 @@
+import { Option, type Command } from 'commander'
+import { InvalidOptionError } from '../core/errors.js'
+import { engineOptions, flagOf, parseOption, type OptionSchema, type PartialEngineOptions } from '../engine/options.js'
+import { serverOptions } from '../server/options.js'
+
+type Flags = Readonly<Record<string, unknown>>
+type Schemas = Readonly<Record<string, OptionSchema>>
+
+/** Flags of a command, from the schema that its options have. */
+export function addFlags (command: Command, schemas: Schemas): Command {
+  for (const [name, schema] of Object.entries(schemas)) command.addOption(flagFor(name, schema))
+  return command
+}
+
+/** The options of `schemas` among a command's flags; those that were not given are missing. */
+export function pickFlags (values: Flags, schemas: Schemas): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(schemas).filter(name => values[name] !== undefined).map(name => [name, values[name]]))
+}
+
+export function engineFlags (values: Flags): PartialEngineOptions {
+  return pickFlags(values, engineOptions) as PartialEngineOptions
+}
+
+/** Without what means nothing to a program that asks its own engine: --seed is the request's there. */
+export const { seed: _seed, servedModelName: _name, ...localEngineOptions } = engineOptions
+
+export function localEngineFlags (values: Flags): PartialEngineOptions {
+  return pickFlags(values, localEngineOptions) as PartialEngineOptions
+}
+
+/** Server options by flag, else by environment, checked; those of neither are missing. */
+export function serverFlags (values: Flags, fromEnvironment: Flags): Record<string, unknown> {
+  const given = { ...pickFlags(fromEnvironment, serverOptions), ...pickFlags(values, serverOptions) }
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => {
+    return [name, parseOption(name, (serverOptions as Schemas)[name]!, value)]
+  }))
+}
+
+function flagFor (name: string, schema: OptionSchema): Option {
+  const flag = flagOf(name)
+  if (schema.type === 'boolean') {
+    return schema.default === true
+      ? new Option(flag.replace('--', '--no-'), `Turn this off: ${schema.description}`)
+      : new Option(flag, schema.description)
+  }
+  const choices = schema.enum === undefined ? '' : ` One of ${schema.enum.join(', ')}.`
+  const fallback = schema.default === undefined ? '' : ` (default: ${String(schema.default)})`
+  return new Option(`${flag} <${valueName(schema)}>`, schema.description + choices + fallback)
+}
+
+function valueName (schema: OptionSchema): string {
+  if (schema.format !== undefined) return schema.format === 'bytes' ? 'bytes' : 'map'
+  return schema.type === 'integer' ? 'number' : 'text'
+}
+
+/** @throws InvalidOptionError */
+export function numberFlag (name: string, value: unknown, minimum: number, maximum: number): number | undefined {
+  if (value === undefined) return undefined
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN
+  if (number >= minimum && number <= maximum) return number
+  throw new InvalidOptionError(name, `${flagOf(name)} is ${String(value)}; it must be a number from ${minimum} to ${maximum}.`)
+}

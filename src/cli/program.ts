@@ -1,0 +1,109 @@
+import { Command, CommanderError } from 'commander'
+import { InvalidOptionError, MillraceError } from '../core/errors.js'
+import { engineOptions } from '../engine/options.js'
+import { serverOptions } from '../server/options.js'
+import { millraceVersion } from '../server/version.js'
+import { chat } from './chat.js'
+import { devices } from './devices.js'
+import { generate } from './generate.js'
+import { inspect } from './inspect.js'
+import { printLine, type Io } from './io.js'
+import { embeddedModelPath } from './model-name.js'
+import { addFlags, localEngineOptions } from './option-flags.js'
+import { addSamplingFlags } from './sampling-flags.js'
+import { serve } from './serve.js'
+
+export const exitCodes = { success: 0, failure: 1, usage: 2 } as const
+
+type Flags = Readonly<Record<string, unknown>>
+
+const modelArgument = 'folder, .gguf file, or org/name on the Hugging Face hub (default: the demo model that ships with millrace)'
+
+/**
+ * Runs one command line.
+ *
+ * @param argv without node and the script
+ * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line
+ */
+export async function runCli (argv: readonly string[], io: Io): Promise<number> {
+  try {
+    await buildProgram(io).parseAsync([...argv.length === 0 ? ['--help'] : argv], { from: 'user' })
+    return exitCodes.success
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
+    printLine(io.stderr, failureText(error, argv.includes('--debug')))
+    return error instanceof InvalidOptionError ? exitCodes.usage : exitCodes.failure
+  }
+}
+
+export function buildProgram (io: Io): Command {
+  const program = new Command('millrace')
+    .description('LLM inference server for Node.js. Serves an OpenAI-compatible API from this machine.')
+    .version(millraceVersion)
+    .showHelpAfterError('(add --help for what there is)')
+    .configureOutput({
+      writeOut: text => { io.stdout.write(text) },
+      writeErr: text => { io.stderr.write(text) },
+      outputError: (text, write) => { write(text.replace(/^error: /, 'millrace: ')) }
+    })
+    .exitOverride()
+    .addHelpText('after', examples('millrace serve', 'millrace chat ./my-model', 'millrace inspect Qwen/Qwen3-0.6B'))
+
+  const add = (name: string, description: string, lines: readonly string[]): Command => program.command(name)
+    .description(description)
+    .option('--debug', 'show the stack of a failure')
+    .addHelpText('after', examples(...lines))
+
+  const serveCommand = add('serve', 'Serve a model over HTTP.',
+    ['millrace serve', 'millrace serve Qwen/Qwen3-0.6B --port 9000', 'MILLRACE_API_KEY=secret millrace serve ./model.gguf --host 0.0.0.0'])
+    .argument('[model]', modelArgument)
+    .action(async (model: string | undefined, flags: Flags) => { await serve(model ?? embeddedModelPath, flags, io) })
+  addFlags(serveCommand.optionsGroup('Server:'), serverOptions)
+  addFlags(serveCommand.optionsGroup('Engine:'), engineOptions)
+
+  const chatCommand = add('chat', 'Talk to a model in the terminal.', ['millrace chat', 'millrace chat ./my-model --system "You are brief."'])
+    .argument('[model]', modelArgument)
+    .option('--system <text>', 'system message')
+    .action(async (model: string | undefined, flags: Flags) => { await chat(model ?? embeddedModelPath, flags, io) })
+  addLocalFlags(chatCommand)
+
+  const generateCommand = add('generate', 'Continue one text, given by flag or on stdin.',
+    ['millrace generate --prompt "The mill" --max-tokens 40', 'echo "What is a KV cache?" | millrace generate --chat', 'millrace generate ./model.gguf --prompt "1, 2, 3," --json'])
+    .argument('[model]', modelArgument)
+    .option('--prompt <text>', 'text to continue (default: stdin)')
+    .option('--chat', 'put the text to the model as a question, through its chat template')
+    .option('--json', 'print the whole result as JSON instead of the text as it comes')
+    .action(async (model: string | undefined, flags: Flags) => { await generate(model ?? embeddedModelPath, flags, io) })
+  addLocalFlags(generateCommand)
+
+  add('inspect', 'Show what a model\'s files say, without loading it.', ['millrace inspect ./my-model', 'millrace inspect ./model.gguf --tokens 32768'])
+    .argument('<model>', 'folder, .gguf file, or org/name on the Hugging Face hub')
+    .option('--tokens <number>', 'size the KV cache for so many tokens (default: the model\'s context)')
+    .option('--json', 'print JSON')
+    .action(async (model: string, flags: Flags) => { await inspect(model, flags, io) })
+
+  add('devices', 'Show what could run a model here.', ['millrace devices', 'millrace devices --json'])
+    .option('--json', 'print JSON')
+    .action((flags: Flags) => { devices(flags, io) })
+
+  return program
+}
+
+/** Flags of commands that load a model for themselves. */
+function addLocalFlags (command: Command): void {
+  addSamplingFlags(command.optionsGroup('Sampling:'))
+  addFlags(command.optionsGroup('Engine:'), localEngineOptions)
+}
+
+function examples (...lines: string[]): string {
+  return `\nExamples:\n${lines.map(line => `  $ ${line}`).join('\n')}`
+}
+
+/** One clear message; a stack only when it was asked for. */
+function failureText (error: unknown, isDebug: boolean): string {
+  if (!(error instanceof Error)) return `millrace: ${String(error)}`
+  if (isDebug) return `millrace: ${error.stack ?? error.message}`
+  return error instanceof MillraceError
+    ? `millrace: ${error.message}`
+    : `millrace: ${error.message} (this was not foreseen; --debug shows where it happened)`
+}

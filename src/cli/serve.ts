@@ -1,0 +1,59 @@
+import type { Engine } from '../engine/engine.js'
+import { parseEngineOptions } from '../engine/options.js'
+import { loadAddon } from '../native/addon.js'
+import { listen, type ListenOptions, type ServedEngine } from '../server/index.js'
+import { envValue, printLine, type Io } from './io.js'
+import { loadEngine, type LoadedModel } from './load-engine.js'
+import { nameBeforeLoading } from './model-name.js'
+import { engineFlags, serverFlags } from './option-flags.js'
+import { servingSummary } from './serving-summary.js'
+import { shutdownSignals } from './shutdown-signals.js'
+
+/** `millrace serve`: opens the port, loads the model, and serves until it is told to stop. */
+export async function serve (model: string, flags: Readonly<Record<string, unknown>>, io: Io): Promise<void> {
+  const options = engineFlags(flags)
+  parseEngineOptions(options)
+  const listenOptions: ListenOptions = serverFlags(flags, {
+    host: envValue(io, 'HOST'), port: envValue(io, 'PORT'), apiKey: envValue(io, 'MILLRACE_API_KEY')
+  })
+  const loaded = deferred<LoadedModel>()
+  let done = 0
+  const server = await listen({
+    modelNames: [options.servedModelName ?? nameBeforeLoading(model)],
+    engine: loaded.promise.then(({ engine }): ServedEngine => engine),
+    progress: () => done
+  }, listenOptions)
+  const signals = shutdownSignals()
+  let engine: Engine | undefined
+  try {
+    printLine(io.stderr, `Listening on ${server.url}; loading ${model}`)
+    loaded.follow(loadEngine(model, options, io, ratio => { done = ratio }))
+    const outcome = await Promise.race([loaded.promise, signals.first])
+    if (outcome === 'stop') return
+    engine = outcome.engine
+    await Promise.race([server.host.settled, signals.first])
+    if (server.host.state === 'failed') throw server.host.failure!
+    const needsKey = listenOptions.apiKey !== undefined
+    printLine(io.stdout, servingSummary(outcome, { url: server.url, needsKey, addon: loadAddon() }))
+    await signals.first
+    printLine(io.stderr, 'Stopping: running requests may finish; a second signal stops at once.')
+  } finally {
+    await server.close(engine === undefined ? { timeoutMs: 0 } : {})
+    await engine?.close()
+    signals.end()
+  }
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>
+  /** Settles as the other promise does. */
+  follow (other: Promise<T>): void
+}
+
+function deferred<T> (): Deferred<T> {
+  let follow!: (other: Promise<T>) => void
+  const promise = new Promise<T>(resolve => { follow = resolve })
+  // Whoever waits for it gets the error; before that it must not end the process.
+  promise.catch(() => {})
+  return { promise, follow }
+}
