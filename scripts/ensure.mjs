@@ -50,6 +50,13 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   writeFileSync(stamp, wanted)
 }
 
+// tap makes its own test class on its first run; two runs at once would leave half of it.
+const tapStamp = 'node_modules/.millrace-tap'
+if (flags.has('--dev') && !(existsSync(tapStamp) && readFileSync(tapStamp, 'utf8') === wanted)) {
+  step('preparing the test runner', process.execPath, [join('node_modules', 'tap', 'dist', 'esm', 'run.mjs'), 'build'])
+  writeFileSync(tapStamp, wanted)
+}
+
 const addon = 'build/Release/millrace.node'
 const testBinary = 'build/millrace_tests'
 const withTests = flags.has('--native-tests')

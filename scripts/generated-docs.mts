@@ -1,0 +1,86 @@
+import { errorCodes, type ErrorCode } from '../src/core/error-codes.js'
+import { engineOptions, flagOf, type OptionSchema } from '../src/engine/options.js'
+import { serverOptions } from '../src/server/options.js'
+
+const notice = '<!-- Made by scripts/generate-docs.mts; edit the tables in src/ instead. -->\n'
+
+/** Texts of the generated pages by path. */
+export function generatedDocs (): Record<string, string> {
+  return { 'docs/options.md': optionsPage(), 'docs/errors.md': errorsPage() }
+}
+
+function optionsPage (): string {
+  return `${notice}# Options
+
+Flags of \`millrace serve\`; \`chat\` and \`generate\` take those of the engine too, except --served-model-name and
+--seed, which is the request's own there. In a program, \`Engine.load(model, options)\` and
+\`listen(engine, options)\` take the names of the second column. A flag goes before an environment variable.
+Names that do not exist are errors that suggest the nearest one.
+
+## Engine
+
+${optionTable(engineOptions)}
+## Server
+
+${optionTable(serverOptions)}
+\`insecureNoApiKey\` and \`logLevel\` are there in \`listen\` too, and its \`apiKey\` may be a list of keys.
+`
+}
+
+function optionTable (schemas: Readonly<Record<string, OptionSchema>>): string {
+  const rows = Object.entries(schemas).map(([name, schema]) => [
+    `\`${flagText(name, schema)}\``, `\`${name}\``, valueText(schema), defaultText(schema), schema.description
+  ])
+  return table(['flag', 'in a program', 'value', 'default', 'meaning'], rows)
+}
+
+function flagText (name: string, schema: OptionSchema): string {
+  return schema.type === 'boolean' && schema.default === true ? flagOf(name).replace('--', '--no-') : flagOf(name)
+}
+
+function valueText (schema: OptionSchema): string {
+  if (schema.enum !== undefined) return schema.enum.join(', ')
+  if (schema.format === 'bytes') return 'bytes, or a text such as 2GiB'
+  if (schema.format === 'device-map') return 'map'
+  if (schema.type !== 'integer') return schema.type === 'boolean' ? 'on or off' : 'text'
+  const { minimum, maximum = Number.MAX_SAFE_INTEGER } = schema
+  return maximum === Number.MAX_SAFE_INTEGER ? `whole number from ${minimum}` : `whole number, ${minimum} to ${maximum}`
+}
+
+function defaultText (schema: OptionSchema): string {
+  if (schema.type === 'boolean') return schema.default === true ? 'on' : 'off'
+  return schema.default === undefined ? '' : String(schema.default)
+}
+
+function errorsPage (): string {
+  const rows = (codes: readonly ErrorCode[]): string[][] => codes.map(({ code, status, apiCode, cause, remedy }) => [
+    `\`${code}\``, status === undefined ? '' : String(status), apiCode === undefined ? '' : `\`${apiCode}\``, cause, remedy
+  ])
+  return `${notice}# Errors
+
+Every error that a caller or an operator can act on is a \`MillraceError\`, or comes from the native part, and
+carries one of these codes in \`error.code\`. Over HTTP it becomes OpenAI's error object, with nothing else
+beside it:
+
+\`\`\`json
+{"error": {"message": "temperature must be at most 2. It is 3.", "type": "invalid_request_error", "param": "temperature", "code": "ERR_INVALID_PARAMETER"}}
+\`\`\`
+
+\`param\` is the path of the field at fault, or null. \`code\` is the code below, or the spelling that OpenAI's
+clients know where the third column has one. \`type\` is \`invalid_request_error\` for 4xx, \`unavailable_error\` for
+503 and \`server_error\` for the rest. \`x-should-retry\` tells clients whether the same request can succeed later;
+503 has \`Retry-After\` too. An error inside a stream is its last event, \`data: {"error": …}\`, without \`[DONE]\`.
+
+On the command line an error is one line on stderr: exit code 2 for a wrong command line, 1 for every other
+failure; \`--debug\` adds the stack.
+
+${table(['code', 'HTTP status', 'in the API', 'cause', 'what to do'], rows(errorCodes))}
+Codes without a status come from the native part: they arrive when a model is loaded, or as the \`cause\` of
+\`ERR_STEP_FAILED\`.
+`
+}
+
+function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
+}
