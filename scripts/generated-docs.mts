@@ -23,7 +23,7 @@ ${optionTable(engineOptions)}
 ## Server
 
 ${optionTable(serverOptions)}
-\`insecureNoApiKey\` and \`logLevel\` are there in \`listen\` too, and its \`apiKey\` may be a list of keys.
+In a program \`apiKey\` may also be a list of keys.
 `
 }
 

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import { InvalidOptionError } from '../core/errors.js'
-import { engineOptions, flagOf, parseOption, type OptionSchema, type PartialEngineOptions } from '../engine/options.js'
-import { serverOptions } from '../server/options.js'
+import { engineOptions, flagOf, type OptionSchema, type PartialEngineOptions } from '../engine/options.js'
+import { parseServerOptions, serverOptions } from '../server/options.js'
 
 type Flags = Readonly<Record<string, unknown>>
 type Schemas = Readonly<Record<string, OptionSchema>>
@@ -30,10 +30,7 @@ export function localEngineFlags (values: Flags): PartialEngineOptions {
 
 /** Server options by flag, else by environment, checked; those of neither are missing. */
 export function serverFlags (values: Flags, fromEnvironment: Flags): Record<string, unknown> {
-  const given = { ...pickFlags(fromEnvironment, serverOptions), ...pickFlags(values, serverOptions) }
-  return Object.fromEntries(Object.entries(given).map(([name, value]) => {
-    return [name, parseOption(name, (serverOptions as Schemas)[name]!, value)]
-  }))
+  return parseServerOptions({ ...pickFlags(fromEnvironment, serverOptions), ...pickFlags(values, serverOptions) })
 }
 
 function flagFor (name: string, schema: OptionSchema): Option {

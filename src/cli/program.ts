@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
-import { InvalidOptionError, MillraceError } from '../core/errors.js'
+import { errorCodes } from '../core/error-codes.js'
+import { InvalidOptionError } from '../core/errors.js'
 import { engineOptions } from '../engine/options.js'
 import { serverOptions } from '../server/options.js'
 import { millraceVersion } from '../server/version.js'
@@ -14,6 +15,9 @@ import { addSamplingFlags } from './sampling-flags.js'
 import { serve } from './serve.js'
 
 export const exitCodes = { success: 0, failure: 1, usage: 2 } as const
+
+/** Errors of the native part are plain ones with a code. */
+const knownCodes = new Set<string | undefined>(errorCodes.map(({ code }) => code))
 
 type Flags = Readonly<Record<string, unknown>>
 
@@ -103,7 +107,7 @@ function examples (...lines: string[]): string {
 function failureText (error: unknown, isDebug: boolean): string {
   if (!(error instanceof Error)) return `millrace: ${String(error)}`
   if (isDebug) return `millrace: ${error.stack ?? error.message}`
-  return error instanceof MillraceError
+  return knownCodes.has((error as NodeJS.ErrnoException).code)
     ? `millrace: ${error.message}`
     : `millrace: ${error.message} (this was not foreseen; --debug shows where it happened)`
 }

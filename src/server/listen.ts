@@ -3,7 +3,7 @@ import { isLoopback, parseApiKeys } from './api-key.js'
 import { buildServer } from './build-server.js'
 import { ApiKeyRequiredError, ListenError, PortInUseError } from './errors.js'
 import type { EngineHost } from './engine-host.js'
-import { serverOptions, type ServerOptions } from './options.js'
+import { parseServerOptions, serverOptions, type ServerOptions } from './options.js'
 import type { EngineSource } from './served-engine.js'
 
 export interface ListenOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {
@@ -38,10 +38,13 @@ const farewellMs = 1000
 /**
  * Serves an engine over HTTP, also one that is still being loaded.
  *
- * @throws ApiKeyRequiredError, PortInUseError, ListenError
+ * @throws InvalidOptionError, ApiKeyRequiredError, PortInUseError, ListenError
  */
 export async function listen (source: EngineSource, options: ListenOptions = {}): Promise<ListeningServer> {
-  const { host = serverOptions.host.default, port = serverOptions.port.default, apiKey, insecureNoApiKey, drainTimeoutMs, ...rest } = options
+  const { apiKey, ...checkable } = options
+  const {
+    host = serverOptions.host.default, port = serverOptions.port.default, insecureNoApiKey, drainTimeoutMs, ...rest
+  } = parseServerOptions(checkable) as Omit<ListenOptions, 'apiKey'>
   const apiKeys = typeof apiKey === 'string' ? parseApiKeys(apiKey) : apiKey ?? []
   if (apiKeys.length === 0 && insecureNoApiKey !== true && !isLoopback(host)) throw new ApiKeyRequiredError(host)
   const { app, host: engineHost, requests } = buildServer(source, { ...rest, apiKeys })

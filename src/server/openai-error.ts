@@ -1,4 +1,5 @@
 import type { FastifyError } from 'fastify'
+import { errorCodes } from '../core/error-codes.js'
 import { BodyTooLargeError, InvalidParameterError, MalformedRequestError, MillraceError, UnavailableError, UnsupportedMediaTypeError } from './errors.js'
 import { describeValidation } from './validation-message.js'
 
@@ -21,12 +22,7 @@ export interface ErrorAnswer {
 }
 
 /** Codes that OpenAI's clients look for; the others are sent as they are. */
-const openAiCodes: Readonly<Record<string, string>> = {
-  ERR_INVALID_API_KEY: 'invalid_api_key',
-  ERR_MODEL_UNKNOWN: 'model_not_found',
-  ERR_PROMPT_TOO_LONG: 'context_length_exceeded',
-  ERR_UNSUPPORTED_FIELD: 'unsupported_parameter'
-}
+const apiCodes = new Map(errorCodes.flatMap(({ code, apiCode }) => apiCode === undefined ? [] : [[code, apiCode]]))
 
 /** The answer to any error: what we raised ourselves keeps its text, everything else becomes a plain 500. */
 export function answerTo (error: unknown, bodyLimitBytes: number): ErrorAnswer {
@@ -42,7 +38,7 @@ export function answerTo (error: unknown, bodyLimitBytes: number): ErrorAnswer {
   return {
     status: known.statusCode,
     headers: retryHeaders(known),
-    body: errorBody(apiMessage(known), typeOf(known), apiName(known.param), openAiCodes[known.code] ?? known.code),
+    body: errorBody(apiMessage(known), typeOf(known), apiName(known.param), apiCodes.get(known.code) ?? known.code),
     isInternal: known.statusCode >= 500 && !(known instanceof UnavailableError)
   }
 }

@@ -1,4 +1,6 @@
-import type { OptionSchema } from '../engine/options.js'
+import { InvalidOptionError } from '../core/errors.js'
+import { didYouMean } from '../core/suggest.js'
+import { parseOption, type OptionSchema } from '../engine/options.js'
 
 /** Options of the server, in the form of the engine's: the source of `--help` and docs/options.md. */
 export const serverOptions = {
@@ -77,4 +79,18 @@ export const serverDefaults: ServerOptions = {
   pingIntervalMs: serverOptions.pingIntervalMs.default,
   stalledClientMs: serverOptions.stalledClientMs.default,
   logLevel: serverOptions.logLevel.default
+}
+
+/**
+ * Checks options by the schema; numbers may be texts, as flags give them. What is undefined is left out.
+ *
+ * @throws InvalidOptionError that names the option, and the nearest one for a name that does not exist
+ */
+export function parseServerOptions (values: object): Record<string, unknown> {
+  const schemas: Readonly<Record<string, OptionSchema>> = serverOptions
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined).map(([name, value]) => {
+    const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
+    if (schema === undefined) throw new InvalidOptionError(name, `There is no option ${name}.${didYouMean(name, Object.keys(schemas))}`)
+    return [name, parseOption(name, schema, value)]
+  }))
 }

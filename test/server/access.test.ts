@@ -69,3 +69,9 @@ t.test('a port in use is a clear error that names it', async t => {
   await t.rejects(listen(new FakeEngine(), { port, logLevel: 'silent' }), { code: 'ERR_PORT_IN_USE', message: new RegExp(`Port ${port} .*--port`) })
   await t.rejects(listen(new FakeEngine(), { port: 0, host: '203.0.113.7', apiKey: 'k', logLevel: 'silent' }), { code: 'ERR_LISTEN', message: /does not have that address/ })
 })
+
+t.test('options of listen that do not exist, or cannot be, are refused by name', async t => {
+  await t.rejects(listen(new FakeEngine(), { prot: 1 } as object), { code: 'ERR_INVALID_OPTION', message: 'There is no option prot. Did you mean port?' })
+  await t.rejects(listen(new FakeEngine(), { port: 70000 }), { code: 'ERR_INVALID_OPTION', message: /port is 70000/ })
+  await t.rejects(listen(new FakeEngine(), { pingIntervalMs: 0 }), { code: 'ERR_INVALID_OPTION' })
+})
