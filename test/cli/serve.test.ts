@@ -33,7 +33,9 @@ function millrace (t: Test, argv: readonly string[], env: Record<string, string>
 /** Waits until it serves. @returns its address */
 async function address (server: Running): Promise<string> {
   await eventually(() => server.out().includes('curl ') || server.child.exitCode !== null, server.err(), patienceMs)
-  return /http:\/\/127\.0\.0\.1:\d+/.exec(server.out())![0]
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(server.out())?.[0]
+  if (url === undefined) throw new Error(`serve ended: ${server.err()}`)
+  return url
 }
 
 t.test('serve prints what it loaded, answers the example it prints, and stops cleanly', async t => {
