@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { ChatOptions, Generation } from '../engine/api.js'
-import type { ActiveRequest } from './active-requests.js'
+import type { ChatOptions } from '../engine/api.js'
 import { ChatEvents, chatCompletion } from './chat-format.js'
 import { InvalidParameterError } from './errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
@@ -20,7 +19,7 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     const messages = readMessages(body.messages)
     const head = answerHead('chatcmpl', body.model)
     const active = startRequest(context, reply)
-    const generation = start(active, () => engine.chat({ messages, ...requestOptions(body), requestId: head.id, signal: active.signal }))
+    const generation = engine.chat({ messages, ...requestOptions(body), requestId: head.id, signal: active.signal })
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true
@@ -31,17 +30,6 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     const results = await finishAll(active, [generation])
     return results === undefined ? reply.hijack() : chatCompletion(head, results[0]!)
   })
-}
-
-/** An engine that refuses at once must not leave an entry that a shutdown waits for. */
-export function start<T extends Generation | Generation[]> (active: ActiveRequest, run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    active.abort('draining')
-    active.finish()
-    throw error
-  }
 }
 
 function checkRequest (body: ChatRequest): void {

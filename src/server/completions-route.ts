@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import type { RequestOptions } from '../engine/api.js'
-import { start } from './chat-route.js'
 import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
@@ -27,9 +26,9 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     const head = answerHead('cmpl', body.model)
     const options = completionOptions(body, prompts, engine)
     const active = startRequest(context, reply)
-    const generations = start(active, () => prompts.map((prompt, i) => engine.complete({
+    const generations = prompts.map((prompt, i) => engine.complete({
       prompt, ...requestOptions(body), requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal
-    })))
+    }))
     if (body.stream === true) {
       const format = new CompletionEvents(head, options)
       await streamAll({ context, request, reply, active, generations, format, includeUsage: options.includeUsage })

@@ -20,11 +20,18 @@ export function answerHead (prefix: 'chatcmpl' | 'cmpl', model: string): AnswerH
   return { id: `${prefix}-${randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1000), model }
 }
 
-/** An entry among the active requests that is aborted when the client leaves before the end. */
+/**
+ * An entry among the active requests, until its answer has gone out in full. It is aborted when the
+ * client leaves before that.
+ */
 export function startRequest (context: ServerContext, reply: FastifyReply): ActiveRequest {
   const active = context.requests.start()
   const { raw } = reply
-  const onClose = (): void => { if (!raw.writableFinished) active.abort('clientLeft') }
+  const onClose = (): void => {
+    if (!raw.writableFinished) active.abort('clientLeft')
+    active.finish()
+  }
+  raw.once('finish', () => { active.finish() })
   raw.once('close', onClose)
   // The client may have left while its body was read.
   if (raw.destroyed || raw.closed) onClose()
@@ -51,8 +58,6 @@ export async function finishAll (
     for (const generation of generations) generation.abort()
     if (active.abortReason === 'clientLeft') return undefined
     throw error
-  } finally {
-    active.finish()
   }
 }
 
@@ -123,7 +128,6 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
     events.fail(JSON.stringify(body))
   } finally {
     events.stop()
-    active.finish()
   }
 }
 
