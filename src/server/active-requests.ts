@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** Why the server ended a request before its generation was done. */
 export type AbortReason = 'clientLeft' | 'draining'
 
@@ -22,6 +24,8 @@ export class ActiveRequests {
 
   start (): ActiveRequest {
     const controller = new AbortController()
+    // One for each of the request's prompts: many are no leak.
+    setMaxListeners(0, controller.signal)
     const request: ActiveRequest = {
       signal: controller.signal,
       get abortReason () {
