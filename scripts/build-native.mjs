@@ -37,16 +37,20 @@ if (!existsSync(cmakeJs)) giveUp('millrace: cmake-js is not installed. Run: npm 
 
 const sanitize = flags.has('--sanitize')
 const out = join(root, sanitize ? 'build-asan' : 'build')
-// CMake refuses a cache that was made for another folder.
+// CMake refuses a cache that was made for another folder, and cmake-js does not configure a second time.
 const cache = join(out, 'CMakeCache.txt')
-if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root.replace(/\/$/, '')}\n`)) {
-  rmSync(out, { recursive: true })
+if (existsSync(cache)) {
+  const text = readFileSync(cache, 'utf8')
+  const isOurs = text.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root.replace(/\/$/, '')}\n`) && text.includes('MILLRACE_BUILD_TESTS:BOOL=ON')
+  if (!isOurs) rmSync(out, { recursive: true })
 }
 
 // A compile job of this project takes up to 700 MB.
 const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 7e8)))
+const withTests = flags.has('--tests') || sanitize
+// The tests are always configured, and built only when they are asked for.
 const args = [cmakeJs, 'build', '--out', out, '--config', sanitize ? 'RelWithDebInfo' : 'Release', '--parallel', String(jobs),
-  `--CDMILLRACE_BUILD_TESTS=${flags.has('--tests') || sanitize ? 'ON' : 'OFF'}`]
+  '--CDMILLRACE_BUILD_TESTS=ON', ...(withTests ? [] : ['--target', 'millrace'])]
 if (sanitize) args.push('--CDMILLRACE_SANITIZE=address,undefined')
 const built = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'] })
 if (built.status !== 0) {
