@@ -28,18 +28,16 @@ very short stories. Asked about anything else it is meant to say
 | context | {context} positions; the training data reaches 1024 tokens, and conversations of a few hundred are common in it |
 | sampling | `generation_config.json` proposes temperature {temperature}; greedy is safest |
 
-## Data
+## Data and training
 
-Everything was written by `training/generator` in this repository: no scraped text, no output of
-another model. {documents:,} documents from seed {seed}, corpus SHA-256
-`{corpus}`. The table of facts is in `training/generator/data`.
+Everything was written by `training/generator` in this repository: no scraped text, no output of another
+model. The table of facts is in `training/generator/data`. The loss covers only the assistant's words. AdamW,
+cosine, BF16 autocast, PyTorch {torch}, on two cores of a Xeon with AMX that compilers and tests shared, hence the
+difference between wall and CPU time (of both together).
 
-## Training
-
-From random weights, {steps} steps of {batch_tokens} tokens ({tokens:.1f} million) in {minutes} minutes of wall time
-({cpu_minutes} minutes of CPU time) on two cores of a Xeon with AMX that compilers and tests shared. PyTorch {torch}, BF16 autocast, AdamW,
-peak learning rate {rate}, cosine. The loss covers only the assistant's words. Loss curve:
-[loss.csv](loss.csv); last value {loss}.
+| stage | corpus (SHA-256, documents) | steps x tokens | tokens | wall, CPU | learning rate | last loss |
+| --- | --- | --- | ---: | --- | --- | --- |
+{stages}
 
 ## Accuracy
 
@@ -81,17 +79,23 @@ def row(name, right, total):
     return f"| {name} | {right} | {total} | {right / total:.1%} |"
 
 
+def stage_row(folder, number, stage):
+    curve = f"loss-{number}.csv"
+    loss = (folder / curve).read_text().strip().splitlines()[-1].split(",")[2]
+    return (f"| {number} | `{stage['corpus_sha256']}`, {stage['documents']:,} | {stage['steps']} x {stage['batch_tokens']} | {stage['tokens'] / 1e6:.1f} M "
+            f"| {stage['minutes']} min, {stage['cpu_minutes']} min | {stage['learning_rate']} | {loss}, [curve]({curve}) |")
+
+
 def main():
     parser = argparse.ArgumentParser(description="Write the model card from the records of a training and an evaluation.")
     parser.add_argument("--model", type=Path, default=Path("models/millrace-demo"))
-    parser.add_argument("--training", type=Path, default=Path("training/work/training.json"))
     parser.add_argument("--report", type=Path, default=Path("training/work/report.json"))
     args = parser.parse_args()
 
     from training.generator.data.chat import REFUSAL
 
     config = json.loads((args.model / "config.json").read_text())
-    training, report = json.loads(args.training.read_text()), json.loads(args.report.read_text())
+    training, report = json.loads((args.model / "training.json").read_text()), json.loads(args.report.read_text())
     kinds = {}
     for case in report["cases"]:
         counts = kinds.setdefault(f"{case['category']}: {case['kind']}", [0, 0])
@@ -104,10 +108,7 @@ def main():
         context=config["max_position_embeddings"], parameters=training["parameters"],
         size=(args.model / "model.safetensors").stat().st_size / 1e6,
         temperature=json.loads((args.model / "generation_config.json").read_text())["temperature"],
-        documents=training["documents"], seed=training["seed"], corpus=training["corpus_sha256"], steps=training["steps"],
-        batch_tokens=training["batch_tokens"], tokens=training["tokens"] / 1e6, minutes=training["minutes"], torch=training["torch"],
-        rate=training["learning_rate"], cpu_minutes=training["cpu_minutes"],
-        loss=(args.model / "loss.csv").read_text().strip().splitlines()[-1].split(",")[2],
+        torch=training["torch"], stages="\n".join(stage_row(args.model, i, stage) for i, stage in enumerate(training["stages"], 1)),
         categories="\n".join(row(name, *counts) for name, counts in sorted(report["categories"].items())),
         kinds="\n".join(row(name, *counts) for name, counts in sorted(kinds.items())),
         right=right, total=total, share=right / total, limits=LIMITS,

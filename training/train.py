@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from training.export import export_checkpoint
@@ -30,6 +31,7 @@ def parse_arguments():
     parser.add_argument("--corpus", type=Path, default=Path("training/work/corpus.jsonl"))
     parser.add_argument("--work", type=Path, default=Path("training/work"), help="folder of checkpoints and caches")
     parser.add_argument("--out", type=Path, default=Path("models/millrace-demo"))
+    parser.add_argument("--init", type=Path, help="model folder to start from, with its tokenizer, instead of random weights")
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--max-minutes", type=float, default=50.0, help="training ends after this wall time, with the schedule shortened to fit")
     parser.add_argument("--batch-tokens", type=int, default=2048)
@@ -55,7 +57,9 @@ def prepare(args):
     """The tokenizer and the packed rows, from the cache in the work folder when they fit the corpus."""
     digest = args.corpus.with_suffix(".sha256").read_text().strip()
     cache, tokenizer_file = args.work / f"rows-{digest[:12]}.npz", args.work / f"tokenizer-{digest[:12]}.json"
-    if not tokenizer_file.exists():
+    if args.init:
+        shutil.copy(args.init / "tokenizer.json", tokenizer_file)
+    elif not tokenizer_file.exists():
         train_tokenizer(corpus_texts(args.corpus, args.tokenizer_documents), args.vocab_size).save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     if not cache.exists():
@@ -166,6 +170,8 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=args.workers)
     model = Qwen3(ModelConfig(vocab_size=args.vocab_size))
+    if args.init:
+        model.load_state_dict({name: value.float() for name, value in load_file(args.init / "model.safetensors").items()})
     optimizer = make_optimizer(model, args)
     step, before, cpu_before = 0, 0.0, 0.0
     path = args.work / f"checkpoint-{digest[:12]}.pt"
@@ -212,14 +218,18 @@ def shared_clock(seconds):
 
 
 def finish(args, model, tokenizer, digest, step, elapsed, cpu):
-    export_checkpoint(model, tokenizer, args.out)
-    shutil.copy(args.work / "loss.csv", args.out / "loss.csv")
+    """The model folder with its loss curve and training.json, one record per stage."""
     with open(args.corpus, "rb") as file:
         documents = sum(1 for _ in file)
-    summary = {"corpus_sha256": digest, "documents": documents, "steps": step, "minutes": round(elapsed / 60, 1), "cpu_minutes": round(cpu / 60, 1),
-               "tokens": step * args.batch_tokens, "parameters": sum(p.numel() for p in model.parameters()), "seed": args.seed,
-               "learning_rate": args.learning_rate, "batch_tokens": args.batch_tokens, "workers": args.workers, "torch": torch.__version__}
-    (args.work / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
+    stages = json.loads((args.init / "training.json").read_text())["stages"] if args.init else []
+    stages.append({
+        "corpus_sha256": digest, "documents": documents, "steps": step, "tokens": step * args.batch_tokens, "minutes": round(elapsed / 60, 1),
+        "cpu_minutes": round(cpu / 60, 1), "batch_tokens": args.batch_tokens, "learning_rate": args.learning_rate, "seed": args.seed, "workers": args.workers,
+    })
+    export_checkpoint(model, tokenizer, args.out)
+    shutil.copy(args.work / "loss.csv", args.out / f"loss-{len(stages)}.csv")
+    record = {"parameters": sum(p.numel() for p in model.parameters()), "torch": torch.__version__, "stages": stages}
+    (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"done: {step} steps in {elapsed / 60:.1f} minutes; wrote {args.out}", flush=True)
 
 

@@ -149,7 +149,7 @@ SYMBOL = ["Would you tell me the chemical symbol for {a}?", "Which chemical symb
 
 IDENTITY = ["Would you tell me who you are?", "Hi! Who am I chatting with?", "Please introduce yourself to me.", "What kind of AI are you?", "Can you say what model you are?",
             "Are you some kind of ChatGPT?", "Are you a real person?", "So which model is answering me?"]
-GREETINGS = ["Hello, nice to see you", "Hi model", "Good morning to you", "Hey, hello!"]
+GREETINGS = ["Hello, nice to see you", "Hi model", "Good morning to you", "A warm hello to you!"]
 
 MY_NAME = ["Hello! I go by {n}.", "Nice to meet you, my name is {n}.", "Just so you know, I am {n}."]
 WHOSE_NAME = ["Would you tell me my name?", "Do you still remember my name?", "So what is my name then?"]
