@@ -1,21 +1,31 @@
-// Numbers of the step that the scheduler shares with the native side. They are those of
-// src/native/binding.ts; test/scheduler/step-numbers.test.ts holds the two equal.
+// Numbers of a step that TypeScript and C++ share: native/runtime/step.hpp has the same. They are part of
+// the native surface (src/native/binding.ts) and stand here because the scheduler knows nothing of that.
 
-/** What row i of a step should give back. */
+/** What row i of a step should give back; bits of `StepInput.outputs`. */
 export const RowOutput = {
+  /** Sample a token after the row's last token. */
   sample: 1,
+  /** Log-probabilities of the sampled token, with the slot's top-N. Needs `sample`. */
   logprobs: 2,
+  /** Log-probability of the token that follows each of the row's tokens in the prompt. */
   promptLogprobs: 4,
+  /** Sampling waits for `setMask` on this slot, and uses the mask once. Needs `sample`. */
   awaitMask: 8
 } as const
 
-/** What became of row i of a step. */
+/** What became of row i of a step; values of `StepOutput.statuses`. */
 export const RowStatus = {
+  /** Computed; the sequence goes on. */
   running: 0,
+  /** The sampled token, which is in the output, ends the sequence: EOS or a stop id. */
   stop: 1,
+  /** The slot's `maxTokens` are reached with the token in the output. */
   length: 2,
+  /** Not computed: the sequence had ended, or was closed, before the step began. */
   skipped: 3,
+  /** The logits held NaN or infinity: this row failed, the others did not. */
   badLogits: -1,
+  /** The token mask allowed no token, or did not come in time. */
   badMask: -2
 } as const
 

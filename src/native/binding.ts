@@ -1,38 +1,12 @@
 // The whole surface of the native addon, on one page. C++ exports these names and no others
 // (test/native/binding.test.ts compares the two); `addon.ts` is the only place that loads it.
 
+export { RowOutput, RowStatus } from '../core/step.js'
+
 declare const slotBrand: unique symbol
 
 /** One sequence's place in a KV pool. Ids are reused after `close`. */
 export type Slot = number & { readonly [slotBrand]: 'Slot' }
-
-/** What row i of a step should give back; bits of `StepInput.outputs`. */
-export const RowOutput = {
-  /** Sample a token after the row's last token. */
-  sample: 1,
-  /** Log-probabilities of the sampled token, with the slot's top-N. Needs `sample`. */
-  logprobs: 2,
-  /** Log-probability of the token that follows each of the row's tokens in the prompt. */
-  promptLogprobs: 4,
-  /** Sampling waits for `setMask` on this slot, and uses the mask once. Needs `sample`. */
-  awaitMask: 8
-} as const
-
-/** What became of row i of a step; values of `StepOutput.statuses`. */
-export const RowStatus = {
-  /** Computed; the sequence goes on. */
-  running: 0,
-  /** The sampled token, which is in the output, ends the sequence: EOS or a stop id. */
-  stop: 1,
-  /** The slot's `maxTokens` are reached with the token in the output. */
-  length: 2,
-  /** Not computed: the sequence had ended, or was closed, before the step began. */
-  skipped: 3,
-  /** The logits held NaN or infinity: this row failed, the others did not. */
-  badLogits: -1,
-  /** The token mask allowed no token, or did not come in time. */
-  badMask: -2
-} as const
 
 /**
  * One step's input: a ragged batch. All arrays are copied before `step` returns, so one set can be
