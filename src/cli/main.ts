@@ -5,4 +5,6 @@ import { runCli } from './program.js'
 // A reader that has seen enough, as in `millrace inspect … | head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => { process.exit(error.code === 'EPIPE' ? 0 : 1) })
 
-process.exitCode = await runCli(process.argv.slice(2), processIo())
+const code = await runCli(process.argv.slice(2), processIo())
+// Whatever still runs, such as a model that was being loaded, has nobody to report to; output goes out first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))

@@ -18,14 +18,14 @@ export function pickFlags (values: Flags, schemas: Schemas): Record<string, unkn
 }
 
 export function engineFlags (values: Flags): PartialEngineOptions {
-  return pickFlags(values, engineOptions) as PartialEngineOptions
+  return pickFlags(values, engineOptions)
 }
 
 /** Without what means nothing to a program that asks its own engine: --seed is the request's there. */
 export const { seed: _seed, servedModelName: _name, ...localEngineOptions } = engineOptions
 
 export function localEngineFlags (values: Flags): PartialEngineOptions {
-  return pickFlags(values, localEngineOptions) as PartialEngineOptions
+  return pickFlags(values, localEngineOptions)
 }
 
 /** Server options by flag, else by environment, checked; those of neither are missing. */
@@ -53,7 +53,8 @@ function valueName (schema: OptionSchema): string {
 /** @throws InvalidOptionError */
 export function numberFlag (name: string, value: unknown, minimum: number, maximum: number): number | undefined {
   if (value === undefined) return undefined
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN
+  const text = typeof value === 'string' ? value.trim() : ''
+  const number = text === '' ? NaN : Number(text)
   if (number >= minimum && number <= maximum) return number
-  throw new InvalidOptionError(name, `${flagOf(name)} is ${String(value)}; it must be a number from ${minimum} to ${maximum}.`)
+  throw new InvalidOptionError(name, `${flagOf(name)} is ${JSON.stringify(text)}; it must be a number from ${minimum} to ${maximum}.`)
 }

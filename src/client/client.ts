@@ -53,7 +53,7 @@ export function createClient ({ baseUrl, apiKey, fetch = globalThis.fetch }: Cli
   const root = baseUrl.replace(/\/+$/, '').replace(/\/v1$/, '')
   const authorization: Record<string, string> = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
 
-  async function * chat (request: ChatRequestInput, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ChatDelta> {
+  async function* chat (request: ChatRequestInput, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ChatDelta> {
     const response = await fetch(`${root}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...authorization },
@@ -64,7 +64,7 @@ export function createClient ({ baseUrl, apiKey, fetch = globalThis.fetch }: Cli
     if (!response.ok || response.body === null) throw apiError(await jsonOf(response), response.status, requestId)
     for await (const data of readEvents(response.body)) {
       if (data === '[DONE]') return
-      yield * deltasOf(JSON.parse(data) as ChunkJson, requestId)
+      yield* deltasOf(JSON.parse(data) as ChunkJson, requestId)
     }
     throw new ApiError('The stream ended before the answer did.', { requestId })
   }
@@ -89,7 +89,7 @@ interface ChunkJson {
   readonly usage?: { prompt_tokens: number, completion_tokens: number, prompt_tokens_details?: { cached_tokens: number } } | null
 }
 
-function * deltasOf (chunk: ChunkJson, requestId: string | undefined): Generator<ChatDelta> {
+function* deltasOf (chunk: ChunkJson, requestId: string | undefined): Generator<ChatDelta> {
   if (chunk.error !== undefined) throw apiError(chunk, undefined, requestId)
   for (const { index, delta, finish_reason: finishReason } of chunk.choices ?? []) {
     const text = delta.content ?? ''

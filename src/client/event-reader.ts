@@ -2,7 +2,7 @@
  * The `data` of server-sent events as they come; comments and other fields are dropped. Events may be
  * cut anywhere between chunks.
  */
-export async function * readEvents (body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+export async function* readEvents (body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let buffered = ''
   for await (const bytes of body) {

@@ -42,7 +42,7 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
-      sendError(error, request, reply as FastifyReply)
+      sendError(error, request, reply)
     },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } }
   }) as unknown as FastifyInstance

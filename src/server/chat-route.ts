@@ -8,7 +8,6 @@ import { jsonRoute } from './json-route.js'
 import { chatRequest, type ChatRequest } from './schemas/chat-request.js'
 import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
 import type { ServerContext } from './server-context.js'
-import type { ServedEngine } from './served-engine.js'
 
 /** POST /v1/chat/completions */
 export function registerChat (app: FastifyInstance, context: ServerContext): void {

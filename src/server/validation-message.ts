@@ -11,7 +11,7 @@ interface ValidationError extends FastifySchemaValidationError {
  * deepest is what the caller meant; when several did, the union's own title says what is allowed.
  */
 export function describeValidation (errors: readonly FastifySchemaValidationError[]): { param: string, message: string } {
-  const error = mostTelling(errors as readonly ValidationError[])
+  const error = mostTelling(errors)
   const path = jsonPath(error.instancePath)
   const missing = error.keyword === 'required' ? String(error.params['missingProperty']) : undefined
   const param = missing === undefined ? path : path === '' ? missing : `${path}.${missing}`
@@ -31,11 +31,11 @@ function mostTelling (errors: readonly ValidationError[]): ValidationError {
 }
 
 function requirement (error: ValidationError): string {
-  const { params } = error
+  const params = error.params as Readonly<Record<string, string | number>>
   switch (error.keyword) {
     case 'anyOf': return `must be ${error.parentSchema?.title ?? 'of another type'}`
     case 'type': return `must be ${article(String(params['type']))}`
-    case 'enum': return `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`
+    case 'enum': return `must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
     case 'additionalProperties': return `has the key ${JSON.stringify(String(params['additionalProperty']).slice(0, 60))}, which is not allowed there`
     case 'minItems': return `needs at least ${params['limit']} item${params['limit'] === 1 ? '' : 's'}`
     case 'maxItems': return `takes at most ${params['limit']} items`

@@ -47,7 +47,7 @@ t.test('a wrong command line exits with 2 and names what was probably meant', as
   t.match(await run(['serve'], { env: { PORT: 'x' } }), { code: 2, err: /port is "x"/ })
   t.match(await run(['serve', '--max-num-seqs', 'many']), { code: 2, err: /maxNumSeqs is "many".*--max-num-seqs/ })
   t.match(await run(['serve', '--kv-dtype', 'f64']), { code: 2, err: /one of auto, f32, f16, bf16/ })
-  t.match(await run(['generate', model, '--prompt', 'x', '--temperature', 'hot']), { code: 2, err: /--temperature is hot.*0 to 2/ })
+  t.match(await run(['generate', model, '--prompt', 'x', '--temperature', 'hot']), { code: 2, err: /--temperature is "hot".*0 to 2/ })
   t.match(await run(['generate', model]), { code: 2, err: /no prompt.*--prompt/ })
 })
 

@@ -76,7 +76,7 @@ t.test('the round trip is measured without a key', async t => {
 t.test('events are read whole, however they are cut', async t => {
   const stream = new TextEncoder().encode('data: {"a":"ä😀"}\n\n: ping\n\ndata:b\ndata: c\n\nevent: x\n\ndata: [DONE]\n\n')
   for (let size = 1; size <= stream.length; size += 3) {
-    async function * parts (): AsyncGenerator<Uint8Array> {
+    async function* parts (): AsyncGenerator<Uint8Array> {
       for (let i = 0; i < stream.length; i += size) yield stream.subarray(i, i + size)
     }
     const events = []

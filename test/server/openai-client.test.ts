@@ -16,7 +16,7 @@ const penalty: object = { repetition_penalty: 1.5 }
 const greedy = { model: 'qwen3', messages, temperature: 0, max_completion_tokens: 12, seed: 1, ...penalty }
 
 /** Waits for a failure and compares its fields. */
-async function failsWith (t: Test, answer: PromiseLike<unknown>, kind: Function, fields: object): Promise<void> {
+async function failsWith (t: Test, answer: PromiseLike<unknown>, kind: new (...args: any[]) => Error, fields: object): Promise<void> {
   const error: unknown = await Promise.resolve(answer).then(() => new Error('it did not fail'), error => error)
   t.type(error, kind)
   t.match(error, fields)

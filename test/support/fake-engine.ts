@@ -109,7 +109,7 @@ class FakeGeneration implements Generation {
     this.#aborter.abort()
   }
 
-  async * [Symbol.asyncIterator] (): AsyncIterator<GenerationChunk> {
+  async* [Symbol.asyncIterator] (): AsyncIterator<GenerationChunk> {
     try {
       while (!this.#isDone || this.#chunks.length > 0) {
         const chunk = this.#chunks.shift()

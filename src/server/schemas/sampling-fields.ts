@@ -40,8 +40,7 @@ export const samplingFields = {
   store: Type.Optional(Type.Boolean())
 }
 
-const samplingSchema = Type.Object(samplingFields)
-export type SamplingFields = Static<typeof samplingSchema>
+export type SamplingFields = Static<Type.TObject<typeof samplingFields>>
 
 /** The engine's options for the shared fields that the request gives. */
 export function samplingOptions (body: SamplingFields): RequestOptions {
