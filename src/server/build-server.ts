@@ -10,6 +10,7 @@ import { registerCompletions } from './completions-route.js'
 import { EngineHost } from './engine-host.js'
 import { MethodNotAllowedError, UnsupportedMediaTypeError } from './errors.js'
 import { registerInfo } from './info-routes.js'
+import { useJsonBodies } from './json-body.js'
 import { answerTo } from './openai-error.js'
 import { serverDefaults, type ServerOptions } from './options.js'
 import { RouteTable } from './route-table.js'
@@ -69,7 +70,7 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
   })
   app.addHook('onRoute', route => { routes.add(route) })
   addRequestHooks(app, new ApiKeys(options.apiKeys), host)
-  app.removeContentTypeParser('text/plain')
+  useJsonBodies(app)
   const context = { host, requests, options }
   registerInfo(app, context)
   registerChat(app, context)

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { TObject } from 'typebox'
+import { MalformedRequestError } from './errors.js'
 import { ignoredFieldsHeader, sortFields, type Endpoint } from './schemas/unsupported-fields.js'
 
 declare module 'fastify' {
@@ -26,7 +27,12 @@ export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOpt
   }
 }
 
+/** Far more than there are fields in any API. */
+const maxFields = 500
+
+/** @throws MalformedRequestError for more fields than anybody could mean */
 function withoutNulls (body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  if (Object.keys(body).length > maxFields) throw new MalformedRequestError(`The body has more than ${maxFields} fields. Send those that are needed.`)
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
 }
