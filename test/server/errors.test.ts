@@ -47,6 +47,7 @@ t.test('a wrong field is named by its JSON path, with what it may be', async t =
     [{ model: undefined }, 'model', /is required/],
     [{ messages: undefined }, 'messages', /is required/],
     [{ messages: [] }, 'messages', /at least 1 item/],
+    [{ messages: Array(10_001).fill({ role: 'user', content: 'x' }) }, 'messages', /at most 10000 items/],
     [{ messages: 'hi' }, 'messages', /must be an array/],
     [{ messages: [{ content: 'x' }] }, 'messages[0].role', /is required/],
     [{ messages: [{ role: 'robot', content: 'x' }] }, 'messages[0].role', /one of system, .*"robot"/],

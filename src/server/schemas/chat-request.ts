@@ -21,7 +21,7 @@ const message = Type.Object({
 export const chatRequest = Type.Object({
   ...samplingFields,
   model: Type.String({ minLength: 1 }),
-  messages: Type.Array(message, { minItems: 1 }),
+  messages: Type.Array(message, { minItems: 1, maxItems: 10_000 }),
   max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
   max_completion_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
   logprobs: Type.Optional(Type.Boolean()),
