@@ -280,7 +280,9 @@ void cpu_attention(CpuContext& context, const Batch& batch, const AttentionArgs&
     attend_split(context, shape);
     return;
   }
-  const bool small = units * kQueriesPerUnit * longest * args.kv.head_dim < kInlineProducts;
+  const bool small =
+      static_cast<std::int64_t>(batch.num_tokens) * args.num_heads * args.kv.head_dim * longest <
+      kInlineProducts;
   run_tasks(context.pool, small, units, [&](std::int64_t task, int worker) {
     const auto after = std::upper_bound(context.units.begin(), context.units.end(), task);
     const auto r = static_cast<int>(after - context.units.begin()) - 1;

@@ -122,10 +122,10 @@ void CpuDevice::sample(Tensor logits, std::span<const SampleRow> rows, std::span
 void CpuDevice::log_probs(Tensor logits, std::span<const std::int32_t> targets, int top, float* logprobs,
                           std::int32_t* top_ids, float* top_logprobs, int top_stride) {
   for_rows(logits, [&](std::int64_t i, int worker) {
-    logprobs[i] =
-        log_probabilities({row(logits, i), static_cast<std::size_t>(logits.cols)},
-                          targets[static_cast<std::size_t>(i)], top, top_ids + i * top_stride,
-                          top_logprobs + i * top_stride, sample_scratch_[static_cast<std::size_t>(worker)]);
+    const std::int64_t at = top > 0 ? i * top_stride : 0;
+    logprobs[i] = log_probabilities({row(logits, i), static_cast<std::size_t>(logits.cols)},
+                                    targets[static_cast<std::size_t>(i)], top, top_ids + at,
+                                    top_logprobs + at, sample_scratch_[static_cast<std::size_t>(worker)]);
   });
 }
 

@@ -54,12 +54,18 @@ float sum_lanes(const float* values, std::size_t count) {
   return total;
 }
 
-// Written so that a loop over it becomes vector instructions: no branch, no call.
-inline float exp_clamped(float x) {
+constexpr float kLeastExponent = -88.0F;
+
+float clamp_exponent(float x) {
+  return x < kLeastExponent ? kLeastExponent : x;
+}
+
+// exp(x) for kLeastExponent <= x <= 0. Without a branch or call, so that a loop over it becomes vector
+// instructions; the clamp, a branch to gcc when it is in the same loop, has one of its own.
+inline float exp_in_range(float x) {
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  const float clamped = x < -87.0F ? -87.0F : x;
-  const float n = (clamped * 1.44269504F + kRound) - kRound;
-  const float r = (clamped - n * 0.693359375F) - n * -2.12194440e-4F;  // ln 2 in two parts
+  const float n = (x * 1.44269504F + kRound) - kRound;
+  const float r = (x - n * 0.693359375F) - n * -2.12194440e-4F;  // ln 2 in two parts
   float p = 1.0F / 5040;
   p = p * r + 1.0F / 720;
   p = p * r + 1.0F / 120;
@@ -67,14 +73,14 @@ inline float exp_clamped(float x) {
   p = p * r + 1.0F / 6;
   p = p * r + 0.5F;
   p = (p * r * r + r) + 1.0F;
-  const float result = p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
-  return x < -87.0F ? 0.0F : result;
+  // 2^n; for n = -127, the least that comes here, the bits are those of 0.
+  return p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
 }
 
 }  // namespace
 
 float exp_nonpositive(float x) {
-  return exp_clamped(x);
+  return exp_in_range(clamp_exponent(x));
 }
 
 LogitScan scan_logits(std::span<const float> logits, std::vector<float>& maxima) {
@@ -103,7 +109,8 @@ double sum_exp(std::span<const float> logits, float max, float scale, std::vecto
   for (std::size_t start = 0; start < logits.size(); start += kRunLogits) {
     const std::size_t count = std::min(kRunLogits, logits.size() - start);
     const float* run = logits.data() + start;
-    for (std::size_t i = 0; i < count; ++i) values[i] = exp_clamped((run[i] - max) * scale);
+    for (std::size_t i = 0; i < count; ++i) values[i] = clamp_exponent((run[i] - max) * scale);
+    for (std::size_t i = 0; i < count; ++i) values[i] = exp_in_range(values[i]);
     const float sum = sum_lanes(values, count);
     if (run_sums != nullptr) run_sums->push_back(sum);
     total += sum;

@@ -20,7 +20,7 @@ struct LogitScan {
 // Fills maxima with the largest of each run.
 LogitScan scan_logits(std::span<const float> logits, std::vector<float>& maxima);
 
-// exp(x) for x <= 0, within 2 units in the last place; 0 below -87.
+// exp(x) for x <= 0, within 2 units in the last place; 0 below -87.68.
 float exp_nonpositive(float x);
 
 // Sum of exp((logit - max) * scale). With run_sums, fills it with the sum of each run.

@@ -1,5 +1,7 @@
 // What the tests of the CPU device share: devices, random weights in every element type, small matrices.
 #pragma once
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -117,7 +119,10 @@ struct RandomWeight {
 };
 
 inline bool same_bits(const Matrix& a, const Matrix& b) {
-  return a.data.size() == b.data.size() && std::memcmp(a.data.data(), b.data.data(), a.data.size() * 4) == 0;
+  const auto same = [](float x, float y) {
+    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  };
+  return std::equal(a.data.begin(), a.data.end(), b.data.begin(), b.data.end(), same);
 }
 
 }  // namespace millrace::test

@@ -121,6 +121,32 @@ TEST("a weight stacked of views of different types multiplies like its parts one
   }
 }
 
+TEST("Q8_0 scales that are zero, subnormal, negative or the largest multiply exactly") {
+  // Bits of the scale and its value.
+  const std::pair<std::uint16_t, double> scales[] = {
+      {0x0000, 0},       {0x8000, 0},     {0x0001, 0x1p-24}, {0x83FF, -1023 * 0x1p-24},
+      {0x0400, 0x1p-14}, {0x7BFF, 65504}, {0xBC00, -1}};
+  for (const Isa isa : tested_isas()) {
+    const auto device = make_device(isa);
+    for (const auto& [bits, value] : scales) {
+      std::byte block[34];
+      std::memcpy(block, &bits, 2);
+      for (int i = 0; i < 32; ++i) block[2 + i] = static_cast<std::byte>(i == 7 ? -128 : 0);
+      const WeightView views[] = {{block, DType::kQ8_0, 1, 32, 34}};
+      const auto weight = device->upload(views);
+      for (const int m : {1, 40}) {
+        Matrix x(m, 32), y(m, 1);
+        for (int i = 0; i < m; ++i) {
+          std::fill_n(&x.at(i, 0), 32, 0.0F);
+          x.at(i, 7) = 0.5F;
+        }
+        device->matmul({x.tensor(), weight.get(), nullptr, y.tensor()});
+        CHECK_EQ(static_cast<double>(y.at(m - 1, 0)), value * -64);
+      }
+    }
+  }
+}
+
 TEST("a product without rows does nothing") {
   auto rng = make_rng(4);
   const auto device = make_device(Isa::kScalar);

@@ -197,3 +197,37 @@ TEST("device memory is zeroed, aligned to 64 bytes, and counted against the limi
   CHECK_THROWS_CODE(device.allocate(-1), "ERR_INVALID_PARAMETER");
   CHECK_EQ(budget->used_bytes(), std::int64_t{60} << 20);
 }
+
+TEST("sampling and log-probabilities of a batch are those of its rows, on any number of threads") {
+  auto rng = make_rng(25);
+  const auto one = make_device(Isa::kScalar, 1), many = make_device(Isa::kScalar, 3);
+  Matrix logits(9, 5000, rng);
+  std::vector<SamplingParams> params(9);
+  std::vector<SampleRow> rows(9);
+  std::vector<std::int32_t> targets;
+  for (int i = 0; i < 9; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    params[at] = {.temperature = i % 2 == 0 ? 1.0F : 0.0F, .top_p = 0.9F, .seed = rng()};
+    rows[at] = {.params = &params[at], .position = i};
+    targets.push_back(uniform(rng, 0, 4999));
+  }
+  std::vector<SampleResult> results(9), expected(9);
+  many->sample(logits.tensor(), rows, results);
+  std::vector<float> logprobs(9), top_logprobs(9 * 4);
+  std::vector<std::int32_t> top_ids(9 * 4);
+  many->log_probs(logits.tensor(), targets, 3, logprobs.data(), top_ids.data(), top_logprobs.data(), 4);
+  SampleScratch scratch;
+  for (int i = 0; i < 9; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::span<const float> row(&logits.at(i, 0), 5000);
+    sample_row(row, rows[at], scratch, expected[at]);
+    CHECK_EQ(results[at].token, expected[at].token);
+    std::int32_t ids[3];
+    float best[3];
+    CHECK_EQ(logprobs[at], log_probabilities(row, targets[at], 3, ids, best, scratch));
+    CHECK(std::equal(ids, ids + 3, &top_ids[at * 4]) && std::equal(best, best + 3, &top_logprobs[at * 4]));
+  }
+  one->log_probs(logits.tensor(), targets, 0, logprobs.data(), nullptr, nullptr, 4);
+  CHECK_EQ(logprobs[8],
+           log_probabilities({&logits.at(8, 0), 5000}, targets[8], 0, nullptr, nullptr, scratch));
+}
