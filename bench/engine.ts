@@ -146,5 +146,6 @@ const report = {
   batches: rows
 }
 console.log(`${report.model}, kernels ${report.kernels}, KV ${report.kvDtype}: loaded in ${loadMs.toFixed(0)} ms, prefill of 512 tokens ${prefillTokensPerSec.toFixed(0)} tokens/s`)
-console.table(rows.map(row => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, Number(value.toFixed(2))]))))
+const rounded = (row: Row) => Object.entries(row).map(([key, value]: [string, number]) => [key, Number(value.toFixed(2))])
+console.table(rows.map(row => Object.fromEntries(rounded(row)) as unknown))
 if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(report, null, 2) + '\n')

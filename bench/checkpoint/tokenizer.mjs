@@ -42,7 +42,7 @@ function byteAlphabet () {
 }
 
 /** Pairs to merge, most useful first; each makes a token that no other pair makes. */
-function * mergePairs () {
+function* mergePairs () {
   const pairs = LETTERS.flatMap(a => LETTERS.map(b => a + b))
   for (const [a, b] of pairs) yield [a, b]
   for (const letter of LETTERS) yield [SPACE, letter]

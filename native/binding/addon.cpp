@@ -100,5 +100,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace millrace
 
-static Napi::Object init_addon(Napi::Env env, Napi::Object exports) { return millrace::init(env, exports); }
+static Napi::Object init_addon(Napi::Env env, Napi::Object exports) {
+  return millrace::init(env, exports);
+}
 NODE_API_MODULE(millrace, init_addon)

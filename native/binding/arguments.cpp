@@ -19,10 +19,13 @@ std::span<const Element> typed_view(const Napi::Value& value, const char* field,
   return {reinterpret_cast<const Element*>(array.Data()), array.ElementLength()};
 }
 
-std::int64_t checked_int(const Napi::Value& value, const std::string& name, std::int64_t low, std::int64_t high) {
+std::int64_t checked_int(const Napi::Value& value, const std::string& name, std::int64_t low,
+                         std::int64_t high) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) || number != std::floor(number)) {
-    refuse_argument(name, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) ||
+      number != std::floor(number)) {
+    refuse_argument(name,
+                    "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
   }
   return static_cast<std::int64_t>(number);
 }
@@ -76,7 +79,8 @@ std::vector<std::string> string_list(const Napi::Value& value, const std::string
 }
 
 std::span<const std::int32_t> int32_view(const Napi::Value& value, const char* field, std::size_t at_least) {
-  return typed_view<Napi::Int32Array, std::int32_t>(value, field, at_least, napi_int32_array, "an Int32Array");
+  return typed_view<Napi::Int32Array, std::int32_t>(value, field, at_least, napi_int32_array,
+                                                    "an Int32Array");
 }
 
 std::span<const float> float32_view(const Napi::Value& value, const char* field, std::size_t at_least) {

@@ -31,20 +31,17 @@ Napi::Value digest_bytes(Napi::Env env, const Digest& digest) {
 }
 
 Napi::Function KvPoolObject::define(Napi::Env env) {
-  return DefineClass(env, "NativeKvPool",
-                     {InstanceAccessor<&KvPoolObject::block_tokens>("blockTokens"),
-                      InstanceAccessor<&KvPoolObject::total_blocks>("totalBlocks"),
-                      InstanceMethod<&KvPoolObject::open>("open"),
-                      InstanceMethod<&KvPoolObject::close>("close"),
-                      InstanceMethod<&KvPoolObject::grow>("grow"),
-                      InstanceMethod<&KvPoolObject::free>("free"),
-                      InstanceMethod<&KvPoolObject::fork>("fork"),
-                      InstanceMethod<&KvPoolObject::lookup>("lookup"),
-                      InstanceMethod<&KvPoolObject::attach>("attach"),
-                      InstanceMethod<&KvPoolObject::publish>("publish"),
-                      InstanceMethod<&KvPoolObject::blocks_of>("blocksOf"),
-                      InstanceMethod<&KvPoolObject::clear_cache>("clearCache"),
-                      InstanceMethod<&KvPoolObject::stats>("stats")});
+  return DefineClass(
+      env, "NativeKvPool",
+      {InstanceAccessor<&KvPoolObject::block_tokens>("blockTokens"),
+       InstanceAccessor<&KvPoolObject::total_blocks>("totalBlocks"),
+       InstanceMethod<&KvPoolObject::open>("open"), InstanceMethod<&KvPoolObject::close>("close"),
+       InstanceMethod<&KvPoolObject::grow>("grow"), InstanceMethod<&KvPoolObject::free>("free"),
+       InstanceMethod<&KvPoolObject::fork>("fork"), InstanceMethod<&KvPoolObject::lookup>("lookup"),
+       InstanceMethod<&KvPoolObject::attach>("attach"), InstanceMethod<&KvPoolObject::publish>("publish"),
+       InstanceMethod<&KvPoolObject::blocks_of>("blocksOf"),
+       InstanceMethod<&KvPoolObject::clear_cache>("clearCache"),
+       InstanceMethod<&KvPoolObject::stats>("stats")});
 }
 
 Napi::Object KvPoolObject::make(Napi::Env env, std::shared_ptr<KvPool> pool) {
@@ -94,15 +91,16 @@ Napi::Value KvPoolObject::fork(const Napi::CallbackInfo& info) {
 Napi::Value KvPoolObject::lookup(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const std::int64_t tokens = int_argument(info, 1, "numTokens", 1, kMaxTokens);
-    return Napi::Number::New(info.Env(), static_cast<double>(pool_->lookup(bytes_view(info[0], "keys"), tokens)));
+    return Napi::Number::New(info.Env(),
+                             static_cast<double>(pool_->lookup(bytes_view(info[0], "keys"), tokens)));
   });
 }
 
 Napi::Value KvPoolObject::attach(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const std::int64_t tokens = int_argument(info, 2, "numTokens", 1, kMaxTokens);
-    return Napi::Number::New(
-        info.Env(), static_cast<double>(pool_->attach(slot_argument(info), bytes_view(info[1], "keys"), tokens)));
+    return Napi::Number::New(info.Env(), static_cast<double>(pool_->attach(
+                                             slot_argument(info), bytes_view(info[1], "keys"), tokens)));
   });
 }
 
@@ -125,8 +123,9 @@ void KvPoolObject::clear_cache(const Napi::CallbackInfo& info) {
 Napi::Value KvPoolObject::stats(const Napi::CallbackInfo& info) {
   const KvStats stats = pool_->stats();
   const std::pair<const char*, std::int64_t> fields[] = {
-      {"totalBlocks", stats.total_blocks}, {"freeBlocks", stats.free_blocks}, {"usedBlocks", stats.used_blocks},
-      {"cachedBlocks", stats.cached_blocks}, {"evictions", stats.evictions},   {"copies", stats.copies},
+      {"totalBlocks", stats.total_blocks}, {"freeBlocks", stats.free_blocks},
+      {"usedBlocks", stats.used_blocks},   {"cachedBlocks", stats.cached_blocks},
+      {"evictions", stats.evictions},      {"copies", stats.copies},
       {"hitTokens", stats.hit_tokens},     {"queryTokens", stats.query_tokens}};
   Napi::Object object = Napi::Object::New(info.Env());
   for (const auto& [name, value] : fields) object.Set(name, static_cast<double>(value));

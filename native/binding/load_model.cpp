@@ -103,7 +103,9 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     return run_async<Loaded>(
         info.Env(),
-        [options = read_options(object_argument(info, 0, "options"))](const auto& report) { return load(options, report); },
+        [options = read_options(object_argument(info, 0, "options"))](const auto& report) {
+          return load(options, report);
+        },
         [](Napi::Env env, Loaded&& loaded) {
           return ModelObject::make(env, std::move(loaded.runtime), loaded.fingerprint);
         },

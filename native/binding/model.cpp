@@ -19,7 +19,9 @@ Slot slot_argument(const Napi::CallbackInfo& info) {
   return static_cast<Slot>(int_argument(info, 0, "slot", 0, kMaxSlot));
 }
 
-std::vector<std::int32_t> copy(std::span<const std::int32_t> view) { return {view.begin(), view.end()}; }
+std::vector<std::int32_t> copy(std::span<const std::int32_t> view) {
+  return {view.begin(), view.end()};
+}
 
 SamplingParams read_params(const Napi::Object& object) {
   SamplingParams params;
@@ -62,19 +64,21 @@ struct NewModel {
 }  // namespace
 
 Napi::Function ModelObject::define(Napi::Env env) {
-  return DefineClass(env, "NativeModel",
-                     {InstanceAccessor<&ModelObject::get_kv>("kv"), InstanceAccessor<&ModelObject::get_memory>("memory"),
-                      InstanceAccessor<&ModelObject::get_fingerprint>("fingerprint"),
-                      InstanceAccessor<&ModelObject::get_max_rows>("maxRows"),
-                      InstanceAccessor<&ModelObject::get_max_tokens>("maxTokens"),
-                      InstanceAccessor<&ModelObject::get_max_logprobs>("maxLogprobs"),
-                      InstanceMethod<&ModelObject::open_slot>("openSlot"),
-                      InstanceMethod<&ModelObject::close_slot>("closeSlot"),
-                      InstanceMethod<&ModelObject::set_mask>("setMask"), InstanceMethod<&ModelObject::step>("step"),
-                      InstanceMethod<&ModelObject::dispose>("dispose")});
+  return DefineClass(
+      env, "NativeModel",
+      {InstanceAccessor<&ModelObject::get_kv>("kv"), InstanceAccessor<&ModelObject::get_memory>("memory"),
+       InstanceAccessor<&ModelObject::get_fingerprint>("fingerprint"),
+       InstanceAccessor<&ModelObject::get_max_rows>("maxRows"),
+       InstanceAccessor<&ModelObject::get_max_tokens>("maxTokens"),
+       InstanceAccessor<&ModelObject::get_max_logprobs>("maxLogprobs"),
+       InstanceMethod<&ModelObject::open_slot>("openSlot"),
+       InstanceMethod<&ModelObject::close_slot>("closeSlot"),
+       InstanceMethod<&ModelObject::set_mask>("setMask"), InstanceMethod<&ModelObject::step>("step"),
+       InstanceMethod<&ModelObject::dispose>("dispose")});
 }
 
-Napi::Object ModelObject::make(Napi::Env env, std::shared_ptr<ModelRuntime> runtime, const std::string& fingerprint) {
+Napi::Object ModelObject::make(Napi::Env env, std::shared_ptr<ModelRuntime> runtime,
+                               const std::string& fingerprint) {
   NewModel model{std::move(runtime), fingerprint};
   return Instance::of(env).model.New({Napi::External<NewModel>::New(env, &model)});  // read at once, below
 }
@@ -99,7 +103,9 @@ ModelObject::~ModelObject() {
   shut_down();
 }
 
-void ModelObject::on_environment_end(void* model) { static_cast<ModelObject*>(model)->shut_down(); }
+void ModelObject::on_environment_end(void* model) {
+  static_cast<ModelObject*>(model)->shut_down();
+}
 
 // Ends the step thread; what it has handed back and nobody has read is dropped.
 void ModelObject::shut_down() {
@@ -111,8 +117,12 @@ void ModelObject::shut_down() {
   step_done_.Abort();
 }
 
-Napi::Value ModelObject::get_kv(const Napi::CallbackInfo&) { return kv_.Value(); }
-Napi::Value ModelObject::get_memory(const Napi::CallbackInfo&) { return memory_.Value(); }
+Napi::Value ModelObject::get_kv(const Napi::CallbackInfo&) {
+  return kv_.Value();
+}
+Napi::Value ModelObject::get_memory(const Napi::CallbackInfo&) {
+  return memory_.Value();
+}
 Napi::Value ModelObject::get_fingerprint(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), fingerprint_);
 }
@@ -131,8 +141,8 @@ void ModelObject::open_slot(const Napi::CallbackInfo& info) {
     const Napi::Object params = object_argument(info, 1, "params");
     SamplingParams sampling = read_params(params);
     StopRules stop = read_stop_rules(params);
-    runtime().open_slot(slot_argument(info), std::move(sampling), std::move(stop), int32_view(info[2], "promptIds"),
-                        int32_view(info[3], "outputIds"));
+    runtime().open_slot(slot_argument(info), std::move(sampling), std::move(stop),
+                        int32_view(info[2], "promptIds"), int32_view(info[3], "outputIds"));
   });
 }
 

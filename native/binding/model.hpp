@@ -17,7 +17,8 @@ namespace millrace {
 class ModelObject final : public Napi::ObjectWrap<ModelObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  static Napi::Object make(Napi::Env env, std::shared_ptr<ModelRuntime> runtime, const std::string& fingerprint);
+  static Napi::Object make(Napi::Env env, std::shared_ptr<ModelRuntime> runtime,
+                           const std::string& fingerprint);
   explicit ModelObject(const Napi::CallbackInfo& info);
   ~ModelObject() override;
 

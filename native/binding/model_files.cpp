@@ -6,8 +6,8 @@
 
 #include "binding/arguments.hpp"
 #include "binding/run_async.hpp"
-#include "formats/model_files.hpp"
 #include "cpu/decode_tensor.hpp"
+#include "formats/model_files.hpp"
 
 namespace millrace {
 namespace {
@@ -58,7 +58,8 @@ Napi::Value array_value(Napi::Env env, const GgufValue& value) {
   for (std::size_t i = 0; i < size; ++i) {
     const Napi::HandleScope scope(env);
     const GgufValue* nested = value.array_at(i);
-    array.Set(static_cast<std::uint32_t>(i), nested ? metadata_value(env, *nested) : scalar_value(env, value, i));
+    array.Set(static_cast<std::uint32_t>(i),
+              nested ? metadata_value(env, *nested) : scalar_value(env, value, i));
   }
   return array;
 }

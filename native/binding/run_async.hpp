@@ -51,7 +51,9 @@ class AsyncCall final : public Napi::AsyncProgressWorker<double> {
       deferred_.Reject(to_js_error(Env(), error.code(), error.what()).Value());
     }
   }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(to_js_error(Env(), code_, error.Message()).Value()); }
+  void OnError(const Napi::Error& error) override {
+    deferred_.Reject(to_js_error(Env(), code_, error.Message()).Value());
+  }
 
  private:
   AsyncCall(Napi::Env env, Work work, Convert convert)
@@ -74,8 +76,8 @@ class AsyncCall final : public Napi::AsyncProgressWorker<double> {
 };
 
 template <typename Value>
-Napi::Promise run_async(Napi::Env env, typename AsyncCall<Value>::Work work, typename AsyncCall<Value>::Convert convert,
-                        const Napi::Value& on_progress = {}) {
+Napi::Promise run_async(Napi::Env env, typename AsyncCall<Value>::Work work,
+                        typename AsyncCall<Value>::Convert convert, const Napi::Value& on_progress = {}) {
   return AsyncCall<Value>::run(env, std::move(work), std::move(convert), on_progress);
 }
 

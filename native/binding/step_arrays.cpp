@@ -31,7 +31,8 @@ StepInput read_step_input(const Napi::Object& input) {
 }
 
 void check_step_output(const Napi::Object& output, const StepLimits& limits) {
-  const auto rows = static_cast<std::size_t>(limits.max_rows), tokens = static_cast<std::size_t>(limits.max_tokens);
+  const auto rows = static_cast<std::size_t>(limits.max_rows),
+             tokens = static_cast<std::size_t>(limits.max_tokens);
   const auto top = static_cast<std::size_t>(limits.max_logprobs);
   int32_view(output.Get("tokenStarts"), "tokenStarts", rows + 1);
   int32_view(output.Get("tokens"), "tokens", rows);

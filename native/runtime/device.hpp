@@ -41,14 +41,14 @@ struct Tensor {
 struct Batch {
   int num_rows = 0;
   int num_tokens = 0;
-  int max_blocks = 0;                           // width of block_tables
+  int max_blocks = 0;  // width of block_tables
   int block_tokens = 0;
-  const std::int32_t* token_ids = nullptr;      // (num_tokens,)
-  const std::int32_t* positions = nullptr;      // (num_tokens,)
-  const std::int32_t* token_rows = nullptr;     // (num_tokens,) row of each token
-  const std::int32_t* query_starts = nullptr;   // (num_rows + 1,)
-  const std::int32_t* context_lens = nullptr;   // (num_rows,) tokens in KV once this step has run
-  const std::int32_t* block_tables = nullptr;   // (num_rows, max_blocks) block ids, -1 past a row's end
+  const std::int32_t* token_ids = nullptr;     // (num_tokens,)
+  const std::int32_t* positions = nullptr;     // (num_tokens,)
+  const std::int32_t* token_rows = nullptr;    // (num_tokens,) row of each token
+  const std::int32_t* query_starts = nullptr;  // (num_rows + 1,)
+  const std::int32_t* context_lens = nullptr;  // (num_rows,) tokens in KV once this step has run
+  const std::int32_t* block_tables = nullptr;  // (num_rows, max_blocks) block ids, -1 past a row's end
 };
 
 // Keys and values of one layer on one rank: each (num_blocks, num_kv_heads, block_tokens, head_dim).
@@ -98,7 +98,7 @@ struct RopeStoreArgs {
 // PagedAttention: Kwon et al. 2023, arXiv:2309.06180. Online softmax: Milakov & Gimelshein 2018,
 // arXiv:1805.02867.
 struct AttentionArgs {
-  Tensor q;    // (num_tokens, >= num_heads * head_dim): the first columns are read
+  Tensor q;  // (num_tokens, >= num_heads * head_dim): the first columns are read
   KvLayer kv;
   int num_heads = 0;
   float scale = 0;

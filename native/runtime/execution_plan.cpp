@@ -10,7 +10,9 @@ namespace {
 // Q8_0 weights can be split between columns only at multiples of their block.
 constexpr int kFfnGranule = 32;
 
-[[noreturn]] void refuse(const std::string& problem) { throw Error("ERR_DEVICE_MAP", "Device map: " + problem); }
+[[noreturn]] void refuse(const std::string& problem) {
+  throw Error("ERR_DEVICE_MAP", "Device map: " + problem);
+}
 
 Range heads_of(int total, int parts, int part) {
   const int each = total / parts;
@@ -54,7 +56,8 @@ ExecutionPlan compile_plan(const ModelSpec& spec, std::span<const DeviceMapEntry
     plan.stages.push_back(std::move(stage));
   }
   if (next_layer != spec.num_layers) {
-    refuse("it covers " + std::to_string(next_layer) + " layers; the model has " + std::to_string(spec.num_layers) + ".");
+    refuse("it covers " + std::to_string(next_layer) + " layers; the model has " +
+           std::to_string(spec.num_layers) + ".");
   }
   return plan;
 }

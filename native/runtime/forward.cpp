@@ -9,7 +9,9 @@ namespace {
 // Rows of logits that are in memory at once: 32 rows of a vocabulary of 152k take 19 MB.
 constexpr int kLogitRows = 32;
 
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+std::size_t index(std::int64_t i) {
+  return static_cast<std::size_t>(i);
+}
 
 int max_ranks(const ExecutionPlan& plan) {
   std::size_t most = 1;
@@ -37,7 +39,7 @@ struct Forward::RankState {
   Device* device = nullptr;
   std::vector<std::unique_ptr<Buffer>> buffers;
   Tensor x, normed, qkv, attended, delta, gate_up, activated;  // (max_tokens, ...)
-  Tensor picked, picked_normed, logits;                        // (kLogitRows, ...), on the last stage's first rank
+  Tensor picked, picked_normed, logits;  // (kLogitRows, ...), on the last stage's first rank
   float* inverse_frequencies = nullptr;
   std::int32_t* picked_indices = nullptr;
   std::int32_t *token_ids = nullptr, *positions = nullptr, *token_rows = nullptr;
@@ -167,9 +169,10 @@ void Forward::run_layer(const Stage& stage, const Rank& rank, const LayerWeights
   device.norm({state.x, delta, weights.input_norm.get(), spec_.norm_epsilon, state.normed});
   device.matmul({state.normed, weights.qkv.get(), weights.qkv_bias.get(), state.qkv});
   const KvLayer& kv = kv_.layer(rank, layer);
-  device.rope_store(state.batch, {state.qkv, state.num_heads, weights.q_norm.get(), weights.k_norm.get(),
-                                  spec_.norm_epsilon, spec_.rope_form, state.inverse_frequencies,
-                                  static_cast<int>(spec_.inverse_frequencies.size()) * 2, spec_.rope_magnitude, kv});
+  device.rope_store(state.batch,
+                    {state.qkv, state.num_heads, weights.q_norm.get(), weights.k_norm.get(),
+                     spec_.norm_epsilon, spec_.rope_form, state.inverse_frequencies,
+                     static_cast<int>(spec_.inverse_frequencies.size()) * 2, spec_.rope_magnitude, kv});
   device.attention(state.batch, {state.qkv, kv, state.num_heads, spec_.attention_scale,
                                  spec_.sliding_windows[index(layer)], state.attended});
   device.matmul({state.attended, weights.o.get(), weights.o_bias.get(), state.delta});
@@ -203,9 +206,9 @@ void Forward::upload_batch(RankState& state, const HostBatch& host) {
   put(state.query_starts, host.query_starts, host.num_rows + 1);
   put(state.context_lens, host.context_lens, host.num_rows);
   put(state.block_tables, host.block_tables, static_cast<std::int64_t>(host.num_rows) * host.max_blocks);
-  state.batch = {host.num_rows,       host.num_tokens,  host.max_blocks,    limits_.block_tokens,
-                 state.token_ids,     state.positions,  state.token_rows,   state.query_starts,
-                 state.context_lens,  state.block_tables};
+  state.batch = {host.num_rows,      host.num_tokens,   host.max_blocks,  limits_.block_tokens,
+                 state.token_ids,    state.positions,   state.token_rows, state.query_starts,
+                 state.context_lens, state.block_tables};
   state.use(host.num_tokens);
 }
 
@@ -239,7 +242,8 @@ void Forward::score_prompt(std::span<const PromptTarget> targets, PromptLogprobs
       top = std::max(top, target.top);
     }
     const Tensor logits = logits_of(row_indices_);
-    last.device->log_probs(logits, targets_, top, out.logprobs.data() + done, out.top_ids.data() + done * index(stride),
+    last.device->log_probs(logits, targets_, top, out.logprobs.data() + done,
+                           out.top_ids.data() + done * index(stride),
                            out.top_logprobs.data() + done * index(stride), stride);
     last.device->synchronize();
   }

@@ -69,7 +69,8 @@ class Forward {
 
   void run_stage(const Stage& stage);
   void run_layers(const Stage& stage, const Rank& rank);
-  void run_layer(const Stage& stage, const Rank& rank, const LayerWeights& weights, int layer, const Tensor* delta);
+  void run_layer(const Stage& stage, const Rank& rank, const LayerWeights& weights, int layer,
+                 const Tensor* delta);
   void hand_over(const Stage& from, const Stage& to);
   void upload_batch(RankState& state, const HostBatch& batch);
   // Logits of those batch tokens, in the last stage's logits buffer: at most kLogitRows at a time.

@@ -34,10 +34,12 @@ Digest prefix_key(const Digest& previous, std::span<const std::int32_t> block_to
 
 KvPool::KvPool(std::int64_t total_blocks, int block_tokens) : block_tokens_(block_tokens) {
   if (total_blocks < 1 || total_blocks > kMaxBlocks) {
-    throw Error("ERR_INVALID_PARAMETER", "totalBlocks must be from 1 to 2^30, not " + std::to_string(total_blocks) + ".");
+    throw Error("ERR_INVALID_PARAMETER",
+                "totalBlocks must be from 1 to 2^30, not " + std::to_string(total_blocks) + ".");
   }
   if (block_tokens < 1 || block_tokens > 4096) {
-    throw Error("ERR_INVALID_PARAMETER", "blockTokens must be from 1 to 4096, not " + std::to_string(block_tokens) + ".");
+    throw Error("ERR_INVALID_PARAMETER",
+                "blockTokens must be from 1 to 4096, not " + std::to_string(block_tokens) + ".");
   }
   blocks_.resize(static_cast<std::size_t>(total_blocks));
   free_list_.resize(blocks_.size());
@@ -104,7 +106,8 @@ void KvPool::free(Slot slot) {
 
 Slot KvPool::fork(Slot parent, std::int64_t tokens) {
   if (tokens < 0 || tokens > at(parent).tokens) {
-    throw Error("ERR_INVALID_PARAMETER", "tokens: a fork at " + std::to_string(tokens) + " tokens of a slot that has " +
+    throw Error("ERR_INVALID_PARAMETER", "tokens: a fork at " + std::to_string(tokens) +
+                                             " tokens of a slot that has " +
                                              std::to_string(at(parent).tokens) + ".");
   }
   const Slot child = open();
@@ -124,8 +127,8 @@ std::int64_t KvPool::matched_blocks(std::span<const std::uint8_t> keys, std::int
     throw Error("ERR_INVALID_PARAMETER", "keys must hold 32 bytes a block.");
   }
   // At least one token is left to compute: its logits are wanted.
-  const std::int64_t most =
-      std::min<std::int64_t>(static_cast<std::int64_t>(keys.size() / kDigestBytes), (num_tokens - 1) / block_tokens_);
+  const std::int64_t most = std::min<std::int64_t>(static_cast<std::int64_t>(keys.size() / kDigestBytes),
+                                                   (num_tokens - 1) / block_tokens_);
   std::int64_t matched = 0;
   while (matched < most && index_.contains(key_of(keys.data() + matched * 32))) ++matched;
   return matched;
@@ -158,8 +161,9 @@ std::int64_t KvPool::attach(Slot slot, std::span<const std::uint8_t> keys, std::
 void KvPool::publish(Slot slot, const Digest& root, std::span<const std::int32_t> token_ids) {
   Sequence& sequence = at(slot);
   if (static_cast<std::int64_t>(token_ids.size()) > sequence.tokens) {
-    throw Error("ERR_INVALID_PARAMETER", "tokenIds: " + std::to_string(token_ids.size()) + " tokens, but the slot has " +
-                                             std::to_string(sequence.tokens) + ".");
+    throw Error("ERR_INVALID_PARAMETER", "tokenIds: " + std::to_string(token_ids.size()) +
+                                             " tokens, but the slot has " + std::to_string(sequence.tokens) +
+                                             ".");
   }
   if (sequence.published == 0) sequence.chain = root;
   const auto full = static_cast<std::int64_t>(token_ids.size()) / block_tokens_;
@@ -192,7 +196,9 @@ bool KvPool::is_open(Slot slot) const {
          sequences_[static_cast<std::size_t>(slot)].open;
 }
 
-std::vector<BlockCopy> KvPool::take_copies() { return std::exchange(copies_, {}); }
+std::vector<BlockCopy> KvPool::take_copies() {
+  return std::exchange(copies_, {});
+}
 
 KvStats KvPool::stats() const {
   KvStats stats = counters_;
@@ -216,12 +222,15 @@ std::string KvPool::audit() const {
     if (references[i] != block.references) return name + " has a wrong reference count";
     if (block.references > 0) ++used;
     if (block.references == 0 && block.indexed) ++cached;
-    if (block.indexed && (!index_.contains(block.key) || index_.at(block.key) != static_cast<std::int32_t>(i))) {
+    if (block.indexed &&
+        (!index_.contains(block.key) || index_.at(block.key) != static_cast<std::int32_t>(i))) {
       return name + " is not where the index says";
     }
   }
-  if (cached != cached_) return "the LRU list has " + std::to_string(cached_) + " blocks, not " + std::to_string(cached);
-  if (used + cached + static_cast<std::int64_t>(free_list_.size()) != total_blocks()) return "blocks do not add up";
+  if (cached != cached_)
+    return "the LRU list has " + std::to_string(cached_) + " blocks, not " + std::to_string(cached);
+  if (used + cached + static_cast<std::int64_t>(free_list_.size()) != total_blocks())
+    return "blocks do not add up";
   return {};
 }
 
@@ -231,14 +240,18 @@ KvPool::Key KvPool::key_of(const std::uint8_t* digest) {
   return key;
 }
 
-KvPool::Sequence& KvPool::at(Slot slot) { return const_cast<Sequence&>(std::as_const(*this).at(slot)); }
+KvPool::Sequence& KvPool::at(Slot slot) {
+  return const_cast<Sequence&>(std::as_const(*this).at(slot));
+}
 
 const KvPool::Sequence& KvPool::at(Slot slot) const {
   if (!is_open(slot)) throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " is not open.");
   return sequences_[static_cast<std::size_t>(slot)];
 }
 
-std::int64_t KvPool::available() const { return static_cast<std::int64_t>(free_list_.size()) + cached_; }
+std::int64_t KvPool::available() const {
+  return static_cast<std::int64_t>(free_list_.size()) + cached_;
+}
 
 std::int32_t KvPool::take_block() {
   std::int32_t id;

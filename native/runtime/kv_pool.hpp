@@ -98,7 +98,8 @@ class KvPool {
   [[nodiscard]] Sequence& at(Slot slot);
   [[nodiscard]] const Sequence& at(Slot slot) const;
   [[nodiscard]] std::int64_t available() const;
-  [[nodiscard]] std::int64_t matched_blocks(std::span<const std::uint8_t> keys, std::int64_t num_tokens) const;
+  [[nodiscard]] std::int64_t matched_blocks(std::span<const std::uint8_t> keys,
+                                            std::int64_t num_tokens) const;
   std::int32_t take_block();
   void acquire(std::int32_t block);
   void release(std::int32_t block);

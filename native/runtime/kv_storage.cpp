@@ -8,8 +8,8 @@ KvStorage::KvStorage(const ModelSpec& spec, const ExecutionPlan& plan, DType dty
     for (const Rank& rank : stage.ranks) {
       RankLayers& held = ranks_.emplace_back();
       held.first_layer = stage.layers.start;
-      const std::int64_t elements = static_cast<std::int64_t>(num_blocks) * rank.kv_heads.size() * block_tokens *
-                                    spec.head_dim;
+      const std::int64_t elements =
+          static_cast<std::int64_t>(num_blocks) * rank.kv_heads.size() * block_tokens * spec.head_dim;
       const std::int64_t bytes = storage_bytes(dtype, elements);
       for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
         KvLayer kv{nullptr, nullptr, dtype, num_blocks, rank.kv_heads.size(), block_tokens, spec.head_dim};

@@ -10,11 +10,14 @@
 namespace millrace {
 namespace {
 
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+std::size_t index(std::int64_t i) {
+  return static_cast<std::size_t>(i);
+}
 
 // The clock of process.hrtime(): CLOCK_MONOTONIC on Linux.
 double now_ms() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 [[noreturn]] void refuse_step(const std::string& field, int row, const std::string& problem) {
@@ -23,8 +26,9 @@ double now_ms() {
 
 void check_range(const char* name, double value, double low, double high) {
   if (!(value >= low && value <= high)) {  // also refuses NaN
-    throw Error("ERR_INVALID_PARAMETER", std::string(name) + " is " + std::to_string(value) + "; it must be from " +
-                                             std::to_string(low) + " to " + std::to_string(high) + ".");
+    throw Error("ERR_INVALID_PARAMETER", std::string(name) + " is " + std::to_string(value) +
+                                             "; it must be from " + std::to_string(low) + " to " +
+                                             std::to_string(high) + ".");
   }
 }
 
@@ -32,7 +36,8 @@ void check_ids(const char* name, std::span<const std::int32_t> ids, int vocab_si
   for (const std::int32_t id : ids) {
     if (id < 0 || id >= vocab_size) {
       throw Error("ERR_INVALID_PARAMETER", std::string(name) + " has the token id " + std::to_string(id) +
-                                               "; the vocabulary has " + std::to_string(vocab_size) + " tokens.");
+                                               "; the vocabulary has " + std::to_string(vocab_size) +
+                                               " tokens.");
     }
   }
 }
@@ -58,7 +63,8 @@ void check_params(const SamplingParams& params, const StopRules& stop, int vocab
 }
 
 StepOutput make_output(const StepLimits& limits) {
-  const auto rows = index(limits.max_rows), tokens = index(limits.max_tokens), top = index(limits.max_logprobs);
+  const auto rows = index(limits.max_rows), tokens = index(limits.max_tokens),
+             top = index(limits.max_logprobs);
   StepOutput out;
   out.token_starts.resize(rows + 1);
   out.tokens.resize(rows);
@@ -120,7 +126,8 @@ void ModelRuntime::join() {
 }
 
 void ModelRuntime::open_slot(Slot slot, SamplingParams params, StopRules stop,
-                             std::span<const std::int32_t> prompt_ids, std::span<const std::int32_t> output_ids) {
+                             std::span<const std::int32_t> prompt_ids,
+                             std::span<const std::int32_t> output_ids) {
   if (!kv_->is_open(slot)) throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " is not open.");
   check_params(params, stop, vocab_size(), limits().max_logprobs);
   check_ids("promptIds", prompt_ids, vocab_size());
@@ -135,7 +142,8 @@ void ModelRuntime::open_slot(Slot slot, SamplingParams params, StopRules stop,
     for (const std::int32_t id : output_ids) state->counts.add_output(id);
   }
   if (slots_.size() <= index(slot)) slots_.resize(index(slot) + 1);
-  if (slots_[index(slot)]) throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " samples already; close it first.");
+  if (slots_[index(slot)])
+    throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " samples already; close it first.");
   slots_[index(slot)] = std::move(state);
 }
 
@@ -149,8 +157,8 @@ void ModelRuntime::close_slot(Slot slot) {
 void ModelRuntime::set_mask(Slot slot, std::vector<std::int32_t> mask) {
   const auto words = index((vocab_size() + 31) / 32);
   if (mask.size() != words) {
-    throw Error("ERR_INVALID_PARAMETER", "mask has " + std::to_string(mask.size()) + " words; this vocabulary needs " +
-                                             std::to_string(words) + ".");
+    throw Error("ERR_INVALID_PARAMETER", "mask has " + std::to_string(mask.size()) +
+                                             " words; this vocabulary needs " + std::to_string(words) + ".");
   }
   state(slot).mask.put(std::move(mask));
 }
@@ -183,8 +191,8 @@ void ModelRuntime::recycle(StepJob* job) {
 
 void ModelRuntime::check(const StepInput& input) const {
   if (input.num_rows < 1 || input.num_rows > limits().max_rows) {
-    throw Error("ERR_INVALID_STEP", "numRows is " + std::to_string(input.num_rows) + "; it must be from 1 to " +
-                                        std::to_string(limits().max_rows) + ".");
+    throw Error("ERR_INVALID_STEP", "numRows is " + std::to_string(input.num_rows) +
+                                        "; it must be from 1 to " + std::to_string(limits().max_rows) + ".");
   }
   const auto rows = index(input.num_rows);
   if (input.slots.size() < rows || input.positions.size() < rows || input.outputs.size() < rows ||
@@ -207,19 +215,23 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
     refuse_step("slots", row, "is " + std::to_string(slot) + ", which stands in another row too");
   }
   const std::int64_t start = input.query_starts[i], end = input.query_starts[i + 1];
-  const auto most = std::min<std::int64_t>(static_cast<std::int64_t>(input.token_ids.size()), limits().max_tokens);
+  const auto most =
+      std::min<std::int64_t>(static_cast<std::int64_t>(input.token_ids.size()), limits().max_tokens);
   if (end <= start || end > most) {
-    refuse_step("queryStarts", row + 1, "is " + std::to_string(end) + "; it must be above " + std::to_string(start) +
-                                            " and at most " + std::to_string(most));
+    refuse_step("queryStarts", row + 1,
+                "is " + std::to_string(end) + "; it must be above " + std::to_string(start) +
+                    " and at most " + std::to_string(most));
   }
   const std::int64_t position = input.positions[i], total = position + end - start;
   if (position != kv_->written_tokens(slot)) {
-    refuse_step("positions", row, "is " + std::to_string(position) + ", but the slot has " +
-                                      std::to_string(kv_->written_tokens(slot)) + " tokens");
+    refuse_step("positions", row,
+                "is " + std::to_string(position) + ", but the slot has " +
+                    std::to_string(kv_->written_tokens(slot)) + " tokens");
   }
   if (total > kv_->grown_tokens(slot) || total > limits().max_sequence_tokens) {
-    refuse_step("positions", row, "and its tokens reach " + std::to_string(total) + ", past the slot's " +
-                                      std::to_string(kv_->grown_tokens(slot)) + " grown tokens or the longest sequence");
+    refuse_step("positions", row,
+                "and its tokens reach " + std::to_string(total) + ", past the slot's " +
+                    std::to_string(kv_->grown_tokens(slot)) + " grown tokens or the longest sequence");
   }
   if ((input.outputs[i] & ~(kSample | kLogprobs | kPromptLogprobs | kAwaitMask)) != 0) {
     refuse_step("outputs", row, "has unknown bits");
@@ -230,8 +242,9 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
   for (std::int64_t t = start; t < end; ++t) {
     const std::int32_t id = input.token_ids[index(t)];
     if (id >= vocab_size() || id < (t == start ? -1 : 0)) {
-      refuse_step("tokenIds", static_cast<int>(t), "is " + std::to_string(id) + "; the vocabulary has " +
-                                                       std::to_string(vocab_size()) + " tokens");
+      refuse_step(
+          "tokenIds", static_cast<int>(t),
+          "is " + std::to_string(id) + "; the vocabulary has " + std::to_string(vocab_size()) + " tokens");
     }
   }
 }
@@ -239,7 +252,8 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
 void ModelRuntime::fill(const StepInput& input, StepJob& job) {
   job.rows.clear();
   job.tables.clear();
-  job.token_ids.assign(input.token_ids.begin(), input.token_ids.begin() + input.query_starts[index(input.num_rows)]);
+  job.token_ids.assign(input.token_ids.begin(),
+                       input.token_ids.begin() + input.query_starts[index(input.num_rows)]);
   job.copies = kv_->take_copies();
   job.any_prompt_logprobs = false;
   job.error_code.clear();
@@ -251,7 +265,8 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
     const auto table = kv_->table(slot);
     const auto used = index((input.positions[i] + count + limits().block_tokens - 1) / limits().block_tokens);
     job.rows.push_back({slots_[index(slot)], start, count, input.positions[i], input.outputs[i],
-                        input.next_token_ids[i], static_cast<int>(job.tables.size()), static_cast<int>(used)});
+                        input.next_token_ids[i], static_cast<int>(job.tables.size()),
+                        static_cast<int>(used)});
     job.tables.insert(job.tables.end(), table.begin(), table.begin() + static_cast<std::ptrdiff_t>(used));
     job.any_prompt_logprobs = job.any_prompt_logprobs || (input.outputs[i] & kPromptLogprobs) != 0;
     kv_->set_written_tokens(slot, input.positions[i] + count);

@@ -21,7 +21,8 @@ constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 30;
 
 int read_int(JsonReader& json, const std::string& field) {
   const std::uint64_t value = json.unsigned_integer();
-  if (value > kMaxSize) refuse(field, "is " + std::to_string(value) + "; at most " + std::to_string(kMaxSize) + " works");
+  if (value > kMaxSize)
+    refuse(field, "is " + std::to_string(value) + "; at most " + std::to_string(kMaxSize) + " works");
   return static_cast<int>(value);
 }
 
@@ -48,15 +49,16 @@ void read_fields(JsonReader& json, const std::string& where, const FieldReaders&
 
 TensorRef read_ref(JsonReader& json, const std::string& where) {
   TensorRef ref;
-  read_fields(json, where + ".",
-              {{"name", [&] { ref.name = json.string(); }},
-               {"rows",
-                [&] {
-                  int count = 0;
-                  json.array([&] { (count++ == 0 ? ref.row_start : ref.row_end) = read_int(json, where + ".rows"); });
-                  if (count != 2 || ref.row_end <= ref.row_start) refuse(where + ".rows", "must be [start, end)");
-                }},
-               {"unpermuteHeads", [&] { ref.unpermute_heads = read_int(json, where + ".unpermuteHeads"); }}});
+  read_fields(
+      json, where + ".",
+      {{"name", [&] { ref.name = json.string(); }},
+       {"rows",
+        [&] {
+          int count = 0;
+          json.array([&] { (count++ == 0 ? ref.row_start : ref.row_end) = read_int(json, where + ".rows"); });
+          if (count != 2 || ref.row_end <= ref.row_start) refuse(where + ".rows", "must be [start, end)");
+        }},
+       {"unpermuteHeads", [&] { ref.unpermute_heads = read_int(json, where + ".unpermuteHeads"); }}});
   if (ref.name.empty()) refuse(where + ".name", "is missing");
   return ref;
 }
@@ -88,11 +90,17 @@ TensorNames read_names(JsonReader& json) {
                {"gate", required(names.gate, "gate")},
                {"up", required(names.up, "up")},
                {"down", required(names.down, "down")}});
-  const std::pair<const char*, const TensorRef*> roles[] = {
-      {"embedding", &names.embedding}, {"finalNorm", &names.final_norm}, {"inputNorm", &names.input_norm},
-      {"q", &names.q},                 {"k", &names.k},                  {"v", &names.v},
-      {"o", &names.o},                 {"postNorm", &names.post_norm},   {"gate", &names.gate},
-      {"up", &names.up},               {"down", &names.down}};
+  const std::pair<const char*, const TensorRef*> roles[] = {{"embedding", &names.embedding},
+                                                            {"finalNorm", &names.final_norm},
+                                                            {"inputNorm", &names.input_norm},
+                                                            {"q", &names.q},
+                                                            {"k", &names.k},
+                                                            {"v", &names.v},
+                                                            {"o", &names.o},
+                                                            {"postNorm", &names.post_norm},
+                                                            {"gate", &names.gate},
+                                                            {"up", &names.up},
+                                                            {"down", &names.down}};
   for (const auto& [role, ref] : roles) {
     if (ref->name.empty()) refuse(std::string("tensors.") + role, "is missing");
   }
@@ -100,33 +108,36 @@ TensorNames read_names(JsonReader& json) {
 }
 
 void read_rope(JsonReader& json, ModelSpec& spec) {
-  read_fields(json, "rope.",
-              {{"form",
-                [&] {
-                  spec.rope_form = read_choice<RopeForm>(json, "rope.form",
-                                                         {{"halves", RopeForm::kHalves}, {"pairs", RopeForm::kPairs}});
-                }},
-               {"inverseFrequencies",
-                [&] { json.array([&] { spec.inverse_frequencies.push_back(static_cast<float>(json.number())); }); }},
-               {"magnitude", [&] { spec.rope_magnitude = static_cast<float>(json.number()); }}});
+  read_fields(
+      json, "rope.",
+      {{"form",
+        [&] {
+          spec.rope_form = read_choice<RopeForm>(
+              json, "rope.form", {{"halves", RopeForm::kHalves}, {"pairs", RopeForm::kPairs}});
+        }},
+       {"inverseFrequencies",
+        [&] { json.array([&] { spec.inverse_frequencies.push_back(static_cast<float>(json.number())); }); }},
+       {"magnitude", [&] { spec.rope_magnitude = static_cast<float>(json.number()); }}});
 }
 
 void check(const ModelSpec& spec) {
   const std::pair<const char*, int> sizes[] = {
-      {"vocabSize", spec.vocab_size}, {"hiddenSize", spec.hidden_size},  {"numLayers", spec.num_layers},
-      {"numHeads", spec.num_heads},   {"numKvHeads", spec.num_kv_heads}, {"headDim", spec.head_dim},
+      {"vocabSize", spec.vocab_size}, {"hiddenSize", spec.hidden_size},    {"numLayers", spec.num_layers},
+      {"numHeads", spec.num_heads},   {"numKvHeads", spec.num_kv_heads},   {"headDim", spec.head_dim},
       {"ffnSize", spec.ffn_size},     {"maxPositions", spec.max_positions}};
   for (const auto& [field, size] : sizes) {
     if (size < 1) refuse(field, "must be at least 1");
   }
   if (spec.num_heads % spec.num_kv_heads != 0) refuse("numKvHeads", "must divide numHeads");
-  if (spec.head_dim % 8 != 0 || spec.head_dim > 512) refuse("headDim", "must be a multiple of 8, at most 512");
+  if (spec.head_dim % 8 != 0 || spec.head_dim > 512)
+    refuse("headDim", "must be a multiple of 8, at most 512");
   const auto rotary_dim = static_cast<int>(spec.inverse_frequencies.size()) * 2;
   if (rotary_dim < 2 || rotary_dim > spec.head_dim) {
     refuse("rope.inverseFrequencies", "must have from 1 to headDim / 2 entries");
   }
   for (const float frequency : spec.inverse_frequencies) {
-    if (!std::isfinite(frequency) || frequency < 0) refuse("rope.inverseFrequencies", "must be finite and not negative");
+    if (!std::isfinite(frequency) || frequency < 0)
+      refuse("rope.inverseFrequencies", "must be finite and not negative");
   }
   if (!(spec.norm_epsilon >= 0 && spec.norm_epsilon < 1)) refuse("normEpsilon", "must be from 0 to 1");
   if (!(spec.attention_scale > 0)) refuse("attentionScale", "must be above 0");
@@ -143,7 +154,9 @@ void check(const ModelSpec& spec) {
 ModelSpec parse_model_spec(std::string_view text) {
   ModelSpec spec;
   JsonReader json(text, kSource);
-  const auto size = [&](int& to, const char* field) { return [&json, &to, field] { to = read_int(json, field); }; };
+  const auto size = [&](int& to, const char* field) {
+    return [&json, &to, field] { to = read_int(json, field); };
+  };
   const auto real = [&](float& to) { return [&json, &to] { to = static_cast<float>(json.number()); }; };
   read_fields(
       json, "",
@@ -160,9 +173,10 @@ ModelSpec parse_model_spec(std::string_view text) {
        {"qkNorm", [&] { spec.qk_norm = json.boolean(); }},
        {"activation",
         [&] {
-          spec.activation = read_choice<Activation>(
-              json, "activation",
-              {{"silu", Activation::kSilu}, {"gelu", Activation::kGelu}, {"gelu_tanh", Activation::kGeluTanh}});
+          spec.activation = read_choice<Activation>(json, "activation",
+                                                    {{"silu", Activation::kSilu},
+                                                     {"gelu", Activation::kGelu},
+                                                     {"gelu_tanh", Activation::kGeluTanh}});
         }},
        {"rope", [&] { read_rope(json, spec); }},
        {"attentionScale", real(spec.attention_scale)},

@@ -13,7 +13,7 @@ enum class RopeForm : std::uint8_t { kHalves, kPairs };
 
 // One tensor of the checkpoint, and what must be done to its rows. src/model/model-spec.ts says more.
 struct TensorRef {
-  std::string name;          // "{layer}" stands for the layer's number
+  std::string name;  // "{layer}" stands for the layer's number
   std::int64_t row_start = 0;
   std::int64_t row_end = -1;  // -1: to the last row
   int unpermute_heads = 0;    // 0: rows are in order

@@ -51,7 +51,8 @@ class Loader {
     const int group = spec_.num_heads / spec_.num_kv_heads;
     const std::int64_t dim = spec_.head_dim, hidden = spec_.hidden_size;
     const std::int64_t q_rows = spec_.num_heads * dim, kv_rows = spec_.num_kv_heads * dim;
-    const std::int64_t q_start = rank.kv_heads.start * group * dim, q_count = rank.kv_heads.size() * group * dim;
+    const std::int64_t q_start = rank.kv_heads.start * group * dim,
+                       q_count = rank.kv_heads.size() * group * dim;
     const std::int64_t kv_start = rank.kv_heads.start * dim, kv_count = rank.kv_heads.size() * dim;
 
     LayerWeights weights;
@@ -60,20 +61,22 @@ class Loader {
                                   rows_of(view(names_.k, layer, kv_rows, hidden), kv_start, kv_count),
                                   rows_of(view(names_.v, layer, kv_rows, hidden), kv_start, kv_count)});
     if (names_.q_bias && names_.k_bias && names_.v_bias) {
-      weights.qkv_bias = upload(device, {rows_of(view(*names_.q_bias, layer, q_rows, 1), q_start, q_count),
-                                         rows_of(view(*names_.k_bias, layer, kv_rows, 1), kv_start, kv_count),
-                                         rows_of(view(*names_.v_bias, layer, kv_rows, 1), kv_start, kv_count)});
+      weights.qkv_bias =
+          upload(device, {rows_of(view(*names_.q_bias, layer, q_rows, 1), q_start, q_count),
+                          rows_of(view(*names_.k_bias, layer, kv_rows, 1), kv_start, kv_count),
+                          rows_of(view(*names_.v_bias, layer, kv_rows, 1), kv_start, kv_count)});
     }
     if (spec_.qk_norm) {
       weights.q_norm = upload(device, {view(*names_.q_norm, layer, dim, 1)});
       weights.k_norm = upload(device, {view(*names_.k_norm, layer, dim, 1)});
     }
     weights.o = upload(device, {cols_of(view(names_.o, layer, hidden, q_rows), q_start, q_count)});
-    if (names_.o_bias && first_rank) weights.o_bias = upload(device, {view(*names_.o_bias, layer, hidden, 1)});
+    if (names_.o_bias && first_rank)
+      weights.o_bias = upload(device, {view(*names_.o_bias, layer, hidden, 1)});
     weights.post_norm = upload(device, {view(names_.post_norm, layer, hidden, 1)});
-    weights.gate_up =
-        upload(device, {rows_of(view(names_.gate, layer, spec_.ffn_size, hidden), rank.ffn.start, rank.ffn.size()),
-                        rows_of(view(names_.up, layer, spec_.ffn_size, hidden), rank.ffn.start, rank.ffn.size())});
+    weights.gate_up = upload(
+        device, {rows_of(view(names_.gate, layer, spec_.ffn_size, hidden), rank.ffn.start, rank.ffn.size()),
+                 rows_of(view(names_.up, layer, spec_.ffn_size, hidden), rank.ffn.start, rank.ffn.size())});
     weights.down = upload(
         device, {cols_of(view(names_.down, layer, hidden, spec_.ffn_size), rank.ffn.start, rank.ffn.size())});
     return weights;
@@ -89,7 +92,8 @@ class Loader {
     const std::string name = name_of(ref, layer);
     const TensorView* tensor = out_.files->find(name);
     if (tensor == nullptr) {
-      throw Error("ERR_MODEL_TENSORS", "The checkpoint has no tensor \"" + name + "\", which its configuration needs.");
+      throw Error("ERR_MODEL_TENSORS",
+                  "The checkpoint has no tensor \"" + name + "\", which its configuration needs.");
     }
     const DType dtype = require_dtype(*tensor);
     const std::int64_t file_rows = tensor->shape.empty() ? 1 : tensor->shape[0];
@@ -97,8 +101,9 @@ class Loader {
     for (std::size_t i = 1; i < tensor->shape.size(); ++i) file_cols *= tensor->shape[i];
     const std::int64_t end = ref.row_end < 0 ? file_rows : ref.row_end;
     if (file_cols != cols || end > file_rows || end - ref.row_start != rows) {
-      throw Error("ERR_MODEL_TENSORS", "The tensor \"" + name + "\" has shape " + shape_text(file_rows, file_cols) +
-                                           "; the model's configuration needs " + shape_text(rows, cols) + ".");
+      throw Error("ERR_MODEL_TENSORS",
+                  "The tensor \"" + name + "\" has shape " + shape_text(file_rows, file_cols) +
+                      "; the model's configuration needs " + shape_text(rows, cols) + ".");
     }
     const WeightView whole{tensor->data, dtype, file_rows, cols, storage_bytes(dtype, cols)};
     const WeightView part = rows_of(whole, ref.row_start, rows);
@@ -134,8 +139,8 @@ class Loader {
 
 }  // namespace
 
-ModelWeights load_weights(std::shared_ptr<const ModelFiles> files, const ModelSpec& spec, const ExecutionPlan& plan,
-                          const std::function<void(double)>& progress) {
+ModelWeights load_weights(std::shared_ptr<const ModelFiles> files, const ModelSpec& spec,
+                          const ExecutionPlan& plan, const std::function<void(double)>& progress) {
   ModelWeights out;
   out.files = std::move(files);
   Loader loader(spec, out);
@@ -146,7 +151,8 @@ ModelWeights load_weights(std::shared_ptr<const ModelFiles> files, const ModelSp
       const bool first_rank = &rank == &stage.ranks.front();
       RankWeights& weights = out.ranks.emplace_back();
       if (first_stage && first_rank) {
-        weights.embedding = loader.matrix(*rank.device, spec.tensors.embedding, spec.vocab_size, spec.hidden_size);
+        weights.embedding =
+            loader.matrix(*rank.device, spec.tensors.embedding, spec.vocab_size, spec.hidden_size);
       }
       for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
         weights.layers.push_back(loader.layer(layer, rank, first_rank));

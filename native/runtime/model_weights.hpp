@@ -11,9 +11,9 @@ namespace millrace {
 
 // One rank's share of a layer. Vectors (norms, biases) are weights of n rows and one column.
 struct LayerWeights {
-  std::unique_ptr<Weight> input_norm;  // (hidden,)
-  std::unique_ptr<Weight> qkv;         // ((heads + 2 * kv_heads) * head_dim, hidden) of the rank's heads
-  std::unique_ptr<Weight> qkv_bias;    // null when the model has none; so are the others below
+  std::unique_ptr<Weight> input_norm;      // (hidden,)
+  std::unique_ptr<Weight> qkv;             // ((heads + 2 * kv_heads) * head_dim, hidden) of the rank's heads
+  std::unique_ptr<Weight> qkv_bias;        // null when the model has none; so are the others below
   std::unique_ptr<Weight> q_norm, k_norm;  // (head_dim,)
   std::unique_ptr<Weight> o;               // (hidden, heads * head_dim)
   std::unique_ptr<Weight> o_bias;          // on a stage's first rank only: it is added once
@@ -23,10 +23,10 @@ struct LayerWeights {
 };
 
 struct RankWeights {
-  std::vector<LayerWeights> layers;     // of the rank's stage
-  std::unique_ptr<Weight> embedding;    // on the first rank of the first stage
-  std::unique_ptr<Weight> final_norm;   // on the first rank of the last stage
-  std::unique_ptr<Weight> lm_head;      // likewise
+  std::vector<LayerWeights> layers;    // of the rank's stage
+  std::unique_ptr<Weight> embedding;   // on the first rank of the first stage
+  std::unique_ptr<Weight> final_norm;  // on the first rank of the last stage
+  std::unique_ptr<Weight> lm_head;     // likewise
 };
 
 // Every rank's weights, and the memory that they are read from.

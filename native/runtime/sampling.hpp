@@ -38,17 +38,17 @@ class TokenCounts {
 
  private:
   Entry& find(std::int32_t token);
-  std::vector<Entry> entries_;         // in order of first occurrence
-  std::vector<std::int32_t> slots_;    // open-addressing table of indices into entries_, -1 = empty
+  std::vector<Entry> entries_;       // in order of first occurrence
+  std::vector<std::int32_t> slots_;  // open-addressing table of indices into entries_, -1 = empty
 };
 
 // One row to sample.
 struct SampleRow {
   const SamplingParams* params = nullptr;
-  const TokenCounts* counts = nullptr;             // null: no penalties
-  std::span<const std::int32_t> banned = {};       // ids that may not come now (stop ids before minTokens)
-  const std::int32_t* mask = nullptr;              // bit k & 31 of word k >> 5 allows token k; null: all
-  std::int64_t position = 0;                       // of the token that is drawn: the RNG's counter
+  const TokenCounts* counts = nullptr;        // null: no penalties
+  std::span<const std::int32_t> banned = {};  // ids that may not come now (stop ids before minTokens)
+  const std::int32_t* mask = nullptr;         // bit k & 31 of word k >> 5 allows token k; null: all
+  std::int64_t position = 0;                  // of the token that is drawn: the RNG's counter
   bool want_logprobs = false;
 };
 
@@ -75,7 +75,8 @@ struct SampleScratch {
 // penalties, banned ids and mask; temperature; top-k; top-p; min-p; draw. Ties break to the lower id.
 // Greedy (temperature 0) takes the best after bias, penalties and mask. `logits` (vocab,) is not changed.
 // NaN or +infinity in the logits gives kBadLogits; no token allowed gives kBadMask.
-void sample_row(std::span<const float> logits, const SampleRow& row, SampleScratch& scratch, SampleResult& result);
+void sample_row(std::span<const float> logits, const SampleRow& row, SampleScratch& scratch,
+                SampleResult& result);
 
 // Uniform in [0, 1), a function of (seed, position) alone: one round of the SplitMix64 finaliser over
 // a mix of the two. The CUDA sampler computes the same numbers.

@@ -39,7 +39,8 @@ bool SlotState::accept(std::int32_t token, bool& stopped) {
   last_token = token;
   ++sampled;
   if (params.has_penalties()) counts.add_output(token);
-  stopped = std::find(stop.stop_token_ids.begin(), stop.stop_token_ids.end(), token) != stop.stop_token_ids.end();
+  stopped =
+      std::find(stop.stop_token_ids.begin(), stop.stop_token_ids.end(), token) != stop.stop_token_ids.end();
   finished = stopped || sampled >= stop.max_tokens;
   return finished;
 }

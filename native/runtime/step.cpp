@@ -7,7 +7,9 @@
 namespace millrace {
 namespace {
 
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+std::size_t index(std::int64_t i) {
+  return static_cast<std::size_t>(i);
+}
 
 constexpr float kNoLogprob = std::numeric_limits<float>::quiet_NaN();
 
@@ -31,7 +33,8 @@ void StepRunner::run(StepJob& job) {
   gather_rows(job);
   if (!active_.empty()) {
     forward_.compute(batch_);
-    for (const ActiveRow& active : active_) out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kRunning);
+    for (const ActiveRow& active : active_)
+      out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kRunning);
     if (job.any_prompt_logprobs) score_prompt(job);
     sample(job);
   }
@@ -76,7 +79,8 @@ void StepRunner::gather_rows(const StepJob& job) {
       batch_.positions.push_back(step_row.position + i);
       batch_.token_rows.push_back(static_cast<std::int32_t>(active_.size()));
     }
-    if ((step_row.outputs & kPromptLogprobs) != 0) add_prompt_targets(job, static_cast<int>(row), first_batch_token);
+    if ((step_row.outputs & kPromptLogprobs) != 0)
+      add_prompt_targets(job, static_cast<int>(row), first_batch_token);
     batch_.query_starts.push_back(static_cast<std::int32_t>(batch_.token_ids.size()));
     batch_.context_lens.push_back(step_row.position + step_row.num_tokens);
     batch_.max_blocks = std::max(batch_.max_blocks, step_row.table_size);
@@ -96,7 +100,8 @@ void StepRunner::add_prompt_targets(const StepJob& job, int row, int first_batch
   const StepRow& step_row = job.rows[index(row)];
   for (int i = 0; i < step_row.num_tokens; ++i) {
     const bool last = i + 1 == step_row.num_tokens;
-    const std::int32_t target = last ? step_row.next_token : job.token_ids[index(step_row.first_token + i + 1)];
+    const std::int32_t target =
+        last ? step_row.next_token : job.token_ids[index(step_row.first_token + i + 1)];
     if (target < 0) continue;
     prompt_targets_.push_back({first_batch_token + i, target, step_row.slot->params.top_logprobs});
     prompt_places_.push_back(step_row.first_token + i);

@@ -13,7 +13,14 @@ namespace millrace {
 
 // Bits and values of src/native/binding.ts: RowOutput and RowStatus.
 enum RowOutput : std::int32_t { kSample = 1, kLogprobs = 2, kPromptLogprobs = 4, kAwaitMask = 8 };
-enum class RowStatus : std::int32_t { kRunning = 0, kStop = 1, kLength = 2, kSkipped = 3, kBadLogits = -1, kBadMask = -2 };
+enum class RowStatus : std::int32_t {
+  kRunning = 0,
+  kStop = 1,
+  kLength = 2,
+  kSkipped = 3,
+  kBadLogits = -1,
+  kBadMask = -2
+};
 
 // One step's input, as StepInput in src/native/binding.ts says. The spans are read by submit() only.
 struct StepInput {

@@ -8,7 +8,7 @@ import { ggufReader } from './gguf-metadata.js'
 import type { ConfigReader } from './hf-config.js'
 import type { ModelLocation } from './locate.js'
 import { ModelFolder, specialNames, tokenizerSettings } from './model-folder.js'
-import type { ModelSpec } from './model-spec.js'
+import type { ModelSpec, TensorRef } from './model-spec.js'
 import { ropeFactorsTensor } from './rope-config.js'
 import { tokenizerJsonFromGguf, tokenizerSettingsFromGguf } from './tokenizer/gguf-vocabulary.js'
 import { loadTokenizer } from './tokenizer/hf-tokenizer.js'
@@ -30,7 +30,7 @@ export interface ModelDescription {
   /** Bytes of the tensors that the spec uses, as they lie in the files. */
   readonly weightsBytes: number
   /** Loads what turns messages and text into tokens and back. */
-  loadText (): Promise<ModelText>
+  readonly loadText: () => Promise<ModelText>
 }
 
 export interface ModelText {
@@ -137,7 +137,7 @@ function ggufDefaults (metadata: ConfigReader): GenerationDefaults {
 
 function weightsBytes (spec: ModelSpec, tensors: TensorIndex): number {
   let bytes = 0
-  for (const { name } of Object.values(spec.tensors)) {
+  for (const { name } of Object.values(spec.tensors) as TensorRef[]) {
     const numCopies = name.includes('{layer}') ? spec.numLayers : 1
     for (let layer = 0; layer < numCopies; layer++) bytes += tensors.get(name.replace('{layer}', String(layer)))?.bytes ?? 0
   }

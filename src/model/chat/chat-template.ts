@@ -80,7 +80,7 @@ export class ChatTemplate {
     }
     const hasTools = input.tools !== undefined && input.tools.length > 0
     const { values, guard } = this.#guard.guard({
-      messages: input.messages, tools: hasTools ? input.tools! : null, variables: input.variables ?? {}
+      messages: input.messages, tools: hasTools ? input.tools : null, variables: input.variables ?? {}
     })
     const text = await this.#enqueue({
       template: templateFor(this.#sources, hasTools),

@@ -34,8 +34,8 @@ export function replaceStripCalls (node: unknown): void {
 
 function stripped (method: typeof methods[number], text: unknown, chars: unknown): string {
   if (typeof text !== 'string') throw new Error(`${method} needs a string`)
-  if (chars === null || chars === undefined) return method === 'strip' ? text.trim() : method === 'lstrip' ? text.trimStart() : text.trimEnd()
-  const set = new Set(String(chars))
+  if (typeof chars !== 'string') return method === 'strip' ? text.trim() : method === 'lstrip' ? text.trimStart() : text.trimEnd()
+  const set = new Set(chars)
   const characters = Array.from(text)
   let start = 0
   let end = characters.length

@@ -168,4 +168,3 @@ const isStrings = (value: unknown): value is readonly string[] =>
 const isNumbers = (value: unknown): value is ArrayLike<number> =>
   value instanceof Int32Array || value instanceof Float32Array ||
   (Array.isArray(value) && value.every(item => typeof item === 'number'))
-

@@ -24,7 +24,7 @@ export function sentencePieceMerges (
 }
 
 /** Both halves at every border between characters. */
-function * splits (token: string): Generator<[string, string]> {
+function* splits (token: string): Generator<[string, string]> {
   const characters = Array.from(token)
   for (let i = 1, at = characters[0]?.length ?? 0; i < characters.length; at += characters[i++]!.length) {
     yield [token.slice(0, at), token.slice(at)]

@@ -31,7 +31,7 @@ function isMarkup (content: string): boolean {
 }
 
 /** Unicode noncharacters first, for they mean nothing in any text; then the private use area. */
-function * guardCandidates (): Generator<string> {
+function* guardCandidates (): Generator<string> {
   for (let code = 0xFDD0; code <= 0xFDEF; code++) yield String.fromCharCode(code)
   for (let code = 0xE000; code <= 0xF8FF; code++) yield String.fromCharCode(code)
 }

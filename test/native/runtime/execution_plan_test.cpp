@@ -15,7 +15,9 @@ ModelSpec small_spec() {
   return spec;
 }
 
-std::shared_ptr<Device> cpu(const char* name) { return Registry::instance().device(name, Isa::kScalar); }
+std::shared_ptr<Device> cpu(const char* name) {
+  return Registry::instance().device(name, Isa::kScalar);
+}
 
 TEST("a device map becomes stages whose ranks share KV heads and FFN columns without gap") {
   const std::vector<DeviceMapEntry> map{{0, 1, {cpu("cpu:0")}}, {1, 4, {cpu("cpu:0"), cpu("cpu:1")}}};

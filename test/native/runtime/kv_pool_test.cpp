@@ -167,7 +167,8 @@ struct Contents {
   // What a step does: the copies, then the tokens from `start` on.
   int write(Slot slot, const std::vector<std::int32_t>& tokens, std::size_t start) {
     const auto copies = pool.take_copies();
-    for (const BlockCopy& copy : copies) blocks[static_cast<std::size_t>(copy.to)] = blocks[static_cast<std::size_t>(copy.from)];
+    for (const BlockCopy& copy : copies)
+      blocks[static_cast<std::size_t>(copy.to)] = blocks[static_cast<std::size_t>(copy.from)];
     for (std::size_t i = start; i < tokens.size(); ++i) at(slot, i) = tokens[i];
     return static_cast<int>(copies.size());
   }
@@ -220,7 +221,8 @@ TEST("after any series of operations blocks add up, and every sequence still fin
         } else if (action == 6) {
           pool.publish(slot, kRoot, tokens);
         } else if (action == 7) {
-          std::vector<std::int32_t> prefix(tokens.begin(), tokens.begin() + draw(0, static_cast<int>(tokens.size())));
+          std::vector<std::int32_t> prefix(tokens.begin(),
+                                           tokens.begin() + draw(0, static_cast<int>(tokens.size())));
           live[pool.fork(slot, std::ssize(prefix))] = prefix;
         } else {
           pool.close(slot);

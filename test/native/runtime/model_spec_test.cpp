@@ -10,14 +10,16 @@ namespace {
 // `extra` goes in front of the fields; a field that is given twice is an error, so it must be a new one.
 std::string spec_json(const std::string& replace = "", const std::string& with = "") {
   std::string ref = R"({"name":"x"})", tensors;
-  for (const char* role : {"embedding", "finalNorm", "inputNorm", "q", "k", "v", "o", "postNorm", "gate", "up"}) {
+  for (const char* role :
+       {"embedding", "finalNorm", "inputNorm", "q", "k", "v", "o", "postNorm", "gate", "up"}) {
     tensors += '"' + std::string(role) + "\":" + ref + ",";
   }
-  std::string json = R"({"architecture":"llama","vocabSize":10,"hiddenSize":32,"numLayers":2,"numHeads":4,)"
-                     R"("numKvHeads":2,"headDim":8,"ffnSize":64,"maxPositions":128,"normEpsilon":1e-5,)"
-                     R"("qkNorm":false,"activation":"silu","rope":{"form":"halves","inverseFrequencies":[1,0.5],)"
-                     R"("magnitude":1},"attentionScale":0.35,"slidingWindows":[0,16],"tensors":{)" +
-                     tensors + R"("down":{"name":"model.{layer}.down","rows":[0,32],"unpermuteHeads":0}}})";
+  std::string json =
+      R"({"architecture":"llama","vocabSize":10,"hiddenSize":32,"numLayers":2,"numHeads":4,)"
+      R"("numKvHeads":2,"headDim":8,"ffnSize":64,"maxPositions":128,"normEpsilon":1e-5,)"
+      R"("qkNorm":false,"activation":"silu","rope":{"form":"halves","inverseFrequencies":[1,0.5],)"
+      R"("magnitude":1},"attentionScale":0.35,"slidingWindows":[0,16],"tensors":{)" +
+      tensors + R"("down":{"name":"model.{layer}.down","rows":[0,32],"unpermuteHeads":0}}})";
   if (!replace.empty()) json.replace(json.find(replace), replace.size(), with);
   return json;
 }
