@@ -10,7 +10,9 @@ namespace millrace {
 enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
 
 // Elements that are stored together; a row's length must be a multiple of it.
-constexpr std::int64_t block_elements(DType dtype) { return dtype == DType::kQ8_0 ? 32 : 1; }
+constexpr std::int64_t block_elements(DType dtype) {
+  return dtype == DType::kQ8_0 ? 32 : 1;
+}
 
 constexpr std::int64_t block_bytes(DType dtype) {
   switch (dtype) {

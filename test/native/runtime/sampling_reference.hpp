@@ -1,4 +1,5 @@
-// Sampling by the book: sorts everything, in double precision. sampling_test.cpp compares the real one with it.
+// Sampling by the book: sorts everything, in double precision. sampling_test.cpp compares the real one with
+// it.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -62,8 +63,8 @@ inline std::vector<double> adjusted_logits(const std::vector<float>& logits, con
     scores[id] -= static_cast<double>(params.frequency_penalty) * static_cast<double>(times);
     if (times > 0) scores[id] -= static_cast<double>(params.presence_penalty);
     const bool banned = std::find(row.banned.begin(), row.banned.end(), token) != row.banned.end();
-    const bool masked = row.mask != nullptr &&
-                        ((static_cast<std::uint32_t>(row.mask[id / 32]) >> (id % 32)) & 1U) == 0;
+    const bool masked =
+        row.mask != nullptr && ((static_cast<std::uint32_t>(row.mask[id / 32]) >> (id % 32)) & 1U) == 0;
     if (banned || masked) scores[id] = kNever;
   }
   return scores;
@@ -73,12 +74,15 @@ inline std::vector<double> adjusted_logits(const std::vector<float>& logits, con
 inline std::vector<double> probabilities(const std::vector<double>& scores, const SamplingParams& params) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   if (params.top_k > 0 && static_cast<std::size_t>(params.top_k) < order.size()) {
     order.resize(static_cast<std::size_t>(params.top_k));
   }
   const double best = scores[order[0]];
-  const auto weight = [&](std::size_t id) { return std::exp((scores[id] - best) / static_cast<double>(params.temperature)); };
+  const auto weight = [&](std::size_t id) {
+    return std::exp((scores[id] - best) / static_cast<double>(params.temperature));
+  };
   double total = 0;
   for (const std::size_t id : order) total += weight(id);
   std::vector<double> kept(scores.size());
