@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -89,6 +90,8 @@ void ThreadPool::run(std::int64_t tasks, Task fn) {
   while (take_piece(0)) {
   }
   wait_for<true>(unfinished_, 0);
+  // Nobody writes it now: every piece is done.
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 // Whoever lowers unclaimed_ owns a piece of the job that is running now, however long ago it last looked.
@@ -98,11 +101,19 @@ bool ThreadPool::take_piece(int worker) {
     if (left == 0 || left == kStop) return false;
   } while (!unclaimed_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel,
                                              std::memory_order_acquire));
-  const std::int64_t piece = pieces_ - left;
-  const std::int64_t end = tasks_ * (piece + 1) / pieces_;
-  for (std::int64_t task = tasks_ * piece / pieces_; task < end; ++task) (*task_)(task, worker);
+  run_piece(pieces_ - left, worker);
   if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
   return true;
+}
+
+void ThreadPool::run_piece(std::int64_t piece, int worker) {
+  const std::int64_t end = tasks_ * (piece + 1) / pieces_;
+  try {
+    for (std::int64_t task = tasks_ * piece / pieces_; task < end; ++task) (*task_)(task, worker);
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    if (!error_) error_ = std::current_exception();
+  }
 }
 
 void ThreadPool::work(int worker) {

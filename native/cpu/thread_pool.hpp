@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,8 +27,9 @@ class ThreadPool {
   [[nodiscard]] int limit() const { return limit_.load(std::memory_order_relaxed); }
 
   // Calls fn(task, worker) for each task in [0, tasks), in no order, and returns when all are done. worker is
-  // in [0, threads()) and no two calls with the same worker overlap; 0 is the caller. fn must not throw
-  // and must not call run() itself. Calls from several threads take turns. Allocates nothing.
+  // in [0, threads()) and no two calls with the same worker overlap; 0 is the caller. fn must not call run()
+  // itself. When fn throws, the rest of its piece is left out, the other pieces run, and the first exception
+  // is thrown here. Calls from several threads take turns. Allocates nothing.
   void run(std::int64_t tasks, FunctionRef<void(std::int64_t task, int worker)> fn);
 
  private:
@@ -35,6 +37,7 @@ class ThreadPool {
 
   void work(int worker);
   bool take_piece(int worker);
+  void run_piece(std::int64_t piece, int worker);
 
   const int threads_;
   std::mutex turn_;
@@ -42,6 +45,8 @@ class ThreadPool {
   const Task* task_ = nullptr;
   std::int64_t tasks_ = 0;
   std::uint32_t pieces_ = 0;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;  // the job's first
 
   alignas(64) std::atomic<std::uint32_t> unclaimed_ = 0;   // pieces nobody has taken
   alignas(64) std::atomic<std::uint32_t> unfinished_ = 0;  // pieces that are not done

@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -120,6 +122,26 @@ TEST("a limit keeps the other workers out, and can be lifted again") {
   }
   pool.set_limit(99);
   CHECK_EQ(pool.limit(), 4);
+}
+
+TEST("an exception in a task reaches the caller once, and the pool goes on") {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    for (const std::int64_t tasks : {1, 200}) {
+      int caught = 0;
+      try {
+        pool.run(tasks, [&](std::int64_t task, int) {
+          if (task % 50 == 0) throw std::runtime_error("out of luck");
+        });
+      } catch (const std::runtime_error&) {
+        ++caught;
+      }
+      CHECK_EQ(caught, 1);
+      std::atomic<int> done = 0;
+      pool.run(tasks, [&](std::int64_t, int) { ++done; });
+      CHECK_EQ(done.load(), static_cast<int>(tasks));
+    }
+  }
 }
 
 TEST("an idle pool uses no processor time") {
