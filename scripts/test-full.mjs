@@ -49,7 +49,7 @@ if (part('build with AddressSanitizer and UBSan', process.execPath, ['scripts/bu
       // V8 keeps what it likes until the process ends: leaks are looked for in the C++ tests.
       ASAN_OPTIONS: 'detect_leaks=0',
       LD_PRELOAD: asanLibrary.trim(),
-      MILLRACE_ADDON: join(root, asan, 'Release', 'millrace.node'),
+      MILLRACE_ADDON: join(root, asan, 'RelWithDebInfo', 'millrace.node'),
       MILLRACE_SANITIZED: '1'
     })
   }
