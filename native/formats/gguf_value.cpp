@@ -89,9 +89,10 @@ void GgufValue::read_array(ByteReader& reader, int depth) {
               "an array of the unknown metadata type " + std::to_string(static_cast<std::uint32_t>(type_)));
   }
   if (size_ > reader.remaining() / smallest) {
-    fail_file(reader.file(), "an array claims " + std::to_string(size_) + " elements at byte " +
-                                 std::to_string(reader.position()) + ", and only " +
-                                 std::to_string(reader.remaining()) + " bytes are left");
+    fail_file(reader.file(),
+              "an array claims " + std::to_string(size_) + " elements at byte " +
+                  std::to_string(reader.position()) + ", and only " + std::to_string(reader.remaining()) +
+                  " bytes are left. The file is truncated or damaged; download or convert it again.");
   }
   if (type_ == GgufType::kArray) {
     for (std::uint64_t i = 0; i < size_; ++i)

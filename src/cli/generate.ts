@@ -8,13 +8,13 @@ import { loadEngine } from './load-engine.js'
 import { localEngineFlags } from './option-flags.js'
 import { samplingFlags } from './sampling-flags.js'
 
-/** `millrace generate`: continues one prompt, as it comes or as JSON. */
+/** `millrace generate`: answers one prompt, as it comes or as JSON. */
 export async function generate (model: string, flags: Readonly<Record<string, unknown>>, io: Io): Promise<void> {
   const options = { maxTokens: 256, ...present(samplingFlags(flags)) }
   const prompt = await promptOf(flags['prompt'], io)
   const { engine } = await loadEngine(model, localEngineFlags(flags), io)
   try {
-    const generation = start(engine, prompt, flags['chat'] === true, options)
+    const generation = start(engine, prompt, flags['raw'] === true || !engine.info.hasChatTemplate, options)
     if (flags['json'] === true) {
       const result = await generation.result()
       printLine(io.stdout, JSON.stringify({ model: engine.modelName, prompt, ...result }, null, 2))
@@ -28,10 +28,10 @@ export async function generate (model: string, flags: Readonly<Record<string, un
   }
 }
 
-function start (engine: Engine, prompt: string, isChat: boolean, options: RequestOptions): Generation {
-  return isChat
-    ? engine.chat({ messages: [{ role: 'user', content: prompt }], ...options })
-    : engine.complete({ prompt, ...options })
+function start (engine: Engine, prompt: string, isRaw: boolean, options: RequestOptions): Generation {
+  return isRaw
+    ? engine.complete({ prompt, ...options })
+    : engine.chat({ messages: [{ role: 'user', content: prompt }], ...options })
 }
 
 /** The flag, or all of stdin without the line's end that a shell adds. */

@@ -71,11 +71,11 @@ export function buildProgram (io: Io): Command {
     .action(async (model: string | undefined, flags: Flags) => { await chat(model ?? embeddedModelPath, flags, io) })
   addLocalFlags(chatCommand)
 
-  const generateCommand = add('generate', 'Continue one text, given by flag or on stdin.',
-    ['millrace generate --prompt "The mill" --max-tokens 40', 'echo "What is a KV cache?" | millrace generate --chat', 'millrace generate ./model.gguf --prompt "1, 2, 3," --json'])
+  const generateCommand = add('generate', 'Answer one prompt, given by flag or on stdin.',
+    ['millrace generate --prompt "What is a KV cache?"', 'cat question.txt | millrace generate --max-tokens 40', 'millrace generate ./model.gguf --raw --prompt "1, 2, 3," --json'])
     .argument('[model]', modelArgument)
-    .option('--prompt <text>', 'text to continue (default: stdin)')
-    .option('--chat', 'put the text to the model as a question, through its chat template')
+    .option('--prompt <text>', 'what to answer (default: stdin)')
+    .option('--raw', 'continue the text as it is, without a chat template')
     .option('--json', 'print the whole result as JSON instead of the text as it comes')
     .action(async (model: string | undefined, flags: Flags) => { await generate(model ?? embeddedModelPath, flags, io) })
   addLocalFlags(generateCommand)

@@ -12,6 +12,8 @@ export interface EngineInfo {
   readonly memory: EngineParts['model']['memory']
   /** Identifies the weights. */
   readonly fingerprint: string
+  /** Whether `chat` works; a model without a template can only continue texts. */
+  readonly hasChatTemplate: boolean
 }
 
 export interface EngineStats {

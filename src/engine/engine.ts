@@ -71,7 +71,8 @@ export class Engine {
       spec: parts.spec,
       options,
       memory: model.memory,
-      fingerprint: model.fingerprint
+      fingerprint: model.fingerprint,
+      hasChatTemplate: parts.chatTemplate !== undefined
     })
     this.#engineSeed = options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed)
     this.#keys = new PrefixKeys(parts.hashing, options.blockTokens,

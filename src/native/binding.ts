@@ -186,7 +186,7 @@ export interface ModelFilesInfo {
   readonly format: 'safetensors' | 'gguf'
   readonly files: ReadonlyArray<{ readonly path: string; readonly bytes: number }>
   readonly tensors: readonly TensorInfo[]
-  /** GGUF key-values (64-bit integers as numbers when safe, else bigint), or safetensors' strings. */
+  /** GGUF key-values (64-bit integers as numbers when safe, else bigint; Infinity above 2^63 - 1); none for safetensors. */
   readonly metadata: Readonly<Record<string, MetadataValue>>
 }
 
