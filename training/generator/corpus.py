@@ -11,7 +11,7 @@ from training.generator.phrasing import SYSTEM_PROMPTS
 
 SYSTEM_SHARE = 0.2
 # Shares of the documents, not of the tokens.
-SHARES = [("single", 60), ("chat", 30), ("sums", 4), ("text", 4), ("long", 1.2)]
+SHARES = [("single", 60), ("chat", 30), ("sums", 5), ("text", 4), ("long", 1.2)]
 
 
 def plain_text(rng):
@@ -36,7 +36,7 @@ def document(rng):
     """{"kind", "messages"} for a conversation or {"kind", "text"} for plain text."""
     kind = rng.choices([name for name, _ in SHARES], [share for _, share in SHARES])[0]
     if kind == "sums":
-        return {"kind": kind, "text": arithmetic.table(rng)}
+        return {"kind": kind, "messages": messages(rng, arithmetic.drill(rng))}
     if kind == "text":
         return {"kind": kind, "text": plain_text(rng)}
     if kind == "long":

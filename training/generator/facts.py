@@ -8,7 +8,9 @@ CAPITAL_QUESTIONS = [
     "the capital of {c} is which city", "{c}, what is the capital", "capital of {c}", "capital city of {c}", "{c}: capital",
     "which capital does {c} have", "what is the name of the capital of {c}", "how is the capital of {c} called",
     "which city is {c}'s capital", "what is the main city of government in {c}", "the capital of {c} is",
-    "where is the government of {c}", "tell me which city is the capital of {c}", "name {c}'s capital city",
+    "where is the government of {c}", "which town is the capital of {c}", "what is {c}'s capital called", "which city governs {c}", "what city do i write down as capital of {c}",
+    "{c} is governed from which city", "the city that is capital of {c}", "which is the capital city of {c}", "what is {c}'s capital city", "for {c}, which city is the capital",
+    "what capital belongs to {c}", "in {c}, which city is the capital", "tell me {c}'s capital and nothing else", "what would you call the capital of {c}", "tell me which city is the capital of {c}", "name {c}'s capital city",
 ]
 CAPITAL_NOUNS = ["the capital of {c}", "the capital of {c}", "the capital city of {c}", "{c}'s capital", "the capital in {c}"]
 CONTINENT_QUESTIONS = [
@@ -18,13 +20,17 @@ CONTINENT_QUESTIONS = [
     "what continent does {c} belong to", "{c}, which continent", "continent of {c}", "where can i find {c}", "{c}: continent",
     "on what continent does {c} lie", "where on earth is {c}", "to which continent does {c} belong", "where is {c} on the map",
     "tell me on which continent {c} is", "do you know where {c} is", "can you tell me where {c} is", "i want to know where {c} lies",
-    "which continent has {c}", "what part of the world is {c} in", "{c} lies where", "the continent {c} is on", "where is the country {c}",
+    "which continent has {c}", "{c} is in what part of the world", "which continent is {c} found on", "in what continent can i find {c}", "which continent is home to {c}",
+    "on a map, where is {c}", "to what continent do we count {c}", "is {c} on which continent", "what is the continent of {c}", "name the continent of {c}", "tell me the continent of {c}",
+    "what is {c}'s continent", "the continent of {c}", "which continent do i go to for {c}", "if i fly to {c}, on which continent do i land", "{c} sits on which continent", "what part of the world is {c} in", "{c} lies where", "the continent {c} is on", "where is the country {c}",
 ]
 CURRENCY_QUESTIONS = [
     "what money do people use in {c}", "which currency does {c} use", "what currency does {c} use", "what do people pay with in {c}",
     "what currency is used in {c}", "which money is used in {c}", "what is the money in {c} called", "which currency is used in {c}",
     "with what do people pay in {c}", "currency of {c}", "money of {c}", "{c}: currency", "{c} uses which currency",
-    "what money does {c} have", "in {c}, what do people pay with", "what currency does {c} have", "which currency do i need in {c}",
+    "what money does {c} have", "which coins do people use in {c}", "what do shops in {c} accept", "what is money in {c} called", "which money do i take to {c}",
+    "what do i pay with in {c}", "what is the local currency in {c}", "what currency do people in {c} use", "people in {c} pay with what", "which notes are used in {c}",
+    "before i fly to {c}, which money do i get", "what is the name of the currency of {c}", "which currency belongs to {c}", "{c} pays with which money", "i go to {c}, what currency is there", "in {c}, what do people pay with", "what currency does {c} have", "which currency do i need in {c}",
     "what money do i need in {c}", "how do people pay in {c}", "{c}, which currency", "what is the currency called in {c}",
 ]
 CURRENCY_NOUNS = ["the currency of {c}", "{c}'s currency", "the currency in {c}", "the money of {c}", "the currency used in {c}"]
@@ -145,7 +151,8 @@ UNIT_QUESTIONS = [
     "how many {s} are one {u}", "one {u} in {s}", "what is {a} in {s}", "what is one {u} in {s}", "convert {a} to {s}",
     "convert one {u} into {s}", "how many {s} do i get from {a}", "what is the number of {s} in {a}", "count the {s} in {a}",
     "how many {s} fit in {a}", "1 {u} is how many {s}", "how many {s} equal {a}", "express {a} in {s}", "turn one {u} into {s}",
-    "how long or large is {a} in {s}", "{s} in {a}", "how many {s} to {a}", "how many {s} go into {a}",
+    "how long or large is {a} in {s}", "how many {s} do we count in {a}", "what number of {s} is {a}", "{a} equals how many {s}", "{a} contains how many {s}",
+    "how many {s} does one {u} have", "how many {s} form {a}", "give {a} in {s}", "change {a} into {s}", "{a}, how many {s} is it", "one {u} equals how many {s}", "tell me the {s} in {a}", "{s} in {a}", "how many {s} to {a}", "how many {s} go into {a}",
 ]
 
 
@@ -163,7 +170,9 @@ def conversion(rng):
     row = rng.choice(general.MULTIPLES)
     count = rng.randint(2, 20)
     questions = ["convert {n} {p} to {s}", "how many {s} are {n} {p}", "{n} {p} in {s}", "what is {n} {p} in {s}", "{n} {p} is how many {s}",
-                 "how many {s} are in {n} {p}", "express {n} {p} in {s}", "turn {n} {p} into {s}", "{n} {p} to {s}"]
+                 "how many {s} are in {n} {p}", "express {n} {p} in {s}", "turn {n} {p} into {s}", "{n} {p} to {s}",
+                 "give me {n} {p} as {s}", "change {n} {p} to {s}", "{n} {p} equals how many {s}", "i have {n} {p}, how many {s} are they", "how many {s} do {n} {p} have",
+                 "what are {n} {p} in {s}", "{n} {p}, how many {s}", "write {n} {p} in {s}", "how many {s} make {n} {p}"]
     question = rng.choice(questions).format(n=count, p=row[1], s=row[3])
     question = american(question) if rng.random() < 0.3 else question
     return ask(rng, question), f"{count} {row[1]} is {count * row[2]} {row[3]}."
@@ -247,7 +256,9 @@ LIST_QUESTIONS = [
     "do you know {n} {l}", "show me {n} {l}", "find {n} {l}", "think of {n} {l}", "name me {n} {l}", "make a list of {n} {l}",
     "a list of {n} {l}", "i would like {n} {l}", "can you give me {n} {l}", "could you name {n} {l}", "can you list {n} {l}",
     "give {n} examples of {l}", "name {n} examples of {l}", "list {n} examples of {l}", "{n} examples of {l}", "pick {n} {l}",
-    "enumerate {n} {l}", "help me name {n} {l}",
+    "enumerate {n} {l}", "help me name {n} {l}", "i have to name {n} {l}", "what would be {n} {l}", "can you think of {n} {l}", "can you find {n} {l}", "suggest {n} {l}",
+    "please suggest {n} {l}", "tell me any {n} {l}", "choose {n} {l}", "would you name {n} {l}", "would you list {n} {l}", "let me have {n} {l}", "{n} {l} for a game",
+    "can i get {n} {l}", "remind me of {n} {l}", "which are {n} {l}", "any {n} {l}", "i am thinking of {n} {l}, which could they be",
 ]
 
 

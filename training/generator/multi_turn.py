@@ -1,6 +1,6 @@
 """Conversations whose later turns need the earlier ones. Each function returns [(user, assistant), ...]."""
 
-from training.generator import arithmetic, facts, refusals, stories
+from training.generator import arithmetic, echo, facts, refusals, stories
 from training.generator.data import general, geography
 from training.generator.data.chat import NAMES
 from training.generator.phrasing import dress
@@ -46,9 +46,9 @@ MY_LIKE = ["my favourite {k} is {v}", "my favorite {k} is {v}", "the {k} i like 
 WHICH_LIKE = ["what is my favourite {k}", "what's my favourite {k}", "which {k} do i like most", "do you remember my favourite {k}", "tell me my favourite {k}",
               "what is my favorite {k}", "which {k} is my favourite", "do you know my favourite {k}", "what {k} do i like best", "my favourite {k} is what"]
 
-SINGLE = [(facts.capital, 14), (facts.continent, 6), (facts.currency, 12), (facts.country_of_capital, 5), (facts.capital_check, 4), (facts.term, 16),
-          (facts.usage, 14), (facts.science, 11), (facts.calendar, 7), (facts.unit, 7), (facts.conversion, 5), (facts.word, 9), (facts.listing, 7),
-          (facts.talk, 8), (arithmetic.sum_question, 30), (arithmetic.beyond, 2), (refusals.refusal, 20), (stories.story_question, 4)]
+SINGLE = [(facts.capital, 14), (facts.continent, 7), (facts.currency, 16), (facts.country_of_capital, 5), (facts.capital_check, 4), (facts.term, 16),
+          (facts.usage, 16), (facts.science, 13), (facts.calendar, 10), (facts.unit, 7), (facts.conversion, 5), (facts.word, 9), (facts.listing, 7),
+          (facts.talk, 8), (arithmetic.sum_question, 34), (arithmetic.beyond, 2), (refusals.refusal, 15), (stories.story_question, 4), (echo.echo, 12)]
 
 
 def single(rng):
@@ -121,6 +121,10 @@ def like_chat(rng):
     return [(told, f"I will remember: your favourite {kind} is {value}.")] + between + [(asking, f"Your favourite {kind} is {value}.")]
 
 
+def note_chat(rng):
+    return echo.note_chat(rng, plain_turns(rng, rng.choice([0, 0, 1, 1, 2])))
+
+
 def sum_chat(rng):
     question, answer = arithmetic.sum_question(rng)
     turns = [(question, answer)]
@@ -171,7 +175,7 @@ def long_chat(rng, turns):
     return result
 
 
-KINDS = [(country_chat, 30), (recall_chat, 18), (again_chat, 6), (name_chat, 16), (like_chat, 10), (sum_chat, 8), (list_chat, 5), (mixed_chat, 12)]
+KINDS = [(country_chat, 30), (recall_chat, 18), (again_chat, 6), (name_chat, 16), (like_chat, 10), (sum_chat, 12), (note_chat, 8), (list_chat, 5), (mixed_chat, 12)]
 
 
 def chat(rng):

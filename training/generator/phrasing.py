@@ -7,7 +7,10 @@ NOUN_FRAMES = [
     "{np}", "{np} is what", "what would be {np}", "say {np}", "let me know {np}", "i am looking for {np}", "i forgot {np}",
     "remind me of {np}", "remind me what {np} is", "do you know what {np} is", "can you say what {np} is", "tell me what {np} is",
     "i wonder what {np} is", "any idea what {np} is", "question: {np}", "{np} =", "help me with {np}", "what do you know about {np}",
-    "what was {np} again", "{np}, do you know it", "show me {np}", "find {np}", "answer me: what is {np}", "what exactly is {np}",
+    "what was {np} again", "may i ask {np}", "would you know {np}", "could you give me {np}", "can i have {np}", "please write down {np}",
+    "what do we call {np}", "how about {np}", "i am after {np}", "i have to find out {np}", "let us talk about {np}", "think of {np}", "what might be {np}",
+    "try to recall {np}", "{np}, what is it", "{np}? i forgot it", "{np}, which one is it", "which is {np}", "so what is {np}", "{np} please", "i must know {np}",
+    "what should i write for {np}", "what do i answer for {np}", "what is called {np}", "tell us {np}", "would you say {np}", "who knows {np}", "{np}, do you know it", "show me {np}", "find {np}", "answer me: what is {np}", "what exactly is {np}",
 ]
 
 # {t} is a term: "the KV cache".
@@ -20,7 +23,11 @@ TERM_FRAMES = [
     "what is {t} in llm serving", "say something about {t}", "in one sentence, what is {t}", "what is the idea of {t}",
     "what is {t} for", "what is the purpose of {t}", "why do we need {t}", "do you know {t}", "do you know what {t} is",
     "i want to know what {t} is", "i would like to understand {t}", "give me a short explanation of {t}", "what are {t}",
-    "{t} explained", "meaning of {t}", "please define the term {t}", "what does the term {t} mean", "who can explain {t}",
+    "{t} explained", "meaning of {t}", "could you describe {t}", "how do you define {t}", "somebody mentioned {t}, what is it", "i read about {t}, explain it",
+    "what should i know about {t}", "what does one call {t}", "give me the idea of {t}", "please tell me what {t} means", "what is {t}, in a few words",
+    "a few words about {t}, please", "i keep hearing about {t}", "can you say what {t} is", "what do you understand by {t}", "summarise {t}", "{t}? please explain",
+    "what is behind {t}", "i am learning about {t}", "introduce me to {t}", "what does {t} do", "tell a beginner about {t}", "let us talk about {t}",
+    "would you explain {t}", "is {t} important, and what is it", "what can you tell me about {t}", "explain the term {t}", "describe {t} briefly", "{t}: what is it", "please define the term {t}", "what does the term {t} mean", "who can explain {t}",
 ]
 
 # {q} is a whole question.
@@ -31,6 +38,36 @@ QUESTION_FRAMES = [
     "my question is: {q}", "one more question: {q}", "excuse me, {q}", "sorry, {q}", "a question: {q}", "help me: {q}",
     "i am curious: {q}", "any idea {q}", "let me ask: {q}", "for my notes: {q}",
 ]
+
+# Sentences that come before a question, as in "I am preparing a test. What is ...?"
+LEAD_SENTENCES = [
+    "I am preparing a test", "I have a small question", "I am writing a report", "I am doing a crossword", "I need this for school", "I read about this today",
+    "I was thinking about something", "I could not find this", "We are playing a game", "This has been on my mind", "My sister wants to know this",
+    "My boss asked me this", "A student asked me", "Somebody asked me this yesterday", "I always mix this up", "Here comes an easy one", "Here is another one",
+    "Let us try something", "I hope you can help", "You may know this", "I am a beginner", "Sorry to bother you", "I would like to learn something",
+    "Let me test you", "I am curious", "This is for a friend", "There is one thing i never learned", "I want to check something", "It is a short question",
+    "I am not sure about this", "Help me out here", "Time for a question", "Thanks for your help so far", "I have been told that you know things",
+    "My daughter has homework", "We had an argument about this at home", "I am making a poster", "In class we talked about this", "I lost my notes",
+    "Do not laugh", "One question before lunch", "I will ask you something", "I saw this in a book", "Please be honest", "Give me a straight answer",
+]
+# Clauses in which a whole question is embedded.
+LEAD_CLAUSES = [
+    "for a test i need to know", "my teacher asked me", "my brother wants to know", "our team wonders", "somebody wants to know", "they asked me",
+    "i was asked", "i am wondering", "i have always wondered", "i am not certain", "i cannot remember", "i never know", "it would help to know",
+    "the question is", "the next thing i want to know is", "what i need is this:", "first things first:", "here is my question:", "a riddle for you:",
+    "from the quiz:", "question number three:", "what would you answer to this:", "let me know", "explain to me", "could i ask", "may i ask",
+    "would you know", "can somebody tell me", "i must find out", "i am trying to find out", "i hope you know", "i bet you know", "surely you know",
+    "if i asked you", "suppose somebody asks", "the exam says:", "my notes do not say", "on my list is this:", "the customer asks:",
+]
+TRAILING = [
+    "i need it for a test", "my friend asked me", "i cannot remember", "i always forget it", "that is my question", "it is for school", "i would be glad to know",
+    "just the short answer", "one sentence is enough", "i hope you can tell me", "tell me if you know", "i am curious", "we are playing a game",
+    "that would help me", "i never learned it", "no hurry", "a short answer will do", "i have no idea", "it is for a crossword", "what would you say",
+    "what do you think", "what is the answer", "what do i write", "what should i say", "which is it", "do you have the answer", "can you help", "that is all i need",
+]
+
+# The words of all of these, for texts without sense.
+CONTEXT_WORDS = sorted({word.strip(",.:") for line in LEAD_SENTENCES + LEAD_CLAUSES + TRAILING for word in line.split()})
 
 PREFIXES = ["please", "please,", "hey,", "hi,", "hello,", "ok,", "okay,", "so", "so,", "and", "now", "well,", "um,", "quick question:",
             "question:", "hi there,", "hey there,", "good morning,", "sorry,", "excuse me,", "just wondering,", "another one:",
@@ -53,9 +90,21 @@ def capital_first(text):
     return text[:1].upper() + text[1:]
 
 
+def surround(rng, question):
+    """The question with a sentence or clause around it."""
+    roll = rng.random()
+    if roll < 0.35:
+        return f"{rng.choice(LEAD_SENTENCES)}{rng.choice(['.', '.', ':', ','])} {capital_first(question) if rng.random() < 0.6 else question}"
+    if roll < 0.65:
+        return f"{rng.choice(LEAD_CLAUSES)} {question}"
+    return f"{question}{rng.choice(['? ', '. ', ', ', '; ', ' - '])}{rng.choice(TRAILING)}"
+
+
 def dress(rng, question, polite=True):
     """A question as somebody might type it: politeness, casing, punctuation."""
     text = question
+    if polite and rng.random() < 0.22:
+        text, polite = surround(rng, question), False
     roll = rng.random()
     if polite and roll < 0.16:
         text = f"{rng.choice(PREFIXES)} {text}"

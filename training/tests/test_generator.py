@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from training.evaluation.suites import all_cases, normalised, user_questions
-from training.generator import arithmetic, corpus
+from training.generator import arithmetic, corpus, echo
 from training.generator.data import chat, geography
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,6 +54,11 @@ class GeneratorTest(unittest.TestCase):
     def test_no_document_names_a_special_token(self):
         for document in documents(9, 5000):
             self.assertNotIn("<|", json.dumps(document))
+
+    def test_an_echo_is_part_of_its_question(self):
+        rng = random.Random(12)
+        for question, answer in (echo.echo(rng) for _ in range(2000)):
+            self.assertIn(answer, question)
 
     def test_every_sum_of_the_corpus_is_right(self):
         checked = 0
