@@ -48,8 +48,9 @@ std::optional<Isa> read_isa(const std::string& name) {
   refuse_argument("kernels", "must be auto, scalar, avx2 or avx512");
 }
 
-int count_field(const Napi::Object& object, const char* field, std::int64_t low) {
-  return static_cast<int>(int_field(object, field, low, kMaxCount));
+int count_field(const Napi::Object& object, const char* field, std::int64_t low,
+                std::int64_t high = kMaxCount) {
+  return static_cast<int>(int_field(object, field, low, high));
 }
 
 LoadOptions read_options(const Napi::Object& object) {
@@ -61,7 +62,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
   options.kv_blocks = count_field(object, "kvBlocks", 1);
   options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
-                    count_field(object, "maxSequenceTokens", 1), count_field(object, "blockTokens", 1),
+                    count_field(object, "maxSequenceTokens", 1), count_field(object, "blockTokens", 1, 4096),
                     count_field(object, "maxLogprobs", 0)};
   if (!object.Get("deviceMap").IsArray()) refuse_argument("deviceMap", "must be a list of stages");
   const auto map = object.Get("deviceMap").As<Napi::Array>();

@@ -86,16 +86,19 @@ Napi::Object ModelObject::make(Napi::Env env, std::shared_ptr<ModelRuntime> runt
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsExternal()) throw to_js_error(env, "ERR_INVALID_ARGUMENT", "Use loadModel().");
-  const NewModel& model = *info[0].As<Napi::External<NewModel>>().Data();
-  runtime_ = model.runtime;
-  fingerprint_ = model.fingerprint;
-  limits_ = runtime_->limits();
-  kv_ = Napi::Persistent(KvPoolObject::make(env, runtime_->kv()));
-  memory_ = Napi::Persistent(memory_use(env, *runtime_));
-  step_done_ = StepDone::New(env, "millrace step", 0, 1, this);
-  step_done_.Unref(env);
-  napi_add_env_cleanup_hook(env, on_environment_end, this);
-  runtime_->start([this](StepJob* job) { step_done_.NonBlockingCall(job); });
+  guarded(info, [&] {
+    const NewModel& model = *info[0].As<Napi::External<NewModel>>().Data();
+    runtime_ = model.runtime;
+    fingerprint_ = model.fingerprint;
+    limits_ = runtime_->limits();
+    kv_ = Napi::Persistent(KvPoolObject::make(env, runtime_->kv()));
+    memory_ = Napi::Persistent(memory_use(env, *runtime_));
+    step_done_ = StepDone::New(env, "millrace step", 0, 1, this);
+    step_done_.Unref(env);
+    runtime_->start([this](StepJob* job) { step_done_.NonBlockingCall(job); });
+    // Last: what throws above leaves no hook with a dead object behind.
+    napi_add_env_cleanup_hook(env, on_environment_end, this);
+  });
 }
 
 ModelObject::~ModelObject() {
@@ -157,14 +160,16 @@ void ModelObject::set_mask(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const Napi::Env env = info.Env();
-    const StepInput input = read_step_input(object_argument(info, 0, "input"));  // checks every length
     const Napi::Object output = object_argument(info, 1, "output");
     check_step_output(output, limits_);
-    runtime().submit(input);
-    auto deferred = Napi::Promise::Deferred::New(env);
-    pending_.push_back({deferred, Napi::Persistent(output)});
+    // All that can fail in an environment that is being terminated comes before the step is queued: a step
+    // that is queued is always pending here.
+    PendingStep pending{Napi::Promise::Deferred::New(env), Napi::Persistent(output)};
+    const Napi::Promise promise = pending.deferred.Promise();
+    runtime().submit(read_step_input(object_argument(info, 0, "input")));
+    pending_.push_back(std::move(pending));
     hold(env);
-    return deferred.Promise();
+    return promise;
   });
 }
 
@@ -181,14 +186,22 @@ void ModelObject::on_step_done(Napi::Env env, Napi::Function, ModelObject* model
 void ModelObject::settle(Napi::Env env, StepJob& job) {
   PendingStep step = std::move(pending_.front());
   pending_.pop_front();
-  const std::string code = job.error_code, message = job.error_message;
-  if (code.empty()) write_step_output(job, limits_, step.output.Value());
+  Napi::Value failure;  // empty: there is none
+  try {
+    if (job.error_code.empty()) {
+      write_step_output(job, limits_, step.output.Value());
+    } else {
+      failure = to_js_error(env, job.error_code, job.error_message).Value();
+    }
+  } catch (const Napi::Error& error) {
+    failure = error.Value();  // thrown by a getter of the caller's output
+  }
   runtime_->recycle(&job);
   let_go(env);
-  if (code.empty()) {
+  if (failure.IsEmpty()) {
     step.deferred.Resolve(env.Undefined());
   } else {
-    step.deferred.Reject(to_js_error(env, code, message).Value());
+    step.deferred.Reject(failure);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "binding/model_files.hpp"
 
-#include <cmath>
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -16,8 +17,10 @@ constexpr std::int64_t kMaxSafeInteger = 9007199254740991;
 
 Napi::Value integer_value(Napi::Env env, const GgufValue& value, std::uint64_t i) {
   const std::optional<std::int64_t> number = value.int_at(i);
-  if (!number) return Napi::Number::New(env, INFINITY);  // a uint64 above 2^63 - 1: no real key holds one
-  if (std::abs(*number) <= kMaxSafeInteger) return Napi::Number::New(env, static_cast<double>(*number));
+  // A uint64 above 2^63 - 1: no real key holds one.
+  if (!number) return Napi::Number::New(env, std::numeric_limits<double>::infinity());
+  if (-kMaxSafeInteger <= *number && *number <= kMaxSafeInteger)
+    return Napi::Number::New(env, static_cast<double>(*number));
   return Napi::BigInt::New(env, *number);
 }
 

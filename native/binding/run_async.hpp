@@ -12,7 +12,8 @@ namespace millrace {
 
 // Runs `work` on libuv's pool and settles a promise with what `convert` makes of its value. For calls that
 // are made once, not for steps. `work` touches no Napi value; an exception becomes a rejection with its code.
-// `work` may report progress from 0 to 1 through its argument; `on_progress` may be empty.
+// `work` may report progress from 0 to 1 through its argument; `on_progress` may be empty. What it throws
+// rejects the promise, once the work has ended.
 template <typename Value>
 class AsyncCall final : public Napi::AsyncProgressWorker<double> {
  public:
@@ -40,15 +41,23 @@ class AsyncCall final : public Napi::AsyncProgressWorker<double> {
     }
   }
   void OnProgress(const double* done, std::size_t count) override {
-    if (count > 0 && !on_progress_.IsEmpty()) on_progress_.Call({Napi::Number::New(Env(), *done)});
+    if (count == 0 || on_progress_.IsEmpty() || progress_error_) return;
+    try {
+      on_progress_.Call({Napi::Number::New(Env(), *done)});
+    } catch (const Napi::Error& error) {
+      progress_error_ = error;
+    }
   }
   void OnOK() override {
     try {
+      if (progress_error_) throw *progress_error_;
       deferred_.Resolve(convert_(Env(), std::move(*value_)));
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
     } catch (const Error& error) {
       deferred_.Reject(to_js_error(Env(), error.code(), error.what()).Value());
+    } catch (const std::exception& error) {
+      deferred_.Reject(to_js_error(Env(), "ERR_NATIVE", error.what()).Value());
     }
   }
   void OnError(const Napi::Error& error) override {
@@ -71,6 +80,7 @@ class AsyncCall final : public Napi::AsyncProgressWorker<double> {
   Work work_;
   Convert convert_;
   Napi::FunctionReference on_progress_;
+  std::optional<Napi::Error> progress_error_;
   std::optional<Value> value_;
   std::string code_ = "ERR_NATIVE";
 };

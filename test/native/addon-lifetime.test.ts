@@ -1,12 +1,18 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
+import { loadAddon } from '../../src/native/addon.js'
 import { RowOutput, RowStatus } from '../../src/native/binding.js'
 import { fixture } from '../support/fixtures.js'
-import { fillStep, greedy, loadNative, runStep, slotParams, stepInput, stepOutput } from '../support/native-model.js'
+import {
+  fillStep, greedy, loadNative, runStep, slotParams, smallLoadOptions, stepInput, stepOutput
+} from '../support/native-model.js'
+import { Random, testSeed } from '../support/random.js'
 
 const model = 'models/qwen3'
+const addonPath = process.env['MILLRACE_ADDON'] ?? fileURLToPath(new URL('../../build/Release/millrace.node', import.meta.url))
 const noIds = new Int32Array(0)
 const prompt = Array.from({ length: 200 }, (_, i) => (i * 37 + 11) % 300)
 
@@ -149,6 +155,35 @@ t.test('every impossible step is refused by the array at fault, and the model go
   await model.dispose()
 })
 
+t.test('arrays exchanged while a step runs are left alone; a getter that throws rejects the step', async t => {
+  const { model, slot } = await open()
+  const input = stepInput(model)
+  const output = { ...stepOutput(model) }
+  fillStep(input, [{ slot, tokens: prompt, position: 0 }])
+  const step = model.step(input, output)
+  const small = new Uint8Array(model.maxRows)
+  Object.assign(output, { tokens: small, logprobs: small, timing: new Float32Array(3) })
+  await step
+  t.same([...small], new Array(model.maxRows).fill(0))
+  t.same([...output.timing], [0, 0, 0])
+
+  fillStep(input, [{ slot, tokens: [-1], position: 200 }])
+  const hostile = { ...stepOutput(model) }
+  const failed = model.step(input, hostile)
+  Object.defineProperty(hostile, 'tokens', { get () { throw new Error('not now') } })
+  await t.rejects(failed, { message: 'not now' })
+  fillStep(input, [{ slot, tokens: [-1], position: 201 }])
+  await model.step(input, stepOutput(model))
+  await model.dispose()
+})
+
+t.test('what onProgress throws rejects the load', async t => {
+  const addon = loadAddon()
+  const { options } = await smallLoadOptions(fixture('models/qwen3'))
+  await t.rejects(addon.loadModel(options, () => { throw new Error('no more') }), { message: 'no more' })
+  t.throws(() => addon.loadModel({ ...options, blockTokens: 8192 }, () => {}), { code: 'ERR_INVALID_ARGUMENT' })
+})
+
 t.test('models and pools may be collected in any order, also while steps run', async t => {
   for (let i = 0; i < 12; i++) {
     let { model, slot } = await open()
@@ -183,6 +218,25 @@ t.test('a worker may be terminated at any moment of a load or a step; the proces
   t.same(await greedy(model, prompt, 8), before)
   await model.dispose()
 })
+
+for (const way of ['throwing', 'loading', 'reading', 'failing']) {
+  t.test(`a worker may be terminated while it is ${way}: nothing reaches for JavaScript that is gone`, async t => {
+    const seed = testSeed()
+    t.comment(`seed ${seed}`)
+    const random = new Random(seed)
+    const { options } = await smallLoadOptions(fixture(model))
+    for (let i = 0; i < 15; i++) {
+      const worker = new Worker(new URL('./busy-worker.mjs', import.meta.url), {
+        workerData: { addonPath, options, way }
+      })
+      worker.on('error', error => { t.fail(error.message) })
+      await once(worker, 'message')
+      await delay(random.next() * 15)
+      await worker.terminate()
+    }
+    t.pass('the process lives')
+  })
+}
 
 t.test('a process ends by itself while a model is loaded but idle', async t => {
   const worker = new Worker(new URL('./stepping-worker.mjs', import.meta.url), {

@@ -62,11 +62,10 @@ export interface LoadedModel {
   spec: ModelSpec
 }
 
-/** A model from test/fixtures (a folder or GGUF file), with room for small tests. */
-export async function loadNative (path: string, changes: Partial<LoadOptions> = {}): Promise<LoadedModel> {
-  const addon = loadAddon()
-  const { spec, location } = await describeModel(await locateModel(path), addon)
-  const model = await addon.loadModel({
+/** What `loadModel` needs for a model from test/fixtures (a folder or GGUF file), with room for small tests. */
+export async function smallLoadOptions (path: string): Promise<{ spec: ModelSpec; options: LoadOptions }> {
+  const { spec, location } = await describeModel(await locateModel(path), loadAddon())
+  const options: LoadOptions = {
     path: location.path,
     spec: JSON.stringify(spec),
     deviceMap: [{ start: 0, end: spec.numLayers, devices: ['cpu:0'] }],
@@ -77,9 +76,16 @@ export async function loadNative (path: string, changes: Partial<LoadOptions> = 
     maxTokens: 256,
     maxLogprobs: 0,
     maxSequenceTokens: 512,
-    kernels: 'scalar',
-    ...changes
-  }, () => {})
+    kernels: 'scalar'
+  }
+  return { spec, options }
+}
+
+/** Such a model, loaded. */
+export async function loadNative (path: string, changes: Partial<LoadOptions> = {}): Promise<LoadedModel> {
+  const addon = loadAddon()
+  const { spec, options } = await smallLoadOptions(path)
+  const model = await addon.loadModel({ ...options, ...changes }, () => {})
   return { addon, model, spec }
 }
 
