@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <utility>
 
 #include "core/error.hpp"
@@ -89,8 +88,8 @@ ModelRuntime::ModelRuntime(std::shared_ptr<const ModelFiles> files, RuntimeOptio
       forward_(options_.spec, plan_, weights_, storage_, options_.limits),
       runner_(forward_, options_.limits, options_.spec.vocab_size),
       kv_(std::make_shared<KvPool>(options_.kv_blocks, options_.limits.block_tokens)) {
-  // One more than can be queued: a job's output is read while both others are out.
-  for (int i = 0; i <= kMaxQueuedSteps; ++i) {
+  queue_.reserve(kMaxQueuedSteps);
+  for (int i = 0; i < kMaxQueuedSteps; ++i) {
     jobs_.push_back(std::make_unique<StepJob>());
     jobs_.back()->output = make_output(options_.limits);
     jobs_.back()->rows.reserve(index(options_.limits.max_rows));
@@ -165,17 +164,16 @@ void ModelRuntime::set_mask(Slot slot, std::vector<std::int32_t> mask) {
 
 void ModelRuntime::submit(const StepInput& input) {
   check(input);
-  StepJob* job = nullptr;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) throw Error("ERR_MODEL_DISPOSED", "The model is disposed.");
-    if (idle_jobs_.size() <= jobs_.size() - kMaxQueuedSteps) {
-      throw Error("ERR_QUEUE_FULL", "Two steps are queued already; wait for one of them.");
-    }
-    job = idle_jobs_.back();
-    idle_jobs_.pop_back();
   }
+  if (idle_jobs_.empty()) {
+    throw Error("ERR_QUEUE_FULL", "Two steps are queued already; wait for one of them.");
+  }
+  StepJob* job = idle_jobs_.back();
   fill(input, *job);
+  idle_jobs_.pop_back();
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(job);
@@ -185,7 +183,6 @@ void ModelRuntime::submit(const StepInput& input) {
 
 void ModelRuntime::recycle(StepJob* job) {
   job->rows.clear();  // lets go of closed slots
-  const std::lock_guard lock(mutex_);
   idle_jobs_.push_back(job);
 }
 
@@ -254,7 +251,6 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
   job.tables.clear();
   job.token_ids.assign(input.token_ids.begin(),
                        input.token_ids.begin() + input.query_starts[index(input.num_rows)]);
-  job.copies = kv_->take_copies();
   job.any_prompt_logprobs = false;
   job.error_code.clear();
   job.error_message.clear();
@@ -269,8 +265,12 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
                         static_cast<int>(used)});
     job.tables.insert(job.tables.end(), table.begin(), table.begin() + static_cast<std::ptrdiff_t>(used));
     job.any_prompt_logprobs = job.any_prompt_logprobs || (input.outputs[i] & kPromptLogprobs) != 0;
-    kv_->set_written_tokens(slot, input.positions[i] + count);
   }
+  // The pool changes last: when memory for the copy of a table is lacking, nothing has happened.
+  for (const StepRow& row : job.rows) {
+    kv_->set_written_tokens(input.slots[index(&row - job.rows.data())], row.position + row.num_tokens);
+  }
+  job.copies = kv_->take_copies();
 }
 
 void ModelRuntime::work() {
@@ -295,11 +295,9 @@ void ModelRuntime::work() {
       try {
         runner_.run(*job);
       } catch (const Error& error) {
-        job->error_code = error.code();
-        job->error_message = error.what();
+        job->fail(error.code(), error.what());
       } catch (const std::exception& error) {
-        job->error_code = "ERR_NATIVE_STEP";
-        job->error_message = error.what();
+        job->fail("ERR_NATIVE_STEP", error.what());
       }
       last_end_ms = job->output.end_ms = now_ms();
     }

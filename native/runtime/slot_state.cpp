@@ -1,16 +1,9 @@
 #include "runtime/slot_state.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace millrace {
-namespace {
-
-// A grammar that takes longer than this for one mask fails its own row, so that it cannot stop the others.
-constexpr std::chrono::seconds kMaskTimeout{2};
-
-}  // namespace
 
 void MaskExchange::put(std::vector<std::int32_t> mask) {
   {
@@ -20,9 +13,9 @@ void MaskExchange::put(std::vector<std::int32_t> mask) {
   ready_.notify_one();
 }
 
-std::optional<std::vector<std::int32_t>> MaskExchange::take() {
+std::optional<std::vector<std::int32_t>> MaskExchange::take(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  ready_.wait_for(lock, kMaskTimeout, [this] { return closed_ || mask_.has_value(); });
+  ready_.wait_until(lock, deadline, [this] { return closed_ || mask_.has_value(); });
   if (closed_) return std::nullopt;
   return std::exchange(mask_, std::nullopt);
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -23,7 +24,7 @@ class MaskExchange {
   // Replaces a mask that was not used yet.
   void put(std::vector<std::int32_t> mask);
   // Waits for a mask; nothing when none came in time or the slot was closed.
-  std::optional<std::vector<std::int32_t>> take();
+  std::optional<std::vector<std::int32_t>> take(std::chrono::steady_clock::time_point deadline);
   void close();
 
  private:

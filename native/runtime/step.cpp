@@ -1,7 +1,7 @@
 #include "runtime/step.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
 #include <limits>
 
 namespace millrace {
@@ -11,9 +11,19 @@ std::size_t index(std::int64_t i) {
   return static_cast<std::size_t>(i);
 }
 
+// Grammars that take longer than this for a step's masks fail their own rows, so that they cannot stop the
+// others.
+constexpr std::chrono::seconds kMaskTimeout{2};
+
 constexpr float kNoLogprob = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
+
+void StepJob::fail(const std::string& code, const std::string& message) {
+  error_code = code;
+  error_message = message;
+  for (const StepRow& row : rows) row.slot->finished = true;
+}
 
 StepRunner::StepRunner(Forward& forward, const StepLimits& limits, int vocab_size)
     : forward_(forward), limits_(limits), mask_words_((vocab_size + 31) / 32) {
@@ -137,6 +147,7 @@ void StepRunner::sample(StepJob& job) {
   masks_.clear();
   masks_.reserve(active_.size());  // rows keep pointers to the masks
   const auto top = index(limits_.max_logprobs);
+  const auto mask_deadline = std::chrono::steady_clock::now() + kMaskTimeout;
   for (const ActiveRow& active : active_) {
     const StepRow& row = job.rows[index(active.row)];
     if ((row.outputs & kSample) == 0) continue;
@@ -148,7 +159,7 @@ void StepRunner::sample(StepJob& job) {
     sample.position = row.position + row.num_tokens;
     sample.want_logprobs = (row.outputs & kLogprobs) != 0;
     if ((row.outputs & kAwaitMask) != 0) {
-      std::optional<std::vector<std::int32_t>> mask = slot.mask.take();
+      std::optional<std::vector<std::int32_t>> mask = slot.mask.take(mask_deadline);
       if (!mask || mask->size() != index(mask_words_)) {
         slot.finished = true;
         out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kBadMask);

@@ -57,6 +57,9 @@ struct StepJob {
   StepOutput output;
   // Set when the whole step failed.
   std::string error_code, error_message;
+
+  // The whole step failed. The KV of its rows is undefined, so rows of theirs that are queued are skipped.
+  void fail(const std::string& code, const std::string& message);
 };
 
 // Runs jobs, one after the other. Lives on the step thread.
