@@ -5,8 +5,9 @@
 // Node built-ins only, besides cmake-js itself.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, freemem } from 'node:os'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -32,27 +33,39 @@ if (missing.length > 0) {
     'On Debian or Ubuntu: apt-get install cmake g++ ninja-build. Then: npm run build:native')
 }
 
-const cmakeJs = join(root, 'node_modules/cmake-js/bin/cmake-js')
-if (!existsSync(cmakeJs)) giveUp('millrace: cmake-js is not installed. Run: npm ci')
+/** Where npm put it: beside this package when it is a dependency of another. */
+function findCmakeJs () {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js')
+  } catch {
+    return giveUp('millrace: cmake-js is not installed. Run: npm ci')
+  }
+}
+
+const cmakeJs = findCmakeJs()
+// The published package has no tests.
+const testsOption = `MILLRACE_BUILD_TESTS=${existsSync(join(root, 'test/native')) ? 'ON' : 'OFF'}`
 
 const sanitize = flags.has('--sanitize')
 const out = join(root, sanitize ? 'build-asan' : 'build')
-// CMake refuses a cache that was made for another folder, and cmake-js does not configure a second time.
+// CMake refuses a cache that was made for another folder, and cmake-js does not configure a second time, not
+// even when the first time failed or was interrupted.
 const cache = join(out, 'CMakeCache.txt')
 if (existsSync(cache)) {
   const text = readFileSync(cache, 'utf8')
-  const isOurs = text.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root.replace(/\/$/, '')}\n`) && text.includes('MILLRACE_BUILD_TESTS:BOOL=ON')
-  if (!isOurs) rmSync(out, { recursive: true })
+  const isOurs = text.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root.replace(/\/$/, '')}\n`) && text.includes(testsOption.replace('=', ':BOOL='))
+  const isConfigured = ['build.ninja', 'Makefile'].some(name => existsSync(join(out, name)))
+  if (!isOurs || !isConfigured) rmSync(out, { recursive: true })
 }
 
-// A compile job of this project takes up to 700 MB.
-const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 7e8)))
+// A compile job of this project takes up to 700 MB. What is available counts the limit of a container.
+const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(process.availableMemory() / 7e8)))
 const withTests = flags.has('--tests') || sanitize
-// The tests are always configured, and built only when they are asked for.
+// The tests are configured when they are there, and built only when they are asked for.
 const args = [cmakeJs, 'build', '--out', out, '--config', sanitize ? 'RelWithDebInfo' : 'Release', '--parallel', String(jobs),
-  '--CDMILLRACE_BUILD_TESTS=ON', ...(withTests ? [] : ['--target', 'millrace'])]
+  `--CD${testsOption}`, ...(withTests ? [] : ['--target', 'millrace'])]
 if (sanitize) args.push('--CDMILLRACE_SANITIZE=address,undefined')
-const built = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'] })
+const built = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'] })
 if (built.status !== 0) {
   giveUp(`${built.stdout ?? ''}\nmillrace: the native build failed (above). See docs/building.md.`)
 }

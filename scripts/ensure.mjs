@@ -1,11 +1,11 @@
 // What `npm start` and `npm test` need, made when it is missing or old: dependencies, the native addon,
 // dist/. A second run takes about a second.
-//   --dev            development dependencies too (tests, linters)
+//   --dev            the test runner too
 //   --native-tests   the C++ tests and fuzz drivers too
 // Node built-ins only: this runs before anything is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -25,16 +25,25 @@ function run (command, args, env = {}) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Runs a step that may take long, with a line before it. */
+/** Runs a step that may take long, with a line before it; returns when it began. */
 function step (title, command, args, env) {
   console.error(`millrace setup: ${title}`)
+  const began = new Date()
   run(command, args, env)
+  return began
 }
 
+/** Dates a file from the beginning of the step that made it: what was edited meanwhile is newer. */
+function stampFile (path, began) {
+  if (!existsSync(path)) writeFileSync(path, '')
+  utimesSync(path, began, began)
+}
+
+/** Folders count too: theirs changes when a file is deleted. */
 function newestMs (folder) {
-  let newest = 0
+  let newest = statSync(folder).mtimeMs
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) newest = Math.max(newest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs)
+    newest = Math.max(newest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs)
   }
   return newest
 }
@@ -63,18 +72,20 @@ const withTests = flags.has('--native-tests')
 const nativeArgs = ['scripts/build-native.mjs', ...(withTests ? ['--tests'] : [])]
 const sources = ['native', ...(withTests ? ['test/native'] : [])]
 const newestSource = Math.max(...sources.map(newestMs), statSync('CMakeLists.txt').mtimeMs)
-const nativeStamp = withTests ? 'build/.millrace-tests' : 'build/.millrace-addon'
+const [addonStamp, testsStamp] = ['build/.millrace-addon', 'build/.millrace-tests']
+const nativeStamp = withTests ? testsStamp : addonStamp
 const nativeFresh = existsSync(addon) && (!withTests || existsSync(testBinary)) &&
   existsSync(nativeStamp) && statSync(nativeStamp).mtimeMs > newestSource
 if (!nativeFresh) {
-  step(`compiling the native engine${withTests ? ' and its tests' : ''} (a minute or two the first time)`, process.execPath, nativeArgs)
-  writeFileSync(nativeStamp, '')
+  const began = step(`compiling the native engine${withTests ? ' and its tests' : ''} (a minute or two the first time)`, process.execPath, nativeArgs)
+  stampFile(addonStamp, began)
+  if (withTests) stampFile(testsStamp, began)
 }
 
 // tsc leaves the files it has nothing new for, so its own build info tells when it last ran.
 const info = 'dist/.tsbuildinfo'
 const inputs = Math.max(newestMs('src'), statSync('tsconfig.json').mtimeMs, statSync('tsconfig.build.json').mtimeMs)
 if (!existsSync(info) || !existsSync('dist/cli/main.js') || statSync(info).mtimeMs < inputs) {
-  step('compiling TypeScript', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])
-  if (existsSync(info)) writeFileSync(info, readFileSync(info))
+  const began = step('compiling TypeScript', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])
+  stampFile(info, began)
 }

@@ -37,7 +37,8 @@ const asan = 'build-asan'
 if (part('build with AddressSanitizer and UBSan', process.execPath, ['scripts/build-native.mjs', '--sanitize'])) {
   const options = { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' }
   part('C++ tests under AddressSanitizer', join(asan, 'millrace_tests'), [], options)
-  for (const name of readdirSync(asan).filter(name => /^fuzz_\w+$/.test(name))) {
+  const targets = readdirSync('test/native/fuzz').filter(name => /^fuzz_(?!main).*\.cpp$/.test(name))
+  for (const name of targets.map(file => file.slice(0, -'.cpp'.length))) {
     part(`${name}, ${fuzzSeconds} s`, join(asan, name), ['--seconds', fuzzSeconds], options)
   }
   const { stdout: asanLibrary } = spawnSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' })

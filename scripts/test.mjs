@@ -10,13 +10,26 @@ const started = Date.now()
 const given = process.argv.slice(2)
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
-/** Runs a program that prints TAP and counts its leaves; true when it ended well. */
+/** How a program ended: 0, its exit code, its signal, or why it did not start. */
+async function end (child) {
+  return await new Promise(resolve => {
+    child.on('error', error => { resolve(error.message) })
+    child.on('close', (code, signal) => { resolve(code ?? signal) })
+  })
+}
+
+/** Runs a program that prints TAP and counts its leaves. */
 async function runTap (title, command, args, env = {}) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
   const parser = new Parser()
   let leaves = 0
   parser.on('pass', () => { counts.passed++; leaves++ })
   parser.on('skip', test => {
+    if (test.skip === 'no tests found') {
+      counts.failed++
+      console.log(`not ok: ${test.name} has no tests`)
+      return
+    }
     counts.skipped++
     console.log(`skipped: ${test.fullname || test.name} (${test.skip})`)
   })
@@ -30,22 +43,24 @@ async function runTap (title, command, args, env = {}) {
   parser.on('comment', comment => { if (/seed|preempted/.test(comment)) process.stdout.write(comment) })
   const done = new Promise(resolve => parser.on('complete', resolve))
   child.stdout.pipe(parser)
-  const code = await new Promise(resolve => child.on('close', resolve))
+  const code = await end(child)
   const results = await done
-  console.log(`${title}: ${leaves} tests, ${results.ok && code === 0 ? 'ok' : `failed (exit ${code})`}`)
-  if ((code !== 0 || !results.ok) && counts.failed === 0) counts.failed++
+  const ok = results.ok && code === 0 && leaves > 0
+  console.log(`${title}: ${leaves} tests, ${ok ? 'ok' : `failed (exit ${code})`}`)
+  if (!ok && counts.failed === 0) counts.failed++
 }
 
 async function runProgram (title, command, args) {
   const child = spawn(command, args, { stdio: 'inherit' })
-  const code = await new Promise(resolve => child.on('close', resolve))
+  const code = await end(child)
   counts[code === 0 ? 'passed' : 'failed']++
   if (code !== 0) console.log(`not ok: ${title} (exit ${code})`)
 }
 
 if (given.length === 0) {
   await runTap('C++', 'build/millrace_tests', ['--tap'])
-  for (const name of readdirSync('build').filter(name => /^fuzz_\w+$/.test(name))) {
+  const targets = readdirSync('test/native/fuzz').filter(name => /^fuzz_(?!main).*\.cpp$/.test(name))
+  for (const name of targets.map(file => file.slice(0, -'.cpp'.length))) {
     await runProgram(`${name}, two seconds`, `build/${name}`, [])
   }
 }
