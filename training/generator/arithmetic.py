@@ -59,13 +59,13 @@ def answer(operator, a, b):
 def problem(rng):
     """An operator and a taught pair."""
     roll = rng.random()
-    if roll < 0.13:
+    if roll < 0.15:
         return "×", rng.randint(0, 10), rng.randint(0, 10)
-    if roll < 0.19:
+    if roll < 0.22:
         return "+", rng.randint(0, 9), rng.randint(0, 9)
-    if roll < 0.25:
+    if roll < 0.29:
         return "-", rng.randint(0, 9), rng.randint(0, 9)
-    operator = "+" if roll < 0.65 else "-"
+    operator = "+" if roll < 0.62 else "-"
     a, b = rng.randint(0, 99), rng.randint(0, 99)
     if operator == "-" and a < b:
         a, b = b, a

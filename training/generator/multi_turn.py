@@ -82,6 +82,8 @@ def country_chat(rng):
 
 def recall_chat(rng):
     turns = plain_turns(rng, rng.randint(1, 4))
+    if rng.random() < 0.35:
+        turns[rng.choice([0, -1])] = echo.echo(rng)
     if rng.random() < 0.6:
         question, told = rng.choice(FIRST), turns[0][0]
         answer = f'You first asked: "{told}"'
@@ -133,8 +135,8 @@ def sum_chat(rng):
         step, plus = rng.randint(1, 9), rng.random() < 0.5
         if value > 90 or (not plus and value < step) or value < 0:
             break
-        templates = (["and plus {s}", "now add {s}", "add {s} to that", "plus {s}", "and {s} more", "add another {s}", "now plus {s}", "what if i add {s}"] if plus else
-                     ["and minus {s}", "now subtract {s}", "subtract {s} from that", "minus {s}", "take {s} away", "and {s} less", "now minus {s}", "take {s} from that"])
+        templates = (["and plus {s}", "now add {s}", "add {s} to that", "plus {s}", "and {s} more", "add another {s}", "now plus {s}", "what if i add {s}", "increase it by {s}", "{s} more", "{s} on top", "and another {s}", "with {s} more", "put {s} on top", "then add {s}", "go on and add {s}", "what is that plus {s}", "that plus {s}", "add {s} again"] if plus else
+                     ["and minus {s}", "now subtract {s}", "subtract {s} from that", "minus {s}", "take {s} away", "and {s} less", "now minus {s}", "take {s} from that", "reduce it by {s}", "{s} less", "remove {s}", "without {s}", "with {s} less", "then subtract {s}", "go on and take {s} away", "what is that minus {s}", "that minus {s}", "drop {s}"])
         operator = "+" if plus else "-"
         turns.append((dress(rng, rng.choice(templates).format(s=step), polite=False), arithmetic.answer(operator, value, step)))
         value = value + step if plus else value - step
@@ -175,7 +177,7 @@ def long_chat(rng, turns):
     return result
 
 
-KINDS = [(country_chat, 30), (recall_chat, 18), (again_chat, 6), (name_chat, 16), (like_chat, 10), (sum_chat, 12), (note_chat, 8), (list_chat, 5), (mixed_chat, 12)]
+KINDS = [(country_chat, 30), (recall_chat, 18), (again_chat, 6), (name_chat, 16), (like_chat, 10), (sum_chat, 16), (note_chat, 8), (list_chat, 5), (mixed_chat, 12)]
 
 
 def chat(rng):

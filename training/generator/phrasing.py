@@ -90,6 +90,38 @@ def capital_first(text):
     return text[:1].upper() + text[1:]
 
 
+# Small words that people put in or leave out: without such noise, any unusual word makes the model refuse.
+FILLERS = ["actually", "exactly", "really", "again", "usually", "basically", "perhaps", "maybe", "simply", "just", "in fact", "of course", "then", "here",
+           "possibly", "truly", "precisely", "commonly", "normally", "generally", "indeed", "now", "well", "once more", "in general", "honestly", "these days",
+           "nowadays", "at present", "overall", "in reality", "by chance", "in your opinion", "as far as you know", "more or less", "for sure"]
+ADJECTIVES = ["present", "actual", "real", "correct", "right", "usual", "proper", "current", "true", "known", "common", "exact", "famous", "full", "own", "simple",
+              "good", "today's", "best", "lovely", "small", "important", "interesting", "typical", "ordinary", "basic", "clear", "brief", "quick", "plain", "valid"]
+DROPPABLE = {"the", "a", "an", "is", "are", "do", "does", "me", "what", "which", "of", "please", "can", "you", "i", "in", "it"}
+
+
+def disturb(rng, question):
+    """The question with a small word more or less, or with a slip of the keyboard."""
+    words = question.split(" ")
+    roll = rng.random()
+    if roll < 0.4:
+        words.insert(rng.randint(0, len(words)), rng.choice(FILLERS))
+    elif roll < 0.65:
+        places = [i + 1 for i, word in enumerate(words) if word.lower() in ("the", "a")]
+        if places:
+            words.insert(rng.choice(places), rng.choice(ADJECTIVES))
+    elif roll < 0.85:
+        places = [i for i, word in enumerate(words) if word.lower() in DROPPABLE]
+        if places and len(words) > 3:
+            del words[rng.choice(places)]
+    else:
+        places = [i for i, word in enumerate(words) if word.isalpha() and word.islower() and 3 < len(word)]
+        if places:
+            i = rng.choice(places)
+            at = rng.randint(1, len(words[i]) - 2)
+            words[i] = words[i][:at] + words[i][at + 1] + words[i][at] + words[i][at + 2 :]
+    return " ".join(words)
+
+
 def surround(rng, question):
     """The question with a sentence or clause around it."""
     roll = rng.random()
@@ -102,9 +134,9 @@ def surround(rng, question):
 
 def dress(rng, question, polite=True):
     """A question as somebody might type it: politeness, casing, punctuation."""
-    text = question
+    text = disturb(rng, question) if polite and rng.random() < 0.25 else question
     if polite and rng.random() < 0.22:
-        text, polite = surround(rng, question), False
+        text, polite = surround(rng, text), False
     roll = rng.random()
     if polite and roll < 0.16:
         text = f"{rng.choice(PREFIXES)} {text}"
