@@ -215,18 +215,30 @@ std::string KvPool::audit() const {
     if (!sequence.open && !sequence.table.empty()) return "a closed slot holds blocks";
     for (const std::int32_t block : sequence.table) ++references[static_cast<std::size_t>(block)];
   }
+  for (const std::int32_t block : free_list_) {
+    if (std::exchange(references[static_cast<std::size_t>(block)], -1) != 0)
+      return "block " + std::to_string(block) + " is free and in use, or free twice";
+  }
+  for (const std::int32_t block : free_list_) references[static_cast<std::size_t>(block)] = 0;
   std::int64_t used = 0, cached = 0;
+  std::size_t indexed = 0;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
     const std::string name = "block " + std::to_string(i);
     if (references[i] != block.references) return name + " has a wrong reference count";
     if (block.references > 0) ++used;
     if (block.references == 0 && block.indexed) ++cached;
+    if (block.indexed) ++indexed;
     if (block.indexed &&
         (!index_.contains(block.key) || index_.at(block.key) != static_cast<std::int32_t>(i))) {
       return name + " is not where the index says";
     }
   }
+  if (indexed != index_.size()) return "the index knows a block that does not know it";
+  std::int64_t listed = 0;
+  for (std::int32_t block = oldest_; block != -1 && listed <= cached; ++listed)
+    block = blocks_[static_cast<std::size_t>(block)].newer;
+  if (listed != cached_) return "the LRU list is broken";
   if (cached != cached_)
     return "the LRU list has " + std::to_string(cached_) + " blocks, not " + std::to_string(cached);
   if (used + cached + static_cast<std::int64_t>(free_list_.size()) != total_blocks())

@@ -29,8 +29,9 @@ Digest prefix_key(const Digest& previous, std::span<const std::int32_t> block_to
 // moment free + used + cached == total, where
 //   free    no content worth keeping
 //   used    in at least one slot's table
-//   cached  in no table, but in the prefix index; evicted least recently used first, and a block is
-//           never older in that order than the blocks after it in its chain, so leaves go first.
+//   cached  in no table, but in the prefix index; evicted least recently used first. A slot lets go of its
+//           last block first, so a chain is evicted from its end. (Not one whose blocks come from two slots
+//           that computed the same prompt at once: what cannot be reached then is evicted in its turn.)
 //
 // A block freed while a step that uses it is queued may be handed out at once: steps run in the order
 // they were queued, and whoever gets the block writes to it in a later step (docs/kv-cache.md).
