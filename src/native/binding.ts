@@ -163,8 +163,10 @@ export interface NativeModel {
   /** Bit k & 31 of word k >> 5 allows token k: (ceil(vocabSize / 32),). For one `awaitMask` row. */
   setMask (slot: Slot, mask: Int32Array): void
   /**
-   * Queues one step and returns; at most two may be unsettled. Rejects with ERR_NATIVE_* only when
-   * the whole step failed: a row's own error is in its status.
+   * Queues one step and returns; at most two may be unsettled. Throws when it cannot be queued, and
+   * nothing has changed then. Rejects only when the whole step failed or was dropped (ERR_NATIVE_STEP,
+   * ERR_MODEL_DISPOSED): a row's own error is in its status. After a failed step, rows of its slots that
+   * are queued come back as `skipped`.
    */
   step (input: StepInput, output: StepOutput): Promise<void>
   /** Idempotent; waits for the running step, rejects the queued one. */
