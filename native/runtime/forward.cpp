@@ -1,6 +1,7 @@
 #include "runtime/forward.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace millrace {
@@ -149,24 +150,33 @@ void Forward::run_stage(const Stage& stage) {
 void Forward::run_layers(const Stage& stage, const Rank& rank) {
   RankState& state = state_of(rank);
   const RankWeights& weights = weights_.ranks[index(rank.index)];
-  const Tensor* delta = nullptr;  // what the layer before has still to add to x
+  const int count = static_cast<int>(stage.ranks.size());
+  std::exception_ptr failure;
+  // Half a layer, then the sum over the ranks. A rank that has failed goes on meeting the others, which would
+  // wait for it for ever.
+  const auto run_half = [&](const auto& compute) {
+    try {
+      if (!failure) compute();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (count > 1) collective_->all_reduce(stage.ranks.front().index, count, rank.index, state.delta);
+  };
+  const Tensor* delta = nullptr;
   for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
-    run_layer(stage, rank, weights.layers[index(layer - stage.layers.start)], layer, delta);
+    const LayerWeights& of_layer = weights.layers[index(layer - stage.layers.start)];
+    run_half([&] { run_attention(rank, of_layer, layer, delta); });
+    run_half([&] { run_ffn(rank, of_layer); });
     delta = &state.delta;
   }
+  if (failure) std::rethrow_exception(failure);
   state.device->add(state.x, state.delta);
 }
 
-void Forward::run_layer(const Stage& stage, const Rank& rank, const LayerWeights& weights, int layer,
-                        const Tensor* delta) {
+void Forward::run_attention(const Rank& rank, const LayerWeights& weights, int layer, const Tensor* before) {
   RankState& state = state_of(rank);
   Device& device = *state.device;
-  const auto sum_ranks = [&] {
-    const int count = static_cast<int>(stage.ranks.size());
-    if (count > 1) collective_->all_reduce(stage.ranks.front().index, count, rank.index, state.delta);
-  };
-
-  device.norm({state.x, delta, weights.input_norm.get(), spec_.norm_epsilon, state.normed});
+  device.norm({state.x, before, weights.input_norm.get(), spec_.norm_epsilon, state.normed});
   device.matmul({state.normed, weights.qkv.get(), weights.qkv_bias.get(), state.qkv});
   const KvLayer& kv = kv_.layer(rank, layer);
   device.rope_store(state.batch,
@@ -176,13 +186,15 @@ void Forward::run_layer(const Stage& stage, const Rank& rank, const LayerWeights
   device.attention(state.batch, {state.qkv, kv, state.num_heads, spec_.attention_scale,
                                  spec_.sliding_windows[index(layer)], state.attended});
   device.matmul({state.attended, weights.o.get(), weights.o_bias.get(), state.delta});
-  sum_ranks();
+}
 
+void Forward::run_ffn(const Rank& rank, const LayerWeights& weights) {
+  RankState& state = state_of(rank);
+  Device& device = *state.device;
   device.norm({state.x, &state.delta, weights.post_norm.get(), spec_.norm_epsilon, state.normed});
   device.matmul({state.normed, weights.gate_up.get(), nullptr, state.gate_up});
   device.gated_activation(spec_.activation, state.gate_up, state.activated);
   device.matmul({state.activated, weights.down.get(), nullptr, state.delta});
-  sum_ranks();
 }
 
 // Gives the hidden states to every rank of the next stage; within a stage, from its first rank to the rest.

@@ -69,8 +69,10 @@ class Forward {
 
   void run_stage(const Stage& stage);
   void run_layers(const Stage& stage, const Rank& rank);
-  void run_layer(const Stage& stage, const Rank& rank, const LayerWeights& weights, int layer,
-                 const Tensor* delta);
+  // The halves of a layer. Each leaves what it adds to x in the rank's delta: its share of the sum over the
+  // ranks. `before` is what the layer before has still to add, or null.
+  void run_attention(const Rank& rank, const LayerWeights& weights, int layer, const Tensor* before);
+  void run_ffn(const Rank& rank, const LayerWeights& weights);
   void hand_over(const Stage& from, const Stage& to);
   void upload_batch(RankState& state, const HostBatch& batch);
   // Logits of those batch tokens, in the last stage's logits buffer: at most kLogitRows at a time.

@@ -189,16 +189,29 @@ TEST("prompt log-probabilities of chunks are those of the whole prompt, and NaN 
 
 TEST("when a whole step fails, rows of its sequences that are queued are skipped and others run") {
   auto device = std::make_shared<UnreliableDevice>(Registry::instance().device("cpu:0", Isa::kScalar));
-  TinyRuntime tiny(device);
+  TinyRuntime tiny({device});
   const Slot slot = tiny.open(), other = tiny.open();
   CHECK((tiny.step({{slot, {1, 2, 3}, 0}}).statuses == Statuses{kRunning}));
-  device->fail_next_embedding();
+  device->fail_next_norm();
   tiny.submit({{slot, {-1}, 3}});
   tiny.submit({{slot, {-1}, 4}, {other, {1, 2, 3}, 0}});
   CHECK_EQ(tiny.wait().error_code, "ERR_TEST_DEVICE");
   const TinyResult result = tiny.wait();
   CHECK_EQ(result.error_code, "");
   CHECK(result.statuses == Statuses{kSkipped, kRunning});
+}
+
+TEST("a rank that fails does not leave the others waiting, and the next step is right") {
+  auto second = std::make_shared<UnreliableDevice>(Registry::instance().device("cpu:1", Isa::kScalar));
+  TinyRuntime tiny({Registry::instance().device("cpu:0", Isa::kScalar), second});
+  const TinyResult before = tiny.step({{tiny.open(), {1, 2, 3}, 0}});
+  second->fail_next_norm();
+  CHECK_EQ(tiny.step({{tiny.open(), {1, 2, 3}, 0}}).error_code, "ERR_TEST_DEVICE");
+  const TinyResult after = tiny.step({{tiny.open(), {1, 2, 3}, 0}});
+  REQUIRE(after.error_code.empty());
+  CHECK_EQ(after.tokens.at(0), before.tokens.at(0));
+  TinyRuntime one;
+  CHECK_EQ(one.step({{one.open(), {1, 2, 3}, 0}}).tokens.at(0), before.tokens.at(0));
 }
 
 TEST("a third step is refused while two are out, and a refused step keeps the queued block copies") {
@@ -212,9 +225,10 @@ TEST("a third step is refused while two are out, and a refused step keeps the qu
   const Ids first = tiny.wait().tokens.at(0);
   tiny.wait();
   const Ids second = tiny.step({{alone, {-1}, 20}}).tokens.at(0);
+  REQUIRE(first.size() == 1 && second.size() == 1);
 
   const Slot child = kv.fork(parent, 19);
-  tiny.runtime->open_slot(child, {.temperature = 0}, {.stop_token_ids = {}, .max_tokens = 10}, prompt, {});
+  tiny.runtime->open_slot(child, greedy_params(), {.stop_token_ids = {}, .max_tokens = 10}, prompt, {});
   REQUIRE(kv.grow(child, 32));
   CHECK_EQ(kv.stats().copies, 1);
   CHECK_THROWS_CODE(tiny.submit({{child, {prompt[19]}, 5}}), "ERR_INVALID_STEP");

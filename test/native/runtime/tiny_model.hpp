@@ -30,10 +30,10 @@ inline ModelSpec tiny_spec() {
   spec.vocab_size = kTinyVocab;
   spec.hidden_size = 16;
   spec.num_layers = 2;
-  spec.num_heads = 2;
-  spec.num_kv_heads = 1;
+  spec.num_heads = 4;
+  spec.num_kv_heads = 2;
   spec.head_dim = 8;
-  spec.ffn_size = 32;
+  spec.ffn_size = 64;
   spec.max_positions = 128;
   spec.norm_epsilon = 1e-6F;
   spec.inverse_frequencies = {1, 0.1F, 0.01F, 0.001F};
@@ -87,19 +87,24 @@ inline Bytes tiny_weights() {
   add("final_norm", 16, 0);
   for (const std::string layer : {"0.", "1."}) {
     add(layer + "input_norm", 16, 0);
-    add(layer + "q", 16, 16);
-    add(layer + "k", 8, 16);
-    add(layer + "v", 8, 16);
-    add(layer + "o", 16, 16);
+    add(layer + "q", 32, 16);
+    add(layer + "k", 16, 16);
+    add(layer + "v", 16, 16);
+    add(layer + "o", 16, 32);
     add(layer + "post_norm", 16, 0);
-    add(layer + "gate", 32, 16);
-    add(layer + "up", 32, 16);
-    add(layer + "down", 16, 32);
+    add(layer + "gate", 64, 16);
+    add(layer + "up", 64, 16);
+    add(layer + "down", 16, 64);
   }
   header += "}";
   ByteWriter file;
   file.number(std::uint64_t{header.size()}).raw(header).append(data.bytes());
   return file.bytes();
+}
+
+// Greedy, but never the poisonous token.
+inline SamplingParams greedy_params() {
+  return {.temperature = 0, .bias_ids = {kPoison}, .biases = {-1e6F}};
 }
 
 // One row of a step.
@@ -127,12 +132,14 @@ struct TinyResult {
 struct TinyRuntime {
   static constexpr int kMaxLogprobs = 4;
 
-  explicit TinyRuntime(std::shared_ptr<Device> device = Registry::instance().device("cpu:0", Isa::kScalar)) {
+  TinyRuntime() : TinyRuntime({Registry::instance().device("cpu:0", Isa::kScalar)}) {}
+  // One stage over these devices.
+  explicit TinyRuntime(std::vector<std::shared_ptr<Device>> devices) {
     auto files =
         std::make_shared<ModelFiles>(open_model_files(folder.write("model.safetensors", tiny_weights())));
     RuntimeOptions options;
     options.spec = tiny_spec();
-    options.device_map = {{0, 2, {std::move(device)}}};
+    options.device_map = {{0, 2, std::move(devices)}};
     options.kv_blocks = 32;
     options.limits = {.max_rows = 4,
                       .max_tokens = 64,
@@ -150,7 +157,7 @@ struct TinyRuntime {
   }
 
   // A slot with blocks for 48 tokens.
-  Slot open(SamplingParams params = {.temperature = 0},
+  Slot open(SamplingParams params = greedy_params(),
             StopRules stop = {.stop_token_ids = {}, .max_tokens = 1000}) {
     const Slot slot = runtime->kv()->open();
     runtime->open_slot(slot, std::move(params), std::move(stop), {}, {});

@@ -14,7 +14,7 @@ class UnreliableDevice final : public Device {
   explicit UnreliableDevice(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
   // The next step that begins ends with ERR_TEST_DEVICE.
-  void fail_next_embedding() { fails_ = true; }
+  void fail_next_norm() { fails_ = true; }
 
   [[nodiscard]] DeviceInfo info() const override { return device_->info(); }
   [[nodiscard]] int activation_bytes() const override { return device_->activation_bytes(); }
@@ -31,10 +31,12 @@ class UnreliableDevice final : public Device {
     device_->copy_to_host(to, from, bytes);
   }
   void embed(const Batch& batch, const Weight& table, Tensor out) override {
-    if (fails_.exchange(false)) throw Error("ERR_TEST_DEVICE", "The device was told to fail.");
     device_->embed(batch, table, out);
   }
-  void norm(const NormArgs& args) override { device_->norm(args); }
+  void norm(const NormArgs& args) override {
+    if (fails_.exchange(false)) throw Error("ERR_TEST_DEVICE", "The device was told to fail.");
+    device_->norm(args);
+  }
   void matmul(const MatmulArgs& args) override { device_->matmul(args); }
   void rope_store(const Batch& batch, const RopeStoreArgs& args) override {
     device_->rope_store(batch, args);
