@@ -22,11 +22,14 @@ class AsyncCall final : public Napi::AsyncProgressWorker<double> {
   using Convert = std::function<Napi::Value(Napi::Env, Value&&)>;
 
   static Napi::Promise run(Napi::Env env, Work work, Convert convert, const Napi::Value& on_progress) {
-    auto* call = new AsyncCall(env, std::move(work), std::move(convert));  // deletes itself when settled
+    // First, because it fails in an environment that is being terminated: the base class cannot bear a
+    // constructor that throws behind its own.
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    auto* call =
+        new AsyncCall(env, deferred, std::move(work), std::move(convert));  // deletes itself when settled
     if (on_progress.IsFunction()) call->on_progress_ = Napi::Persistent(on_progress.As<Napi::Function>());
-    const Napi::Promise promise = call->deferred_.Promise();
     call->Queue();
-    return promise;
+    return deferred.Promise();
   }
 
   void Execute(const ExecutionProgress& progress) override {
@@ -65,11 +68,8 @@ class AsyncCall final : public Napi::AsyncProgressWorker<double> {
   }
 
  private:
-  AsyncCall(Napi::Env env, Work work, Convert convert)
-      : AsyncProgressWorker(env),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        work_(std::move(work)),
-        convert_(std::move(convert)) {}
+  AsyncCall(Napi::Env env, Napi::Promise::Deferred deferred, Work work, Convert convert)
+      : AsyncProgressWorker(env), deferred_(deferred), work_(std::move(work)), convert_(std::move(convert)) {}
 
   void fail(const std::string& code, const std::string& message) {
     code_ = code;
