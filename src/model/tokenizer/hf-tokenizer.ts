@@ -1,6 +1,7 @@
 import { Tokenizer as Library } from 'tokenizers'
 import { InvalidParameterError } from '../../core/errors.js'
 import { TokenizerError } from '../errors.js'
+import { EncodeQueue } from './encode-queue.js'
 import { chooseGuard, Guarder, matcherOf, specialTokens, splitRendered, type AddedToken } from './special-tokens.js'
 import { ByteStreamDecoder } from './stream-decoder.js'
 import { TokenBytes, pieceDecoder, utf8 } from './token-bytes.js'
@@ -36,6 +37,7 @@ class HfTokenizer implements Tokenizer {
   readonly suffixIds: readonly number[]
   readonly specials: SpecialTokens
   readonly #library: Library
+  readonly #queue = new EncodeQueue()
   readonly #bytes: TokenBytes
   readonly #specialIds: ReadonlySet<number>
   readonly #dropsFirstSpace: boolean
@@ -75,14 +77,14 @@ class HfTokenizer implements Tokenizer {
   }
 
   async encode (text: string): Promise<Int32Array> {
-    if (this.#control?.test(text) !== true) return await idsOf(this.#library, text)
+    if (this.#control?.test(text) !== true) return await this.#queue.encode(this.#library, text)
     const guard = chooseGuard([text])
     if (guard === undefined) throw new InvalidParameterError('prompt', 'The text uses up every private-use character of Unicode.')
     return await this.encodeRendered({ text: this.#controlGuard.guard(text, guard), guard })
   }
 
   async encodeWithSpecials (text: string): Promise<Int32Array> {
-    return await idsOf(this.#library, text)
+    return await this.#queue.encode(this.#library, text)
   }
 
   /**
@@ -92,11 +94,11 @@ class HfTokenizer implements Tokenizer {
    */
   async encodeRendered (rendered: GuardedText): Promise<Int32Array> {
     const { text, guard } = rendered
-    if (guard === undefined || !text.includes(guard)) return await idsOf(this.#library, text)
+    if (guard === undefined || !text.includes(guard)) return await this.#queue.encode(this.#library, text)
     const encoded: Array<Promise<Int32Array>> = []
     let run = ''
     const flush = (): void => {
-      if (run !== '') encoded.push(idsOf(this.#library, run))
+      if (run !== '') encoded.push(this.#queue.encode(this.#library, run))
       run = ''
     }
     const parts = splitRendered(rendered, this.#guarded)
@@ -109,7 +111,7 @@ class HfTokenizer implements Tokenizer {
         flush()
         const before = parts[i - 1]
         const after = parts[i + 1]
-        encoded.push(idsOf(i > 0 ? this.#plainContinued : this.#plain, this.#strip(part.text,
+        encoded.push(this.#queue.encode(i > 0 ? this.#plainContinued : this.#plain, this.#strip(part.text,
           before?.kind === 'token' ? before.token : undefined, after?.kind === 'token' ? after.token : undefined)))
       }
     })
@@ -164,12 +166,6 @@ function build (json: TokenizerJson, source: string): Library {
 function unusable (error: Error, source: string): TokenizerError {
   return new TokenizerError(`${source} cannot be used: ${error.message}. ` +
     'Check that the file is complete and of a format that the tokenizers library reads.')
-}
-
-async function idsOf (library: Library, text: string): Promise<Int32Array> {
-  if (text === '') return new Int32Array(0)
-  const encoding = await library.encode(text, null, { addSpecialTokens: false })
-  return Int32Array.from(encoding.getIds())
 }
 
 /** Ids that the post-processor puts around a text, found by trying; explicit settings win. */
