@@ -19,7 +19,7 @@ export interface RequestOptions extends SamplingInput {
   readonly requestId?: string | undefined
   /** Prefix-cache tenant: sequences of different salts never share blocks. */
   readonly cacheSalt?: string | undefined
-  /** Lower runs first under the `priority` policy. */
+  /** For a scheduling policy that reads it. The default, first come first served, does not. */
   readonly priority?: number | undefined
 }
 

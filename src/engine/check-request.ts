@@ -18,7 +18,7 @@ export function checkRequest (options: RequestOptions, names: readonly string[])
   }
   const { priority, cacheSalt } = options
   if (priority !== undefined && !Number.isFinite(priority)) {
-    throw new InvalidParameterError('priority', `priority is ${String(priority)}; it must be a number, lower runs first.`)
+    throw new InvalidParameterError('priority', `priority is ${String(priority)}; it must be a number.`)
   }
   if (cacheSalt !== undefined && typeof cacheSalt !== 'string') {
     throw new InvalidParameterError('cacheSalt', 'cacheSalt must be a text.')

@@ -27,13 +27,13 @@ export class PortInUseError extends MillraceError {
 
 export class ListenError extends MillraceError {
   constructor (host: string, port: number, reason: string, param: 'host' | 'port') {
-    super('ERR_LISTEN', 500, `Cannot listen on ${host}, port ${port}: ${reason}. Choose others with --host and --port.`, param)
+    super('ERR_LISTEN', 500, `Cannot listen on ${host}, port ${port}: ${reason}. Choose others with --host or HOST, and --port or PORT.`, param)
   }
 }
 
 export class RouteNotFoundError extends MillraceError {
   constructor (method: string, path: string) {
-    super('ERR_ROUTE_NOT_FOUND', 404, `There is no ${method} ${path.slice(0, 200)} here. The API is under /v1, such as POST /v1/chat/completions.`)
+    super('ERR_ROUTE_NOT_FOUND', 404, `There is no ${method} ${path.slice(0, 200)} here. There are POST /v1/chat/completions, POST /v1/completions and GET /v1/models.`)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify'
 import { errorCodes } from '../core/error-codes.js'
+import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { BodyTooLargeError, InvalidParameterError, MalformedRequestError, MillraceError, UnavailableError, UnsupportedMediaTypeError } from './errors.js'
 import { describeValidation } from './validation-message.js'
 
@@ -92,9 +93,11 @@ function retryHeaders (error: MillraceError): Record<string, string> {
 
 /** The engine names its options in camel case; the API's fields are the same words in snake case. */
 function apiName (param: string | undefined): string | null {
-  return param?.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`) ?? null
+  return param === undefined || param === '' ? null : param.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 }
 
+/** Messages about one option may name another, such as maxTokens beside minTokens. */
 function apiMessage ({ message, param }: MillraceError): string {
-  return param === undefined || !/^[a-z]+[A-Z]/.test(param) ? message : message.replaceAll(param, apiName(param)!)
+  if (param === undefined || !/^[a-z]+[A-Z]/.test(param)) return message
+  return [param, ...samplingParamNames].reduce((text, name) => text.replaceAll(name, apiName(name)!), message)
 }

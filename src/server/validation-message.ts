@@ -40,6 +40,7 @@ function requirement (error: ValidationError): string {
     case 'minItems': return `needs at least ${params['limit']} item${params['limit'] === 1 ? '' : 's'}`
     case 'maxItems': return `takes at most ${params['limit']} items`
     case 'minLength': return params['limit'] === 1 ? 'must not be empty' : `needs at least ${params['limit']} characters`
+    case 'maxProperties': return `takes at most ${params['limit']} keys`
     case 'maxLength': return `takes at most ${params['limit']} characters`
     case 'minimum': return `must be at least ${params['limit']}`
     case 'maximum': return `must be at most ${params['limit']}`

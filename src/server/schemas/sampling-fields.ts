@@ -20,7 +20,7 @@ export const samplingFields = {
   stop: Type.Optional(Type.Union([
     Type.String({ minLength: 1, maxLength: 1024 }),
     Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 16 })
-  ], { title: 'a text, or a list of up to 16 texts, none of them empty' })),
+  ], { title: 'a text, or a list of up to 16 texts, each of 1 to 1024 characters' })),
   stop_token_ids: Type.Optional(Type.Array(tokenId, { maxItems: 1024 })),
   ignore_eos: Type.Optional(Type.Boolean()),
   min_tokens: Type.Optional(Type.Integer({ minimum: 0, maximum: maxInt32 })),
@@ -28,7 +28,6 @@ export const samplingFields = {
     Type.String({ pattern: '^[0-9]{1,10}$' }), Type.Number({ minimum: -100, maximum: 100 }),
     { additionalProperties: false, maxProperties: 4096 }
   )),
-  priority: Type.Optional(Type.Integer({ minimum: -maxInt32, maximum: maxInt32 })),
   cache_salt: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   stream: Type.Optional(Type.Boolean()),
   stream_options: Type.Optional(Type.Object({
@@ -59,7 +58,6 @@ export function samplingOptions (body: SamplingFields): RequestOptions {
     ignoreEos: body.ignore_eos,
     minTokens: body.min_tokens,
     logitBias: body.logit_bias,
-    priority: body.priority,
     cacheSalt: body.cache_salt
   }
 }

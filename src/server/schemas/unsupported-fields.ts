@@ -19,6 +19,7 @@ function field (isHarmless: (value: unknown) => boolean, remedy = 'It is not sup
 
 /** Fields of both endpoints, ours and other servers'. */
 const shared: Readonly<Record<string, KnownField>> = {
+  priority: field(value => value === 0, 'Requests run in the order in which they arrive; leave it out.'),
   best_of: field(never, 'Only best_of equal to n is supported; leave it out.'),
   use_beam_search: field(isFalse),
   length_penalty: field(value => value === 1),
