@@ -1,0 +1,44 @@
+"""The committed model: its records belong to its weights, and it still says what they say."""
+
+import hashlib
+import json
+import unittest
+from pathlib import Path
+
+from training.evaluation.checkpoint import Checkpoint
+
+FOLDER = Path(__file__).resolve().parents[2] / "models" / "millrace-demo"
+
+
+class CheckpointTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.expected = json.loads((FOLDER / "expected.json").read_text())
+        cls.checkpoint = Checkpoint(FOLDER)
+
+    def test_expected_answers_belong_to_these_weights(self):
+        digest = hashlib.sha256((FOLDER / "model.safetensors").read_bytes()).hexdigest()
+        self.assertEqual(self.expected["weights_sha256"], digest)
+
+    def test_the_expected_answers_are_given(self):
+        cases = self.expected["answers"]
+        self.assertGreaterEqual(len(cases), 40)
+        conversations = [[(m["role"], m["content"]) for m in case["messages"]] for case in cases]
+        for case, answer in zip(cases, self.checkpoint.answers(conversations)):
+            for part in case["accepted"]:
+                self.assertIn(part.lower(), answer.lower())
+
+    def test_greedy_ids_are_the_recorded_ones_up_to_the_first_near_tie(self):
+        for row in self.expected["greedy"]:
+            (ids,), _ = self.checkpoint.greedy([row["prompt_ids"]], len(row["greedy_ids"]), past_end=True)
+            firm = min(row["near_tie_positions"], default=len(ids))
+            self.assertEqual(ids[:firm], row["greedy_ids"][:firm])
+
+    def test_the_folder_is_small_and_under_15_million_parameters(self):
+        self.assertLess(sum(path.stat().st_size for path in FOLDER.iterdir()), 30_000_000)
+        parameters = sum(p.numel() for p in self.checkpoint.model.parameters())
+        self.assertTrue(5_000_000 <= parameters <= 15_000_000, parameters)
+
+
+if __name__ == "__main__":
+    unittest.main()
