@@ -1,4 +1,4 @@
-import { InvalidParameterError } from '../core/errors.js'
+import { InvalidParameterError, TextTooLongError } from '../core/errors.js'
 import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
@@ -41,6 +41,20 @@ export function checkMessages (messages: unknown): void {
       throw new InvalidParameterError(`messages[${i}].content`, `messages[${i}].content must be a text or null.`)
     }
   }
+}
+
+/** A token is a few characters; only runs of blanks and the like reach this average over a whole prompt. */
+const maxCharactersPerToken = 64
+
+/**
+ * Spares the tokenizer a text that cannot fit: it takes seconds for each million characters, and some
+ * hundred bytes of memory for each token.
+ *
+ * @throws TextTooLongError
+ */
+export function checkTextLength (text: string, maxTokens: number): void {
+  const maxCharacters = maxTokens * maxCharactersPerToken
+  if (text.length > maxCharacters) throw new TextTooLongError(text.length, maxCharacters, maxTokens)
 }
 
 /** @throws InvalidParameterError for an empty prompt, and for ids that the model has not */

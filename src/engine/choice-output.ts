@@ -55,7 +55,8 @@ export class ChoiceOutput {
   /** No token follows: what was kept back is text after all. */
   end (): void {
     const text = this.#decoder.end()
-    if (text !== '' && this.#addText(text)) return
+    // Tokens without text, such as an end-of-sequence token that was ignored, count as well.
+    if (this.#openIds.length > 0 && this.#addText(text)) return
     this.#release(this.#heldText.length)
   }
 

@@ -8,7 +8,7 @@ import { RowOutcome } from '../scheduler/plan.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import type { ChatOptions, CompleteOptions, Generation, RequestOptions } from './api.js'
 import { ChoiceOutput } from './choice-output.js'
-import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, completeOptionNames } from './check-request.js'
+import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
 import type { CloseOptions, EngineInfo, EngineStats } from './engine-info.js'
 import type { EngineParts } from './engine-model.js'
 import { EngineRequest } from './engine-request.js'
@@ -110,7 +110,9 @@ export class Engine {
       checkMessages(options.messages)
       if (chatTemplate === undefined) throw new NoChatTemplateError()
       const { messages, tools, templateVariables: variables = {} } = options
-      return await tokenizer.encodeRendered(await chatTemplate.render({ messages, tools, variables }))
+      const rendered = await chatTemplate.render({ messages, tools, variables })
+      checkTextLength(rendered.text, this.info.options.maxModelLen)
+      return await tokenizer.encodeRendered(rendered)
     }
     return this.#start(options, { encode, continues: false })
   }
@@ -121,6 +123,7 @@ export class Engine {
     const encode = async (): Promise<Int32Array> => {
       checkRequest(options, completeOptionNames)
       if (typeof prompt !== 'string') return checkPromptIds(prompt, this.#parts.spec.vocabSize)
+      checkTextLength(prompt, this.info.options.maxModelLen)
       return await this.tokenize(prompt, options.parseSpecialTokens)
     }
     return this.#start(options, { encode, continues: true })

@@ -197,6 +197,7 @@ t.test('what is wrong with a request comes through accepted, result and iteratio
     [{ prompt: '' }, 'ERR_INVALID_PARAMETER', /prompt is empty/],
     [{ prompt: [99] }, 'ERR_INVALID_PARAMETER', /prompt\[0\] is 99.*0 to 8/],
     [{ prompt: 'x'.repeat(128) }, 'ERR_PROMPT_TOO_LONG', /128 tokens.*at most 127/],
+    [{ prompt: 'x'.repeat(128 * 64 + 1) }, 'ERR_PROMPT_TOO_LONG', /8193 characters.*128 tokens.*at most 8192/],
     [{ prompt: 'x', priority: NaN }, 'ERR_INVALID_PARAMETER', /priority is NaN/],
     [{ prompt: 'x', topLogprobs: 1 }, 'ERR_INVALID_PARAMETER', /needs logprobs/]
   ] as const
@@ -226,7 +227,8 @@ t.test('a timeline\'s parts sum to the request\'s time', async t => {
   const sum = timeline.queueMs + timeline.prefillMs + timeline.decodeMs + timeline.preemptedMs
   t.ok(Math.abs(sum - timeline.e2eMs) < 1e-6)
   t.ok(timeline.ttftMs! > 0 && timeline.ttftMs! <= timeline.e2eMs)
-  t.ok(timeline.decodeMs > timeline.prefillMs, 'three tokens after the first')
+  t.ok(timeline.prefillMs > 0)
+  t.ok(timeline.decodeMs > 5, 'three steps of 3 ms after the first')
   await engine.close()
 })
 
