@@ -31,6 +31,14 @@ export class PromptTooLongError extends MillraceError {
   }
 }
 
+/** The same, seen before the text becomes tokens. */
+export class TextTooLongError extends MillraceError {
+  constructor (characters: number, maxCharacters: number, maxTokens: number) {
+    super('ERR_PROMPT_TOO_LONG', 400, `The prompt has ${characters} characters, which is far more than ${maxTokens} tokens; ` +
+      `at most ${maxCharacters} characters are taken. Shorten it, or restart with a larger --max-model-len if the model allows it.`)
+  }
+}
+
 export class EngineClosedError extends MillraceError {
   constructor () {
     super('ERR_ENGINE_CLOSED', 503, 'The engine is closed. Load a new one to go on.')

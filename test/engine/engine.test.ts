@@ -207,6 +207,8 @@ t.test('what is wrong with a request comes through accepted, result and iteratio
     await t.rejects(generation.result(), { code, message })
     await t.rejects(collect(generation), { code, message })
   }
+  await t.rejects(engine.chat({ messages: [{ role: 'user', content: 'x'.repeat(9000) }] }).result(),
+    { code: 'ERR_PROMPT_TOO_LONG', message: /characters/ })
   await t.rejects(engine.chat({ messages: [] }).result(), { code: 'ERR_INVALID_PARAMETER', message: /^messages must be a list/ })
   await t.rejects(engine.chat({ messages: [{ role: 'robot' as never, content: '' }] }).result(), { code: 'ERR_INVALID_PARAMETER', message: /messages\[0\]\.role/ })
   t.equal(model.steps, 0)
