@@ -1,14 +1,21 @@
 // npm test: the C++ tests, short fuzzing, and the TypeScript tests. Ends with "N passed, N failed".
 // Arguments are passed on to tap (files, --grep, ...), and leave the C++ part out.
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Parser } from 'tap-parser'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const started = Date.now()
-const given = process.argv.slice(2)
+const given = process.argv.slice(2).flatMap(testsUnder)
 const counts = { passed: 0, failed: 0, skipped: 0 }
+
+/** tap takes files only, and passes over a folder without a word. */
+function testsUnder (argument) {
+  if (!existsSync(argument) || !statSync(argument).isDirectory()) return [argument]
+  return readdirSync(argument, { recursive: true }).filter(name => name.endsWith('.test.ts')).map(name => join(argument, name))
+}
 
 /** How a program ended: 0, its exit code, its signal, or why it did not start. */
 async function end (child) {
