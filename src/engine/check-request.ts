@@ -16,7 +16,13 @@ export function checkRequest (options: RequestOptions, names: readonly string[])
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) throw new InvalidParameterError(name, `There is no option ${name}.${didYouMean(name, names)}`)
   }
-  const { priority, cacheSalt } = options
+  const { priority, cacheSalt, signal, requestId } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidParameterError('signal', 'signal must be an AbortSignal.')
+  }
+  if (requestId !== undefined && typeof requestId !== 'string') {
+    throw new InvalidParameterError('requestId', 'requestId must be a text.')
+  }
   if (priority !== undefined && !Number.isFinite(priority)) {
     throw new InvalidParameterError('priority', `priority is ${String(priority)}; it must be a number.`)
   }

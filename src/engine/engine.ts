@@ -175,13 +175,15 @@ export class Engine {
   }
 
   #start (options: RequestOptions, work: Work): Generation {
-    const request = new EngineRequest(options.requestId ?? randomUUID(), now(), options.signal, {
+    // Something else in its place is refused later, where every error goes through the generation.
+    const signal = options.signal instanceof AbortSignal ? options.signal : undefined
+    const request = new EngineRequest(options.requestId ?? randomUUID(), now(), signal, {
       onAbort: aborted => { this.#abort(aborted) },
       onEnd: ended => { this.#forget(ended) }
     })
     this.#requests.add(request)
     if (this.#isClosed) request.fail(new EngineClosedError())
-    else if (options.signal?.aborted === true) this.#abort(request)
+    else if (signal?.aborted === true) this.#abort(request)
     else void this.#submit(request, options, work)
     return request.generation
   }

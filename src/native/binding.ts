@@ -120,7 +120,10 @@ export interface NativeKvPool {
   grow (slot: Slot, tokens: number): boolean
   /** Frees its blocks, keeps the slot: preemption by recompute. */
   free (slot: Slot): void
-  /** A new slot that shares the parent's first `tokens` tokens. */
+  /**
+   * A new slot that shares the parent's first `tokens` tokens. Rows of the parent that are queued must
+   * run: while they have not, closing its sampling (`closeSlot`) would leave a hole in the child's KV.
+   */
   fork (parent: Slot, tokens: number): Slot
   /** Tokens of the longest cached prefix; a multiple of `blockTokens`, less than `numTokens`. */
   lookup (keys: Uint8Array, numTokens: number): number

@@ -199,6 +199,8 @@ t.test('what is wrong with a request comes through accepted, result and iteratio
     [{ prompt: 'x'.repeat(128) }, 'ERR_PROMPT_TOO_LONG', /128 tokens.*at most 127/],
     [{ prompt: 'x'.repeat(128 * 64 + 1) }, 'ERR_PROMPT_TOO_LONG', /8193 characters.*128 tokens.*at most 8192/],
     [{ prompt: 'x', priority: NaN }, 'ERR_INVALID_PARAMETER', /priority is NaN/],
+    [{ prompt: 'x', signal: 3 as never }, 'ERR_INVALID_PARAMETER', /signal must be an AbortSignal/],
+    [{ prompt: 'x', requestId: 5 as never }, 'ERR_INVALID_PARAMETER', /requestId must be a text/],
     [{ prompt: 'x', topLogprobs: 1 }, 'ERR_INVALID_PARAMETER', /needs logprobs/]
   ] as const
   for (const [options, code, message] of cases) {
