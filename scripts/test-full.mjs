@@ -43,8 +43,7 @@ if (part('build with AddressSanitizer and UBSan', process.execPath, ['scripts/bu
   }
   const { stdout: asanLibrary } = spawnSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' })
   const tests = ['native', 'engine'].flatMap(folder => readdirSync(join('test', folder)).filter(name => name.endsWith('.test.ts')).map(name => join('test', folder, name)))
-  // The overlap test measures time, which means nothing here.
-  for (const file of tests.filter(name => !name.includes('overlap'))) {
+  for (const file of tests) {
     part(`${file} with the sanitized addon`, process.execPath, ['--expose-gc', '--import', 'tsx', file], {
       ...options,
       // V8 keeps what it likes until the process ends: leaks are looked for in the C++ tests.

@@ -14,7 +14,11 @@ const counts = { passed: 0, failed: 0, skipped: 0 }
 /** tap takes files only, and passes over a folder without a word. */
 function testsUnder (argument) {
   if (!existsSync(argument) || !statSync(argument).isDirectory()) return [argument]
-  return readdirSync(argument, { recursive: true }).filter(name => name.endsWith('.test.ts')).map(name => join(argument, name))
+  return filesUnder(argument, '.test.ts')
+}
+
+function filesUnder (folder, ending) {
+  return readdirSync(folder, { recursive: true }).filter(name => name.endsWith(ending)).map(name => join(folder, name))
 }
 
 /** How a program ended: 0, its exit code, its signal, or why it did not start. */
@@ -64,14 +68,17 @@ async function runProgram (title, command, args) {
   if (code !== 0) console.log(`not ok: ${title} (exit ${code})`)
 }
 
+const tap = ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap']
 if (given.length === 0) {
+  // What measures time runs while nothing else does: tap runs the files of one call side by side.
+  for (const file of filesUnder('test', '.timing.ts')) await runTap(file, process.execPath, [...tap, file])
   await runTap('C++', 'build/millrace_tests', ['--tap'])
   const targets = readdirSync('test/native/fuzz').filter(name => /^fuzz_(?!main).*\.cpp$/.test(name))
   for (const name of targets.map(file => file.slice(0, -'.cpp'.length))) {
     await runProgram(`${name}, two seconds`, `build/${name}`, [])
   }
 }
-await runTap('TypeScript', process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', ...given])
+await runTap('TypeScript', process.execPath, [...tap, ...given])
 
 console.log(`# ${((Date.now() - started) / 1000).toFixed(0)} s`)
 console.log(`${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`)
