@@ -39,7 +39,7 @@ def _rows(category, kind, rows, wordings):
 
 
 def capitals(rng):
-    return [_case("capitals", "capital", rng.choice(held.CAPITAL).format(c=row[0]), row[1]) for row in geography.COUNTRIES]
+    return [_case("capitals", "capital", rng.choice(held.CAPITAL).format(c=row[0]), row[1], "capital of") for row in geography.COUNTRIES]
 
 
 def geography_facts(rng):

@@ -1,7 +1,7 @@
 """One question about one fact: each function returns (question, answer)."""
 
 from training.generator.data import chat, general, geography, millrace, serving
-from training.generator.phrasing import NOUN_FRAMES, TERM_FRAMES, ask, capital_first, dress
+from training.generator.phrasing import NOUN_FRAMES, TERM_FRAMES, ask, capital_first, dress, proper_case
 
 CAPITAL_QUESTIONS = [
     "which city is the capital of {c}", "what city is the capital of {c}", "{c} has which capital", "what capital does {c} have",
@@ -41,7 +41,7 @@ def country_name(rng, country):
 
 
 def capital_answer(row):
-    return f"The capital of {row[0]} is {row[1]}."
+    return f"The capital of {row[0]} is {row[1].rstrip('.')}."
 
 
 def continent_answer(row):
@@ -101,7 +101,7 @@ def capital_check(rng):
     questions = ["is {n} the capital of {c}", "is the capital of {c} {n}", "{n} is the capital of {c}, right",
                  "is it true that {n} is the capital of {c}", "is {c}'s capital {n}", "the capital of {c} is {n}, is that right"]
     question = ask(rng, rng.choice(questions).format(n=named, c=row[0]))
-    return question, (f"Yes, the capital of {row[0]} is {row[1]}." if right else f"No, the capital of {row[0]} is {row[1]}.")
+    return question, f"{'Yes' if right else 'No'}, t{capital_answer(row)[1:]}"
 
 
 def term_answer(row):
@@ -119,7 +119,8 @@ def term_question(rng, name):
 
 def from_rows(rng, rows):
     questions, answer = rng.choice(rows)
-    return ask(rng, rng.choice(questions)), answer
+    question = rng.choice(questions)
+    return ask(rng, proper_case(question) if rng.random() < 0.75 else question), answer
 
 
 def usage(rng):
@@ -132,7 +133,9 @@ def science(rng):
 
 def talk(rng):
     questions, answer = rng.choice(chat.TALK)
-    return dress(rng, rng.choice(questions), polite=rng.random() < 0.4), answer
+    question = rng.choice(questions)
+    question = proper_case(question) if rng.random() < 0.75 else question
+    return dress(rng, question, polite=rng.random() < 0.4), answer
 
 
 def with_article(noun):

@@ -46,9 +46,9 @@ MY_LIKE = ["my favourite {k} is {v}", "my favorite {k} is {v}", "the {k} i like 
 WHICH_LIKE = ["what is my favourite {k}", "what's my favourite {k}", "which {k} do i like most", "do you remember my favourite {k}", "tell me my favourite {k}",
               "what is my favorite {k}", "which {k} is my favourite", "do you know my favourite {k}", "what {k} do i like best", "my favourite {k} is what"]
 
-SINGLE = [(facts.capital, 14), (facts.continent, 7), (facts.currency, 16), (facts.country_of_capital, 5), (facts.capital_check, 4), (facts.term, 16),
-          (facts.usage, 16), (facts.science, 13), (facts.calendar, 10), (facts.unit, 7), (facts.conversion, 5), (facts.word, 9), (facts.listing, 7),
-          (facts.talk, 8), (arithmetic.sum_question, 34), (arithmetic.beyond, 2), (refusals.refusal, 15), (stories.story_question, 4), (echo.echo, 12)]
+SINGLE = [(facts.capital, 13), (facts.continent, 6), (facts.currency, 17), (facts.country_of_capital, 5), (facts.capital_check, 4), (facts.term, 14),
+          (facts.usage, 34), (facts.science, 15), (facts.calendar, 12), (facts.unit, 6), (facts.conversion, 5), (facts.word, 8), (facts.listing, 7),
+          (facts.talk, 14), (arithmetic.sum_question, 28), (arithmetic.beyond, 2), (refusals.refusal, 26), (stories.story_question, 4), (echo.echo, 12)]
 
 
 def single(rng):

@@ -86,6 +86,27 @@ SYSTEM_PROMPTS = [
 ]
 
 
+# The tables of questions are in small letters; people write these so, unless they write everything small.
+PROPER = {word.lower(): word for word in """Millrace KV GPU CPU API URL HTTP CLI GGUF OpenAI Node Qwen3 Qwen Llama Mistral C++ C++20 TypeScript JavaScript
+BF16 RAM IP Earth Sun Moon Mars English Christmas Celsius H2O CO2 NaCl ChatGPT GPT-4 Claude Gemini German French Spanish Italian I""".split()}
+PROPER_PHRASES = {"hugging face": "Hugging Face", "node.js": "Node.js", "new year": "New Year"}
+
+
+def proper_case(question):
+    """A question from a table with its names in capitals, but for commands such as `millrace chat`."""
+    for small, proper in PROPER_PHRASES.items():
+        question = question.replace(small, proper)
+    words = question.split(" ")
+    for i, word in enumerate(words):
+        bare = word.rstrip(",.:?'s") if word.endswith("'s") else word.rstrip(",.:?")
+        following = words[i + 1].rstrip(",.:?") if i + 1 < len(words) else ""
+        if bare == "millrace" and following in ("chat", "serve", "generate", "inspect", "devices"):
+            continue
+        if bare in PROPER:
+            words[i] = PROPER[bare] + word[len(bare):]
+    return " ".join(words)
+
+
 def capital_first(text):
     return text[:1].upper() + text[1:]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from training.evaluation.suites import all_cases, normalised, user_questions
 from training.generator import arithmetic, corpus, echo
 from training.generator.data import chat, geography
+from training.generator.phrasing import proper_case
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = 30_000
@@ -54,6 +55,13 @@ class GeneratorTest(unittest.TestCase):
     def test_no_document_names_a_special_token(self):
         for document in documents(9, 5000):
             self.assertNotIn("<|", json.dumps(document))
+
+    def test_names_get_their_capitals_and_commands_keep_small_letters(self):
+        self.assertEqual(proper_case("is millrace's kv cache on the gpu"), "is Millrace's KV cache on the GPU")
+        self.assertEqual(proper_case("what does millrace chat do"), "what does millrace chat do")
+        questions = [m["content"] for d in documents(13, 6000) for m in d.get("messages", ()) if m["role"] == "user"]
+        for wanted in ("Millrace", "millrace", "GPU", "gpu", "KV"):
+            self.assertTrue(any(wanted in question for question in questions), wanted)
 
     def test_an_echo_is_part_of_its_question(self):
         rng = random.Random(12)
