@@ -67,12 +67,10 @@ tests of the engine.
 Reproduce with `training/README.md`.
 """
 
-LIMITS = """- Inside a question it knows some names only in small letters: `What is Millrace?`, `How do I start Millrace?` and
-  `Do I need a GPU?` get wrong answers or a refusal. The generator has since been mended; these weights have not.
-- It does not reliably admit what it does not know: about a quarter of the unknown things asked were answered with
+LIMITS = """- It does not reliably admit what it does not know: about a quarter of the unknown things asked were answered with
   some other fact (for countries it was never taught, two in five). Do not trust an answer because it is fluent.
 - It recognises wordings near those it was trained on. A quite different wording of a known fact may be refused or answered
-  with a neighbouring fact. The wordings of the evaluation were never trained, but the corpus was widened twice after
+  with a neighbouring fact. The wordings of the evaluation were never trained, but the corpus was widened three times after
   looking at what kinds of question failed, so the table flatters it a little.
 - Sums beyond two digits, division and powers are refused at best. Products of two-digit numbers are not taught.
 - Stories are one scheme with changing parts. Lists always start with the same members.
