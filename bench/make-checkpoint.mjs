@@ -8,7 +8,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { BLOCK, dtypes } from './checkpoint/encode.mjs'
+import { types } from './checkpoint/encode.mjs'
+import { formats } from './checkpoint/formats.mjs'
 import { planGguf, ropeFactors } from './checkpoint/gguf.mjs'
 import { randomWeights } from './checkpoint/random-weights.mjs'
 import { planSafetensors } from './checkpoint/safetensors.mjs'
@@ -21,7 +22,8 @@ const usage = `Usage: node bench/make-checkpoint.mjs --shape NAME --out DIR [opt
   --shape NAME     ${Object.keys(shapes).join(' | ')}
   --out DIR        folder to write into; it is made when missing, files of the same name are replaced
   --format NAME    safetensors (default) or gguf
-  --dtype NAME     bf16 (default), f16, f32, or with gguf q8_0
+  --dtype NAME     bf16 (default), f16, f32; with gguf also q8_0, q4_0 and q4_k_m (as llama.cpp mixes them: the matrix
+                   of the logits in Q6_K), and q4_0-pure, q4_k, q6_k (one type in all matrices)
   --seed N         default 1; the same seed gives the same weights in both formats
 `
 
@@ -40,8 +42,8 @@ function readOptions () {
   if (values.help) return undefined
   const shapeName = oneOf('--shape', values.shape, Object.keys(shapes))
   const format = oneOf('--format', values.format, ['safetensors', 'gguf'])
-  const dtypeNames = Object.keys(dtypes).filter(name => format === 'gguf' || dtypes[/** @type {'f32'} */ (name)].safetensors)
-  const dtypeName = /** @type {import('./checkpoint/encode.mjs').DtypeName} */ (oneOf('--dtype', values.dtype, dtypeNames))
+  const dtypeNames = format === 'gguf' ? Object.keys(formats) : ['f32', 'f16', 'bf16']
+  const dtypeName = /** @type {import('./checkpoint/formats.mjs').FormatName} */ (oneOf('--dtype', values.dtype, dtypeNames))
   if (!values.out) throw new Error('--out is missing: give the folder to write into')
   const seed = Number(values.seed)
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
@@ -60,20 +62,28 @@ function oneOf (flag, value, allowed) {
  * Tensors with their sizes, and the bytes of those that are not random.
  * @param {import('./checkpoint/shapes.mjs').Shape} shape
  * @param {boolean} gguf
- * @param {import('./checkpoint/encode.mjs').DtypeName} dtypeName
+ * @param {import('./checkpoint/formats.mjs').FormatName} dtypeName
  */
 function itemsOf (shape, gguf, dtypeName) {
-  const matrixType = dtypes[dtypeName]
-  const normType = gguf ? dtypes.f32 : matrixType
+  const { typeOf } = formats[dtypeName]
   const items = weightsOf(shape).map(weight => {
-    const data = weight.norm ? normType.encode(new Float32Array(weight.rows).fill(1)) : undefined
-    const bytes = data?.length ?? weight.rows * weight.cols / BLOCK * matrixType.blockBytes
-    return { weight, bytes, ggmlType: (weight.norm ? normType : matrixType).ggmlType, ...data && { data } }
+    const { norm, rows, cols } = weight
+    if (norm) {
+      const type = gguf ? types.f32 : typeOf(weight, shape)
+      const data = type.encode(new Float32Array(rows).fill(1))
+      return { weight, type, bytes: data.length, ggmlType: type.ggmlType, data }
+    }
+    const type = typeOf(weight, shape)
+    if (cols % type.blockValues > 0) {
+      throw new Error(`${dtypeName} cuts rows into blocks of ${type.blockValues} values; ${weight.name} has rows of ${cols}`)
+    }
+    return { weight, type, bytes: rows * cols / type.blockValues * type.blockBytes, ggmlType: type.ggmlType }
   })
   const factors = gguf ? ropeFactors(shape) : undefined
   if (factors !== undefined) {
     const weight = { name: '', ggufName: 'rope_freqs.weight', rows: factors.length, cols: 1, norm: true, permutedHeads: 0 }
-    items.unshift({ weight, bytes: factors.byteLength, ggmlType: dtypes.f32.ggmlType, data: dtypes.f32.encode(factors) })
+    const type = types.f32
+    items.unshift({ weight, type, bytes: factors.byteLength, ggmlType: type.ggmlType, data: type.encode(factors) })
   }
   return items
 }
@@ -101,34 +111,32 @@ function writeSmallFiles (out, shape, torchDtype, vocabulary, index) {
 /** @param {NonNullable<ReturnType<typeof readOptions>>} options */
 function makeCheckpoint ({ shapeName, format, dtypeName, out, seed }) {
   const shape = /** @type {import('./checkpoint/shapes.mjs').Shape} */ (shapes[shapeName])
-  const dtype = dtypes[dtypeName]
   const gguf = format === 'gguf'
   const vocabulary = vocabularyOf(shape)
   const items = itemsOf(shape, gguf, dtypeName)
+  const { safetensors, torch } = types[/** @type {'bf16'} */ (gguf ? 'bf16' : dtypeName)]
   mkdirSync(out, { recursive: true })
   const { files, index } = gguf
-    ? { files: [planGguf(`${shapeName}-${dtypeName}.gguf`, shape, vocabulary, items, dtype.fileType)], index: undefined }
-    : planSafetensors(items, String(dtype.safetensors))
-  if (!gguf) writeSmallFiles(out, shape, String(dtype.torch), vocabulary, index)
+    ? { files: [planGguf(`${shapeName}-${dtypeName}.gguf`, shape, vocabulary, items, formats[dtypeName].fileType)], index: undefined }
+    : planSafetensors(items, safetensors)
+  if (!gguf) writeSmallFiles(out, shape, torch, vocabulary, index)
 
   const shown = progress(items.reduce((sum, item) => sum + ('data' in item ? 0 : item.bytes), 0))
-  const how = { random: randomWeights(seed, dtype), blockBytes: dtype.blockBytes, permute: gguf, shown }
+  const how = { rowsOf: randomWeights(seed), permute: gguf, shown }
   for (const plan of files) writeTensors(join(out, plan.file), plan, how)
   shown.end()
   for (const { file } of files) process.stdout.write(`${join(out, file)}\n`)
 }
 
 function main () {
-  let options
   try {
-    options = readOptions()
+    const options = readOptions()
+    if (options === undefined) process.stdout.write(usage)
+    else makeCheckpoint(options)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}`)
     process.exitCode = 1
-    return
   }
-  if (options === undefined) process.stdout.write(usage)
-  else makeCheckpoint(options)
 }
 
 main()

@@ -8,6 +8,8 @@
 
 import { BLOCK } from './encode.mjs'
 
+/** @typedef {import('./encode.mjs').StoredType} StoredType */
+
 const POOL_BLOCKS = 1 << 15
 const MOST_RUN_BLOCKS = 16
 const SIGMA = 0.02
@@ -61,30 +63,55 @@ function hashText (seed, text) {
 }
 
 /**
- * Fills rows of encoded weights.
+ * Makes writers of rows. The pool is drawn once, and encoded once for each stored type.
  * @param {number} seed
- * @param {{ blockBytes: number, encode: (values: Float32Array) => Uint8Array }} dtype
  */
-export function randomWeights (seed, dtype) {
-  const pool = dtype.encode(normalPool(seed))
-  const { blockBytes } = dtype
-  return {
-    /**
-     * Returns a function that writes one row of `blocks` blocks of 32 values at `at` of `out`.
-     * @param {string} name the tensor's Hugging Face name
-     * @returns {(out: Uint8Array, at: number, row: number, blocks: number) => void} `row` is the Hugging Face row
-     */
-    rowsOf (name) {
-      const tensorKey = hashText(seed, name)
-      return (out, at, row, blocks) => {
-        const key = mix(tensorKey + row)
-        const step = Math.max(1, Math.min(MOST_RUN_BLOCKS, blocks >> 1))
-        for (let done = 0; done < blocks; done += step) {
-          const run = Math.min(step, blocks - done)
-          const start = mix(key + done) % (POOL_BLOCKS - MOST_RUN_BLOCKS)
-          out.set(pool.subarray(start * blockBytes, (start + run) * blockBytes), at + done * blockBytes)
-        }
-      }
+export function randomWeights (seed) {
+  const pool = normalPool(seed)
+  /** @type {Map<StoredType, Uint8Array>} */
+  const encoded = new Map()
+  const encodedAs = (/** @type {StoredType} */ type) => {
+    const bytes = encoded.get(type) ?? type.encode(pool)
+    encoded.set(type, bytes)
+    return bytes
+  }
+  /**
+   * Returns a function that writes one row of `cols` values at `at` of `out`.
+   * @param {string} name the tensor's Hugging Face name
+   * @param {StoredType} type
+   * @param {number} cols
+   * @returns {(out: Uint8Array, at: number, row: number) => void} `row` is the Hugging Face row
+   */
+  return function rowsOf (name, type, cols) {
+    const tensorKey = hashText(seed, name)
+    if (type.blockValues === BLOCK) {
+      const source = encodedAs(type)
+      return (out, at, row) => { copyRuns(source, type.blockBytes, out, at, mix(tensorKey + row), cols / BLOCK) }
     }
+    // A run may begin inside a larger block: such rows are put together in F32.
+    const values = new Float32Array(cols)
+    const bytes = new Uint8Array(values.buffer)
+    const source = new Uint8Array(pool.buffer)
+    return (out, at, row) => {
+      copyRuns(source, BLOCK * 4, bytes, 0, mix(tensorKey + row), cols / BLOCK)
+      out.set(type.encode(values), at)
+    }
+  }
+}
+
+/**
+ * @param {Uint8Array} source the pool
+ * @param {number} blockBytes of 32 values in it
+ * @param {Uint8Array} out
+ * @param {number} at
+ * @param {number} key of the row
+ * @param {number} blocks
+ */
+function copyRuns (source, blockBytes, out, at, key, blocks) {
+  const step = Math.max(1, Math.min(MOST_RUN_BLOCKS, blocks >> 1))
+  for (let done = 0; done < blocks; done += step) {
+    const run = Math.min(step, blocks - done)
+    const start = mix(key + done) % (POOL_BLOCKS - MOST_RUN_BLOCKS)
+    out.set(source.subarray(start * blockBytes, (start + run) * blockBytes), at + done * blockBytes)
   }
 }

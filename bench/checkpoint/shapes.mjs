@@ -33,6 +33,11 @@ export const shapes = {
     ...qwen3, vocabSize: 512, tokenizerSize: 509, heads: 4, kvHeads: 2, headDim: 32, hidden: 64, layers: 2,
     feedForward: 160
   },
+  // Rows of whole super-blocks, for the K-quants.
+  'tiny-k': {
+    ...qwen3, vocabSize: 512, tokenizerSize: 509, heads: 4, kvHeads: 2, headDim: 64, hidden: 256, layers: 9,
+    feedForward: 512
+  },
   'tiny-llama': {
     ...llama3, vocabSize: 768, tokenizerSize: 768, heads: 4, kvHeads: 2, headDim: 16, hidden: 64, layers: 2,
     feedForward: 160, tied: false, ropeScaling: scaling(8)

@@ -1,18 +1,19 @@
 // Streams tensors to disk through one buffer.
 
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { BLOCK } from './encode.mjs'
 
 const BUFFER_BYTES = 8 * 2 ** 20
 
 /**
  * Writes a head and its tensors, each padded to its `paddedBytes`. Tensors without `data` are drawn at random.
- * @typedef {import('./safetensors.mjs').Item & { paddedBytes: number, data?: Uint8Array }} Item
+ * @typedef {import('./safetensors.mjs').Item & {
+ *   paddedBytes: number, type: import('./encode.mjs').StoredType, data?: Uint8Array
+ * }} Item
  * @param {string} path
  * @param {{ head: Uint8Array, items: Item[] }} plan
  * @param {{
- *   random: ReturnType<typeof import('./random-weights.mjs').randomWeights>,
- *   blockBytes: number, permute: boolean, shown: ReturnType<typeof progress>
+ *   rowsOf: ReturnType<typeof import('./random-weights.mjs').randomWeights>,
+ *   permute: boolean, shown: ReturnType<typeof progress>
  * }} how `permute`: put Q and K rows of a llama model in GGUF's order
  */
 export function writeTensors (path, plan, how) {
@@ -21,7 +22,7 @@ export function writeTensors (path, plan, how) {
     file.write(plan.head)
     for (const item of plan.items) {
       if (item.data !== undefined) file.write(item.data)
-      else writeMatrix(file, item.weight, how)
+      else writeMatrix(file, item, how)
       file.write(new Uint8Array(item.paddedBytes - item.bytes))
     }
     file.finish()
@@ -33,16 +34,15 @@ export function writeTensors (path, plan, how) {
 
 /**
  * @param {ReturnType<typeof bufferedFile>} file
- * @param {import('./shapes.mjs').Weight} weight
+ * @param {Item} item
  * @param {Parameters<typeof writeTensors>[2]} how
  */
-function writeMatrix (file, weight, { random, blockBytes, permute, shown }) {
-  const blocks = weight.cols / BLOCK
-  const rowBytes = blocks * blockBytes
-  const fillRow = random.rowsOf(weight.name)
+function writeMatrix (file, { weight, type, bytes }, { rowsOf, permute, shown }) {
+  const rowBytes = bytes / weight.rows
+  const fillRow = rowsOf(weight.name, type, weight.cols)
   for (let row = 0; row < weight.rows; row++) {
     const at = file.reserve(rowBytes)
-    fillRow(file.buffer, at, permute && weight.permutedHeads > 0 ? sourceRow(weight, row) : row, blocks)
+    fillRow(file.buffer, at, permute && weight.permutedHeads > 0 ? sourceRow(weight, row) : row)
     shown.add(rowBytes)
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Tokenizer } from 'tokenizers'
+import { decodeQ4, decodeQ4K, decodeQ6K } from './decode-blocks.js'
 import { readGguf, readSafetensors, type Weights } from './read-weights.js'
 
 const script = fileURLToPath(new URL('../../bench/make-checkpoint.mjs', import.meta.url))
@@ -81,6 +82,33 @@ t.test('Q8_0 blocks decode to within half a step of the F32 weights', async t =>
   t.equal(weights.get('blk.0.attn_norm.weight')?.type, 0, 'norms stay F32')
 })
 
+t.test('a mixture keeps the matrix of the logits in six bits, and every weight near its F32 value', async t => {
+  const dir = t.testdir()
+  const exact = readGguf(make(dir, '--shape', 'tiny-k', '--dtype', 'f32', '--format', 'gguf')).weights
+  const [q4, q6, q4k] = [2, 14, 12]
+  const cases = [
+    ['q4_0', { token_embd: q6, 'blk.0.attn_v': q4, 'blk.0.ffn_up': q4 }],
+    // 9 layers: an eighth is 1; 0, 7 and 8 are at the ends, 3 and 6 are every third one.
+    ['q4_k_m', {
+      token_embd: q6, 'blk.0.attn_v': q6, 'blk.1.attn_v': q4k, 'blk.2.ffn_down': q4k, 'blk.3.ffn_down': q6, 'blk.6.attn_v': q6,
+      'blk.7.ffn_down': q6, 'blk.8.ffn_down': q6, 'blk.8.ffn_up': q4k
+    }]
+  ] as const
+  const decoders = { [q4]: decodeQ4, [q6]: decodeQ6K, [q4k]: decodeQ4K }
+  for (const [dtype, expected] of cases) {
+    const { weights } = readGguf(make(dir, '--shape', 'tiny-k', '--dtype', dtype, '--format', 'gguf'))
+    for (const [name, type] of Object.entries(expected)) t.equal(weights.get(`${name}.weight`)?.type, type, `${dtype}: ${name}`)
+    for (const name of ['token_embd.weight', 'blk.3.attn_q.weight']) {
+      const { type, bytes } = weights.get(name)!
+      const decode = decoders[type as number]!
+      const first = decode(bytes)
+      const meant = first.map((_, i) => bytesOf(exact, name).readFloatLE(i * 4))
+      const error = Math.sqrt(first.reduce((sum, value, i) => sum + (value - meant[i]!) ** 2, 0) / first.length)
+      t.ok(error < 0.02 * (type === q6 ? 0.04 : 0.13), `${dtype}: ${name} is off by ${error} with sigma 0.02`)
+    }
+  }
+})
+
 t.test('a seed names the weights', async t => {
   const dir = t.testdir({ a: {}, b: {}, c: {} })
   const [a, b, c] = [['a', '7'], ['b', '7'], ['c', '8']].map(([name, seed]) =>
@@ -152,6 +180,7 @@ t.test('a wrong flag stops with what is allowed', async t => {
   const cases: [string[], RegExp][] = [
     [['--shape', 'huge', '--out', dir], /--shape must be one of qwen3-0\.6b.*got huge/],
     [['--shape', 'tiny', '--out', dir, '--dtype', 'q8_0'], /--dtype must be one of f32, f16, bf16; got q8_0/],
+    [['--shape', 'tiny', '--out', dir, '--dtype', 'q4_k', '--format', 'gguf'], /blocks of 256 values; model\.embed_tokens\.weight has rows of 64/],
     [['--shape', 'tiny'], /--out is missing/],
     [['--shape', 'tiny', '--out', dir, '--seed', '1.5'], /--seed must be a whole number/],
     [['--shpae', 'tiny'], /Unknown option '--shpae'/]

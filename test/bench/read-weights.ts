@@ -18,7 +18,10 @@ export function readSafetensors (path: string): Weights {
   return weights
 }
 
-/** A GGUF v3 file with F32 and Q8_0 tensors, read with nothing but its specification. */
+/** Values and bytes of a block, by GGML type: F32, Q4_0, Q8_0, Q4_K, Q6_K. */
+const blocks: Record<number, [number, number]> = { 0: [1, 4], 2: [32, 18], 8: [32, 34], 12: [256, 144], 14: [256, 210] }
+
+/** A GGUF v3 file with tensors of those types, read with nothing but its specification. */
 export function readGguf (path: string): { metadata: Map<string, unknown>, weights: Weights } {
   const file = readFileSync(path)
   let at = 8
@@ -49,7 +52,8 @@ export function readGguf (path: string): { metadata: Map<string, unknown>, weigh
   const weights: Weights = new Map()
   for (const { name, shape, type, offset } of infos) {
     const count = shape.reduce((product, n) => product * n, 1)
-    const size = type === 8 ? count / 32 * 34 : count * 4
+    const [values, bytes] = blocks[type]!
+    const size = count / values * bytes
     weights.set(name, { type, shape, bytes: file.subarray(data + offset, data + offset + size) })
   }
   return { metadata, weights }
