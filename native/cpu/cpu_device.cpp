@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "cpu/logits.hpp"
+
 namespace millrace {
 namespace {
 
@@ -23,7 +25,7 @@ CpuDevice::CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa,
       worker_scratch_(pool_->threads()),
       shared_scratch_(1),
       context_{kernels_, *pool_, worker_scratch_, shared_scratch_, units_},
-      sample_scratch_(static_cast<std::size_t>(pool_->threads())) {}
+      sample_scratch_(static_cast<std::size_t>(pool_->threads()), {.kernels = &logit_kernels_for(isa)}) {}
 
 DeviceInfo CpuDevice::info() const {
   return {name_, describe(kernels_.isa, *pool_), pool_->limit(), budget_->limit_bytes()};

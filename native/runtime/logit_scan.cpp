@@ -2,154 +2,160 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <functional>
-#include <limits>
 
 namespace millrace {
 namespace {
 
-// Loops over this many independent values become vector instructions without reordering any sum.
-constexpr std::size_t kLanes = 16;
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-constexpr float kLargest = std::numeric_limits<float>::max();
+constexpr float kLowest = std::numeric_limits<float>::lowest();
+// Few enough to be put in order by comparing them one by one.
+constexpr std::int64_t kFewLogits = 2048;
 
-struct RunScan {
-  float max;
-  bool bad;
+std::size_t index(std::int64_t i) {
+  return static_cast<std::size_t>(i);
+}
+
+struct Run {
+  std::int64_t start, count;
 };
 
-RunScan scan_run(const float* logits, std::size_t count) {
-  float max[kLanes];
-  std::int32_t bad[kLanes];
-  std::fill_n(max, kLanes, kMinusInfinity);
-  std::fill_n(bad, kLanes, 0);
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const float value = logits[i + l];
-      max[l] = value > max[l] ? value : max[l];
-      bad[l] |= value <= kLargest ? 0 : 1;  // false for NaN and +infinity
-    }
-  }
-  for (std::size_t l = 0; i < count; ++i, ++l) {
-    max[l] = logits[i] > max[l] ? logits[i] : max[l];
-    bad[l] |= logits[i] <= kLargest ? 0 : 1;
-  }
-  return {*std::max_element(max, max + kLanes), std::find(bad, bad + kLanes, 1) != bad + kLanes};
+Run run_at(std::span<const float> logits, std::size_t run) {
+  const auto start = static_cast<std::int64_t>(run) * kRunLogits;
+  return {start, std::min(kRunLogits, static_cast<std::int64_t>(logits.size()) - start)};
 }
 
-std::int32_t index_of(const float* logits, float value) {
-  return static_cast<std::int32_t>(std::find(logits, logits + kRunLogits, value) - logits);
+// Ids of all logits >= least, ascending.
+void collect_at_least(std::span<const float> logits, float least, SampleScratch& scratch) {
+  scratch.candidates.clear();
+  std::int32_t found[kRunLogits];
+  for (std::size_t run = 0; run < scratch.maxima.size(); ++run) {
+    if (scratch.maxima[run] < least) continue;
+    const auto [start, count] = run_at(logits, run);
+    const std::int64_t n = scratch.kernels->collect(&logits[index(start)], count, least,
+                                                    static_cast<std::int32_t>(start), found);
+    scratch.candidates.insert(scratch.candidates.end(), found, found + n);
+  }
 }
 
-float sum_lanes(const float* values, std::size_t count) {
-  float sums[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) sums[l] += values[i + l];
+std::int64_t count_at_least(std::span<const float> logits, float least, const SampleScratch& scratch) {
+  std::int64_t total = 0;
+  for (std::size_t run = 0; run < scratch.maxima.size(); ++run) {
+    if (scratch.maxima[run] < least) continue;
+    const auto [start, count] = run_at(logits, run);
+    total += scratch.kernels->count(&logits[index(start)], count, least);
   }
-  for (std::size_t l = 0; i < count; ++i, ++l) sums[l] += values[i];
-  float total = 0;
-  for (const float sum : sums) total += sum;
   return total;
 }
 
-constexpr float kLeastExponent = -88.0F;
-
-float clamp_exponent(float x) {
-  return x < kLeastExponent ? kLeastExponent : x;
+// Integers in the order of the floats that are not NaN.
+std::int32_t ordered(float x) {
+  const auto bits = std::bit_cast<std::int32_t>(x);
+  return bits < 0 ? std::numeric_limits<std::int32_t>::min() - bits : bits;
 }
 
-// exp(x) for kLeastExponent <= x <= 0. Without a branch or call, so that a loop over it becomes vector
-// instructions; the clamp, a branch to gcc when it is in the same loop, has one of its own.
-inline float exp_in_range(float x) {
-  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  const float n = (x * 1.44269504F + kRound) - kRound;
-  const float r = (x - n * 0.693359375F) - n * -2.12194440e-4F;  // ln 2 in two parts
-  float p = 1.0F / 5040;
-  p = p * r + 1.0F / 720;
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = (p * r * r + r) + 1.0F;
-  // 2^n; for n = -127, the least that comes here, the bits are those of 0.
-  return p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
+float from_ordered(std::int32_t order) {
+  return std::bit_cast<float>(order < 0 ? std::numeric_limits<std::int32_t>::min() - order : order);
+}
+
+// Logits of which some are among the best: >= low and < high; `above` logits are >= high.
+struct Bracket {
+  float low, high;
+  std::int64_t above;
+};
+
+// Halves a bracket that holds the count-th largest logit until few logits are in it.
+Bracket narrow(std::span<const float> logits, std::int64_t count, Bracket bracket,
+               const SampleScratch& scratch) {
+  std::int64_t reached = count_at_least(logits, bracket.low, scratch);
+  while (reached - bracket.above > kFewLogits) {
+    const std::int64_t low = ordered(bracket.low), high = ordered(bracket.high);
+    if (high - low <= 1) break;  // all in it are equal
+    const float middle = from_ordered(static_cast<std::int32_t>(low + (high - low) / 2));
+    const std::int64_t n = count_at_least(logits, middle, scratch);
+    if (n >= count) {
+      bracket.low = middle;
+      reached = n;
+    } else {
+      bracket.high = middle;
+      bracket.above = n;
+    }
+  }
+  return bracket;
 }
 
 }  // namespace
 
-float exp_nonpositive(float x) {
-  return exp_in_range(clamp_exponent(x));
-}
-
-LogitScan scan_logits(std::span<const float> logits, std::vector<float>& maxima) {
-  maxima.clear();
+LogitScan scan_logits(std::span<const float> logits, SampleScratch& scratch) {
+  scratch.maxima.resize((logits.size() + kRunLogits - 1) / kRunLogits);
   LogitScan scan{.max = kMinusInfinity};
-  std::size_t best_start = 0;
-  for (std::size_t start = 0; start < logits.size(); start += kRunLogits) {
-    const RunScan run = scan_run(logits.data() + start, std::min(kRunLogits, logits.size() - start));
-    maxima.push_back(run.max);
-    scan.bad |= run.bad;
-    if (run.max > scan.max) {
-      scan.max = run.max;
+  std::int64_t best_start = 0;
+  for (std::size_t run = 0; run < scratch.maxima.size(); ++run) {
+    const auto [start, count] = run_at(logits, run);
+    const float max = scratch.kernels->max(&logits[index(start)], count, scan.bad);
+    scratch.maxima[run] = max;
+    if (max > scan.max) {
+      scan.max = max;
       best_start = start;
     }
   }
   if (!scan.bad && scan.max > kMinusInfinity) {
-    scan.argmax = static_cast<std::int32_t>(best_start) + index_of(logits.data() + best_start, scan.max);
+    const auto first = logits.begin() + best_start;
+    scan.argmax = static_cast<std::int32_t>(std::find(first, logits.end(), scan.max) - logits.begin());
   }
   return scan;
 }
 
-double sum_exp(std::span<const float> logits, float max, float scale, std::vector<float>* run_sums) {
-  if (run_sums != nullptr) run_sums->clear();
+double weigh(std::span<const float> logits, float max, float scale, const Best& best,
+             SampleScratch& scratch) {
+  scratch.run_sums.resize(scratch.maxima.size());
+  const float with_equals = std::nextafter(best.logit, kMinusInfinity);
   double total = 0;
-  float values[kRunLogits];
-  for (std::size_t start = 0; start < logits.size(); start += kRunLogits) {
-    const std::size_t count = std::min(kRunLogits, logits.size() - start);
-    const float* run = logits.data() + start;
-    for (std::size_t i = 0; i < count; ++i) values[i] = clamp_exponent((run[i] - max) * scale);
-    for (std::size_t i = 0; i < count; ++i) values[i] = exp_in_range(values[i]);
-    const float sum = sum_lanes(values, count);
-    if (run_sums != nullptr) run_sums->push_back(sum);
-    total += sum;
+  for (std::size_t run = 0; run < scratch.maxima.size(); ++run) {
+    scratch.run_sums[run] = 0;
+    if (scratch.maxima[run] < best.logit) continue;
+    const auto [start, count] = run_at(logits, run);
+    // Of equal logits the lower ids are better.
+    const std::int64_t equals = std::clamp<std::int64_t>(best.last_id + std::int64_t{1} - start, 0, count);
+    const float* first = &logits[index(start)];
+    float sum = 0;
+    if (equals > 0) sum += scratch.kernels->weigh(first, equals, max, scale, with_equals);
+    if (equals < count) sum += scratch.kernels->weigh(first + equals, count - equals, max, scale, best.logit);
+    scratch.run_sums[run] = sum;
+    total += static_cast<double>(sum);
   }
   return total;
 }
 
-void collect_at_least(std::span<const float> logits, std::span<const float> maxima, float threshold,
-                      std::vector<std::int32_t>& ids) {
-  ids.clear();
-  for (std::size_t run = 0; run < maxima.size(); ++run) {
-    if (maxima[run] < threshold) continue;
-    const std::size_t end = std::min(logits.size(), (run + 1) * kRunLogits);
-    for (std::size_t i = run * kRunLogits; i < end; ++i) {
-      if (logits[i] >= threshold) ids.push_back(static_cast<std::int32_t>(i));
-    }
+Best best_tokens(std::span<const float> logits, std::size_t count, SampleScratch& scratch) {
+  if (count >= logits.size()) return {kLowest};
+  const auto wanted = static_cast<std::int64_t>(count);
+  Bracket bracket{kLowest, std::numeric_limits<float>::infinity(), 0};
+  // The count-th largest of the runs' maxima is at most the count-th largest logit.
+  if (count <= scratch.maxima.size()) {
+    scratch.run_sums.assign(scratch.maxima.begin(), scratch.maxima.end());
+    const auto nth = scratch.run_sums.begin() + static_cast<std::ptrdiff_t>(count - 1);
+    std::nth_element(scratch.run_sums.begin(), nth, scratch.run_sums.end(), std::greater<>());
+    bracket.low = std::max(kLowest, *nth);
   }
+  bracket = narrow(logits, wanted, bracket, scratch);
+  collect_at_least(logits, bracket.low, scratch);
+  auto& ids = scratch.candidates;
+  const auto logit = [&](std::int32_t id) { return logits[index(id)]; };
+  if (bracket.above > 0) std::erase_if(ids, [&](std::int32_t id) { return logit(id) >= bracket.high; });
+  const std::int64_t rank = wanted - bracket.above;  // of the last token that is wanted, among these
+  if (static_cast<std::int64_t>(ids.size()) < rank) return {kLowest};  // the rest are -infinity
+  const auto last = ids.begin() + rank - 1;
+  std::nth_element(ids.begin(), last, ids.end(), [&](std::int32_t a, std::int32_t b) {
+    return logit(a) != logit(b) ? logit(a) > logit(b) : a < b;
+  });
+  return {logit(*last), *last};
 }
 
-void collect_largest(std::span<const float> logits, std::size_t count, SampleScratch& scratch) {
-  auto& ids = scratch.candidates;
-  // The count-th largest of the runs' maxima is at most the count-th largest logit.
-  float threshold = std::numeric_limits<float>::lowest();
-  if (count > 0 && count <= scratch.maxima.size()) {
-    scratch.weights.assign(scratch.maxima.begin(), scratch.maxima.end());
-    const auto nth = scratch.weights.begin() + static_cast<std::ptrdiff_t>(count - 1);
-    std::nth_element(scratch.weights.begin(), nth, scratch.weights.end(), std::greater<>());
-    threshold = std::max(threshold, *nth);
-  }
-  collect_at_least(logits, scratch.maxima, threshold, ids);
-  if (ids.size() <= count) return;
-  const auto before = [&](std::int32_t a, std::int32_t b) {
-    const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
-    return x != y ? x > y : a < b;
-  };
-  scratch.spare.assign(ids.begin(), ids.end());
-  const auto last = scratch.spare.begin() + static_cast<std::ptrdiff_t>(count) - 1;
-  if (count > 0) std::nth_element(scratch.spare.begin(), last, scratch.spare.end(), before);
-  std::erase_if(ids, [&](std::int32_t id) { return count == 0 || before(*last, id); });
+void collect(std::span<const float> logits, const Best& best, SampleScratch& scratch) {
+  collect_at_least(logits, best.logit, scratch);
+  std::erase_if(scratch.candidates, [&](std::int32_t id) { return !best.has(logits[index(id)], id); });
 }
 
 }  // namespace millrace

@@ -2,6 +2,7 @@
 // passes skip nearly all of a large vocabulary.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -9,29 +10,35 @@
 
 namespace millrace {
 
-constexpr std::size_t kRunLogits = 256;
-
 struct LogitScan {
   float max = 0;             // -infinity when every logit is
   std::int32_t argmax = -1;  // lowest id with the largest logit
   bool bad = false;          // NaN or +infinity is among them; then the rest means nothing
 };
 
-// Fills maxima with the largest of each run.
-LogitScan scan_logits(std::span<const float> logits, std::vector<float>& maxima);
+// Some of the tokens, best first: those with a larger logit, and of those with this one the ids up to
+// last_id.
+struct Best {
+  float logit = -std::numeric_limits<float>::infinity();
+  std::int32_t last_id = std::numeric_limits<std::int32_t>::max();
 
-// exp(x) for x <= 0, within 2 units in the last place; 0 below -87.68.
-float exp_nonpositive(float x);
+  [[nodiscard]] bool has(float other, std::int32_t id) const {
+    return other > logit || (other == logit && id <= last_id);
+  }
+};
 
-// Sum of exp((logit - max) * scale). With run_sums, fills it with the sum of each run.
-double sum_exp(std::span<const float> logits, float max, float scale, std::vector<float>* run_sums);
+// Fills scratch.maxima with the largest of each run.
+LogitScan scan_logits(std::span<const float> logits, SampleScratch& scratch);
 
-// Fills ids with those of all logits >= threshold, ascending.
-void collect_at_least(std::span<const float> logits, std::span<const float> maxima, float threshold,
-                      std::vector<std::int32_t>& ids);
+// The functions below are for logits that were scanned last with this scratch, and found good.
 
-// Fills scratch.candidates with the `count` largest logits' ids, ascending; of equal logits the lower ids.
-// scratch.maxima are of these logits. -infinity is never among them.
-void collect_largest(std::span<const float> logits, std::size_t count, SampleScratch& scratch);
+// Sum of exp((logit - max) * scale) over the best tokens; scratch.run_sums gets that of each run.
+double weigh(std::span<const float> logits, float max, float scale, const Best& best, SampleScratch& scratch);
+
+// The `count` best tokens, count >= 1. -infinity is never among them.
+Best best_tokens(std::span<const float> logits, std::size_t count, SampleScratch& scratch);
+
+// Fills scratch.candidates with their ids, ascending.
+void collect(std::span<const float> logits, const Best& best, SampleScratch& scratch);
 
 }  // namespace millrace

@@ -1,7 +1,6 @@
 #include "runtime/sampling.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -12,16 +11,15 @@ namespace {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-float log_of_sum(std::span<const float> logits, float max) {
-  return static_cast<float>(std::log(sum_exp(logits, max, 1, nullptr)));
+float log_sum_exp(std::span<const float> logits, float max, SampleScratch& scratch) {
+  return max + static_cast<float>(std::log(weigh(logits, max, 1, {}, scratch)));
 }
 
 // The `top` largest logits, best first, as log-probabilities; -1 and -infinity where there are no more.
-// scratch.maxima are of these logits.
-void fill_top(std::span<const float> logits, float log_sum_exp, int top, std::int32_t* ids, float* logprobs,
+void fill_top(std::span<const float> logits, float log_sum, int top, std::int32_t* ids, float* logprobs,
               SampleScratch& scratch) {
   if (top <= 0) return;
-  collect_largest(logits, static_cast<std::size_t>(top), scratch);
+  collect(logits, best_tokens(logits, static_cast<std::size_t>(top), scratch), scratch);
   auto& best = scratch.candidates;
   const auto logit = [&](std::int32_t id) { return logits[static_cast<std::size_t>(id)]; };
   std::stable_sort(best.begin(), best.end(),
@@ -29,7 +27,7 @@ void fill_top(std::span<const float> logits, float log_sum_exp, int top, std::in
   for (int i = 0; i < top; ++i) {
     const bool exists = i < static_cast<int>(best.size());
     ids[i] = exists ? best[static_cast<std::size_t>(i)] : -1;
-    logprobs[i] = exists ? logit(ids[i]) - log_sum_exp : kMinusInfinity;
+    logprobs[i] = exists ? logit(ids[i]) - log_sum : kMinusInfinity;
   }
 }
 
@@ -88,150 +86,71 @@ struct Tempered {
   [[nodiscard]] float weight(std::int32_t id) const { return exp_nonpositive((score(id) - best) * scale); }
 };
 
-double fill_weights(const Tempered& tempered, SampleScratch& scratch) {
-  scratch.weights.clear();
-  double total = 0;
-  for (const std::int32_t id : scratch.candidates) {
-    scratch.weights.push_back(tempered.weight(id));
-    total += scratch.weights.back();
-  }
-  return total;
-}
-
-// Drops candidates and their weights together.
-template <typename Keep>
-void keep_candidates(SampleScratch& scratch, Keep keep) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < scratch.candidates.size(); ++i) {
-    if (!keep(scratch.candidates[i], scratch.weights[i])) continue;
-    scratch.candidates[kept] = scratch.candidates[i];
-    scratch.weights[kept++] = scratch.weights[i];
-  }
-  scratch.candidates.resize(kept);
-  scratch.weights.resize(kept);
-}
-
-// Keeps the fewest candidates, best first, whose weights sum to at least `mass` (nucleus sampling: Holtzman
-// et al. 2019, arXiv:1904.09751). A histogram over the scores finds the bucket in which the sum is reached;
-// only that bucket is sorted.
-void keep_nucleus(const Tempered& tempered, double mass, SampleScratch& scratch) {
-  constexpr int kBuckets = 1024;
-  constexpr float kBucketsPerUnit = kBuckets / 90.0F;  // weights end at exp(-87)
-  // Does not fall as the score falls.
-  const auto bucket_of = [&](std::int32_t id) {
-    const float below = (tempered.best - tempered.score(id)) * tempered.scale;
-    return below < 89 ? static_cast<int>(below * kBucketsPerUnit) : kBuckets - 1;
-  };
-  std::array<double, kBuckets> masses{};
-  for (std::size_t i = 0; i < scratch.candidates.size(); ++i) {
-    masses[static_cast<std::size_t>(bucket_of(scratch.candidates[i]))] += scratch.weights[i];
-  }
-  int boundary = 0;
-  double reached = 0;
-  while (boundary < kBuckets - 1 && reached + masses[static_cast<std::size_t>(boundary)] < mass) {
-    reached += masses[static_cast<std::size_t>(boundary++)];
-  }
-  auto& ordered = scratch.spare;
-  ordered.clear();
-  for (const std::int32_t id : scratch.candidates) {
-    if (bucket_of(id) == boundary) ordered.push_back(id);
-  }
-  const auto before = [&](std::int32_t a, std::int32_t b) {
-    return tempered.score(a) != tempered.score(b) ? tempered.score(a) > tempered.score(b) : a < b;
-  };
-  std::sort(ordered.begin(), ordered.end(), before);
-  std::int32_t last = -1;  // of the kept; the best candidate is kept in any case
-  for (const std::int32_t id : ordered) {
-    if (last >= 0 && reached >= mass) break;
-    last = id;
-    reached += tempered.weight(id);
-  }
-  keep_candidates(scratch, [&](std::int32_t id, float) {
-    const int bucket = bucket_of(id);
-    return bucket < boundary || (bucket == boundary && last >= 0 && !before(last, id));
-  });
-}
-
-// Candidates for top-p without top-k: enough of the best to hold the mass. Most models put nearly everything
-// within a few units of the best logit.
-double collect_mass(const Tempered& tempered, double mass, SampleScratch& scratch) {
-  for (const float depth : {8.0F, 16.0F, 88.0F}) {
-    const float threshold =
-        depth < 80 ? tempered.best - depth / tempered.scale : std::numeric_limits<float>::lowest();
-    collect_at_least(tempered.scores, scratch.maxima, threshold, scratch.candidates);
-    const double total = fill_weights(tempered, scratch);
-    if (depth > 80 || total >= mass) return total;
-  }
-  return 0;
-}
-
-// Draws in order of id: the first candidate at which the running sum passes `draw` of the total.
-std::int32_t draw_candidate(double draw, const SampleScratch& scratch) {
-  double total = 0;
-  for (const float weight : scratch.weights) total += weight;
+// Draws among the tokens that were weighed last, `total` in sum: in order of id, the first at which the
+// running sum passes `draw` of the total. First the run, then the token within it.
+std::int32_t draw_weighed(const Tempered& tempered, const Best& among, double draw, double total,
+                          const SampleScratch& scratch) {
   const double target = draw * total;
   double sum = 0;
+  std::size_t last = 0;  // run with a sum, should rounding keep the target from being passed
+  for (std::size_t run = 0; run < scratch.run_sums.size(); ++run) {
+    if (scratch.run_sums[run] == 0) continue;
+    last = run;
+    if (sum + static_cast<double>(scratch.run_sums[run]) > target) break;
+    sum += static_cast<double>(scratch.run_sums[run]);
+  }
+  const auto start = static_cast<std::int32_t>(last * kRunLogits);
+  const auto end =
+      static_cast<std::int32_t>(std::min(tempered.scores.size(), (last + 1) * std::size_t{kRunLogits}));
   std::int32_t token = -1;
-  for (std::size_t i = 0; i < scratch.candidates.size(); ++i) {
-    if (scratch.weights[i] == 0) continue;
-    token = scratch.candidates[i];
-    sum += scratch.weights[i];
+  for (std::int32_t id = start; id < end; ++id) {
+    if (!among.has(tempered.score(id), id)) continue;
+    const float weight = tempered.weight(id);
+    if (weight == 0) continue;
+    token = id;
+    sum += static_cast<double>(weight);
     if (sum > target) break;
   }
   return token;
 }
 
-// The same over the whole vocabulary: first the run, then the token within it.
-std::int32_t draw_any(const Tempered& tempered, double draw, SampleScratch& scratch) {
-  const double target = draw * sum_exp(tempered.scores, tempered.best, tempered.scale, &scratch.weights);
-  double sum = 0;
-  std::int32_t token = -1;
-  for (std::size_t run = 0; run < scratch.weights.size(); ++run) {
-    const bool is_last = run + 1 == scratch.weights.size();
-    if (sum + scratch.weights[run] <= target && !is_last) {
-      sum += scratch.weights[run];
-      continue;
-    }
-    const std::size_t end = std::min(tempered.scores.size(), (run + 1) * kRunLogits);
-    for (std::size_t i = run * kRunLogits; i < end; ++i) {
-      const float weight = tempered.weight(static_cast<std::int32_t>(i));
-      if (weight == 0) continue;
-      token = static_cast<std::int32_t>(i);
-      sum += weight;
-      if (sum > target) return token;
-    }
-  }
-  return token;
+// Tokens at least min_p times as likely as the best.
+Best likely_tokens(const Tempered& tempered, float min_p) {
+  const double depth = std::log(static_cast<double>(min_p)) / static_cast<double>(tempered.scale);
+  return {static_cast<float>(static_cast<double>(tempered.best) + depth)};
 }
 
-std::int32_t draw_token(const Tempered& tempered, const SampleRow& row, SampleScratch& scratch) {
+// Top-p (nucleus sampling: Holtzman et al. 2019, arXiv:1904.09751) by rejection, without putting anything in
+// order (as FlashInfer does, Ye et al. 2025, arXiv:2501.01005): a token that is drawn from a set around the
+// nucleus is in it when those better than it do not reach the mass. If it is not, what is better than it is
+// a smaller set around the nucleus, already weighed.
+std::int32_t draw_token(const Tempered& tempered, std::int32_t argmax, const SampleRow& row,
+                        SampleScratch& scratch) {
   const SamplingParams& params = *row.params;
-  const double draw = uniform_draw(params.seed, static_cast<std::uint64_t>(row.position));
-  const std::size_t top_k =
-      params.top_k > 0 ? static_cast<std::size_t>(params.top_k) : tempered.scores.size();
-  if (top_k >= tempered.scores.size() && params.top_p >= 1 && params.min_p <= 0) {
-    const std::int32_t token = draw_any(tempered, draw, scratch);
-    return token;
+  const auto weigh_best = [&](const Best& best) {
+    return weigh(tempered.scores, tempered.best, tempered.scale, best, scratch);
+  };
+  Best among;
+  if (params.top_k > 0) among = best_tokens(tempered.scores, static_cast<std::size_t>(params.top_k), scratch);
+  double total = 0, mass = 0;
+  if (params.top_p < 1) {
+    total = weigh_best(among);
+    mass = static_cast<double>(params.top_p) * total;
   }
-  if (top_k < tempered.scores.size()) {
-    collect_largest(tempered.scores, top_k, scratch);
-    const double total = fill_weights(tempered, scratch);
-    if (params.top_p < 1) keep_nucleus(tempered, params.top_p * total, scratch);
-  } else if (params.top_p < 1) {
-    const double mass = params.top_p * sum_exp(tempered.scores, tempered.best, tempered.scale, nullptr);
-    collect_mass(tempered, mass, scratch);
-    keep_nucleus(tempered, mass, scratch);
-  } else {
-    // A little deeper than ln(min_p), which is then applied to the weights themselves.
-    const float depth = 1e-3F - std::log(params.min_p);
-    collect_at_least(tempered.scores, scratch.maxima, tempered.best - depth / tempered.scale,
-                     scratch.candidates);
-    fill_weights(tempered, scratch);
+  const Best likely = params.min_p > 0 ? likely_tokens(tempered, params.min_p) : Best{};
+  const bool is_narrower = likely.logit > among.logit;
+  if (is_narrower) among = likely;
+  if (is_narrower || params.top_p >= 1) total = weigh_best(among);
+  RandomDraws draws(params.seed, static_cast<std::uint64_t>(row.position));
+  while (true) {
+    const std::int32_t token = draw_weighed(tempered, among, draws.next(), total, scratch);
+    if (params.top_p >= 1 || token == argmax) return token;
+    const Best better{tempered.score(token), token - 1};
+    const double better_mass = weigh_best(better);
+    if (better_mass < mass) return token;
+    among = better;
+    total = better_mass;
   }
-  if (params.min_p > 0) {
-    keep_candidates(scratch, [&](std::int32_t, float weight) { return weight >= params.min_p; });
-  }
-  return draw_candidate(draw, scratch);
 }
 
 }  // namespace
@@ -240,21 +159,21 @@ void sample_row(std::span<const float> logits, const SampleRow& row, SampleScrat
                 SampleResult& result) {
   result.token = -1;
   result.logprob = 0;
-  LogitScan scan = scan_logits(logits, scratch.maxima);
+  LogitScan scan = scan_logits(logits, scratch);
   if (scan.bad || scan.argmax < 0) {
     result.status = SampleStatus::kBadLogits;
     return;
   }
   result.status = SampleStatus::kOk;
-  float log_sum_exp = 0;
+  float log_sum = 0;
   if (row.want_logprobs) {
-    log_sum_exp = scan.max + log_of_sum(logits, scan.max);
-    fill_top(logits, log_sum_exp, row.params->top_logprobs, result.top_ids, result.top_logprobs, scratch);
+    log_sum = log_sum_exp(logits, scan.max, scratch);
+    fill_top(logits, log_sum, row.params->top_logprobs, result.top_ids, result.top_logprobs, scratch);
   }
   std::span<const float> scores = logits;
   if (is_adjusted(row)) {
     scores = adjust(logits, row, scratch);
-    scan = scan_logits(scores, scratch.maxima);
+    scan = scan_logits(scores, scratch);
     if (scan.bad || scan.argmax < 0) {
       result.status = scan.bad ? SampleStatus::kBadLogits : SampleStatus::kBadMask;
       return;
@@ -264,32 +183,34 @@ void sample_row(std::span<const float> logits, const SampleRow& row, SampleScrat
     // In range whatever the temperature: infinity times 0 would be NaN.
     const float scale = std::clamp(1 / row.params->temperature, std::numeric_limits<float>::min(),
                                    std::numeric_limits<float>::max());
-    result.token = draw_token({scores, scan.max, scale}, row, scratch);
+    result.token = draw_token({scores, scan.max, scale}, scan.argmax, row, scratch);
   } else {
     result.token = scan.argmax;
   }
-  if (row.want_logprobs) result.logprob = logits[static_cast<std::size_t>(result.token)] - log_sum_exp;
+  if (row.want_logprobs) result.logprob = logits[static_cast<std::size_t>(result.token)] - log_sum;
 }
 
-double uniform_draw(std::uint64_t seed, std::uint64_t position) {
-  // SplitMix64 (Steele, Lea & Flood 2014): output number `position` of the generator that starts at `seed`.
-  std::uint64_t z = seed + (position + 1) * 0x9E3779B97F4A7C15ULL;
+double RandomDraws::next() {
+  // SplitMix64 (Steele, Lea & Flood 2014).
+  std::uint64_t z = state_;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+  z ^= z >> 31;
+  state_ = z + kStep;
+  return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
 float log_probabilities(std::span<const float> logits, std::int32_t token, int top, std::int32_t* top_ids,
                         float* top_logprobs, SampleScratch& scratch) {
-  const LogitScan scan = scan_logits(logits, scratch.maxima);
+  const LogitScan scan = scan_logits(logits, scratch);
   if (scan.bad || scan.argmax < 0) {
     std::fill_n(top_ids, std::max(top, 0), -1);
     std::fill_n(top_logprobs, std::max(top, 0), kMinusInfinity);
     return std::numeric_limits<float>::quiet_NaN();
   }
-  const float log_sum_exp = scan.max + log_of_sum(logits, scan.max);
-  fill_top(logits, log_sum_exp, top, top_ids, top_logprobs, scratch);
-  return logits[static_cast<std::size_t>(token)] - log_sum_exp;
+  const float log_sum = log_sum_exp(logits, scan.max, scratch);
+  fill_top(logits, log_sum, top, top_ids, top_logprobs, scratch);
+  return logits[static_cast<std::size_t>(token)] - log_sum;
 }
 
 }  // namespace millrace

@@ -3,6 +3,8 @@
 #include <span>
 #include <vector>
 
+#include "runtime/logit_kernels.hpp"
+
 namespace millrace {
 
 // Sampling of one sequence, fixed when its slot opens (src/native/binding.ts, SlotParams).
@@ -65,10 +67,11 @@ struct SampleResult {
 
 // Reused between calls, so that sampling allocates nothing once warm; one per thread.
 struct SampleScratch {
-  std::vector<float> scores;   // (vocab,) logits after bias, penalties and mask
-  std::vector<float> maxima;   // of each run of logits, logit_scan.hpp
-  std::vector<float> weights;  // of the candidates, or of the runs
-  std::vector<std::int32_t> candidates, spare;
+  const LogitKernels* kernels = &scalar_logit_kernels();
+  std::vector<float> scores = {};    // (vocab,) logits after bias, penalties and mask
+  std::vector<float> maxima = {};    // of each run of logits, logit_scan.hpp
+  std::vector<float> run_sums = {};  // weights of each run
+  std::vector<std::int32_t> candidates = {};
 };
 
 // Order of the operations (docs/algorithms.md): raw log-probabilities are taken first; then bias,
@@ -78,9 +81,18 @@ struct SampleScratch {
 void sample_row(std::span<const float> logits, const SampleRow& row, SampleScratch& scratch,
                 SampleResult& result);
 
-// Uniform in [0, 1), a function of (seed, position) alone: one round of the SplitMix64 finaliser over
-// a mix of the two. The CUDA sampler computes the same numbers.
-double uniform_draw(std::uint64_t seed, std::uint64_t position);
+// Uniform numbers in [0, 1), functions of (seed, position) alone. The first is output number `position` of
+// the SplitMix64 generator that starts at the seed, each other the first output of one that starts at the
+// output before. The CUDA sampler computes the same numbers.
+class RandomDraws {
+ public:
+  RandomDraws(std::uint64_t seed, std::uint64_t position) : state_(seed + (position + 1) * kStep) {}
+  double next();
+
+ private:
+  static constexpr std::uint64_t kStep = 0x9E3779B97F4A7C15ULL;
+  std::uint64_t state_;
+};
 
 // Natural log-probability of `token` and of the `top` most likely tokens, of raw logits.
 float log_probabilities(std::span<const float> logits, std::int32_t token, int top, std::int32_t* top_ids,

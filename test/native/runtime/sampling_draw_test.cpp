@@ -49,6 +49,10 @@ void check_distribution(const std::vector<float>& logits, const SamplingParams& 
   count_check();
 }
 
+double uniform_draw(std::uint64_t seed, std::uint64_t position) {
+  return RandomDraws(seed, position).next();
+}
+
 // The tokens that can be drawn at all, found by drawing with numbers all over [0, 1).
 std::vector<std::int32_t> drawable(const std::vector<float>& logits, SamplingParams params) {
   std::vector<std::int32_t> tokens;
@@ -77,6 +81,8 @@ TEST("tokens are drawn with their probabilities, under every filter") {
   check_distribution(large, {.top_k = 50}, "large top-k");
   check_distribution(large, {.top_p = 0.95F}, "large top-p");
   check_distribution(large, {.temperature = 2, .top_k = 2000, .top_p = 0.99F}, "large hot");
+  check_distribution(large, {.temperature = 3, .top_p = 0.3F}, "many rejections");
+  check_distribution(large, {.temperature = 3, .top_k = 500, .top_p = 0.5F, .min_p = 0.3F}, "a deep min-p");
 }
 
 TEST("top-k keeps exactly k tokens, of equal logits the lower ids") {
@@ -98,8 +104,8 @@ TEST("top-k keeps exactly k tokens, of equal logits the lower ids") {
     });
     order.resize(k);
     std::sort(order.begin(), order.end());
-    scan_logits(logits, scratch.maxima);
-    collect_largest(logits, k, scratch);
+    scan_logits(logits, scratch);
+    collect(logits, best_tokens(logits, k, scratch), scratch);
     CHECK(scratch.candidates == order);
   }
 }
@@ -170,6 +176,17 @@ TEST("uniform draws are even over positions and over seeds") {
       const double u = over_seeds ? uniform_draw(start + i, 17) : uniform_draw(start, i);
       REQUIRE(u >= 0 && u < 1);
       ++cells[static_cast<std::size_t>(u * 64)];
+    }
+    double statistic = 0;
+    for (const int cell : cells) statistic += (cell - 1000.0) * (cell - 1000.0) / 1000.0;
+    CHECK(statistic < 64 + 6 * std::sqrt(128.0));
+  }
+  for (std::uint64_t later : {1, 2, 5}) {  // draws after the first of a position
+    std::array<int, 64> cells{};
+    for (std::uint64_t i = 0; i < 64000; ++i) {
+      RandomDraws draws(start, i);
+      for (std::uint64_t skipped = 0; skipped < later; ++skipped) draws.next();
+      ++cells[static_cast<std::size_t>(draws.next() * 64)];
     }
     double statistic = 0;
     for (const int cell : cells) statistic += (cell - 1000.0) * (cell - 1000.0) / 1000.0;
