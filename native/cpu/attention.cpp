@@ -4,19 +4,25 @@
 // arXiv:1805.02867). What a query computes therefore depends on its position only, not on the other
 // queries of the step or on the number of threads, and one long sequence can use all threads.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "cpu/attention_work.hpp"
 #include "cpu/cpu_ops.hpp"
 
 namespace millrace {
 namespace {
 
 constexpr std::int64_t kChunkPositions = 512;
-constexpr int kQueriesPerUnit = 32;  // query tokens times heads that share one KV head
-constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+// Queries of a row up to which they are rows of scratch, not columns (attention_kernels.hpp).
+constexpr int kFewQueries = 12;
+// exp(x) = 2^(x log2 e)
+constexpr float kLog2E = 1.44269504F;
 
 static_assert(kChunkPositions % kTilePositions == 0);
+
+constexpr std::int64_t round_up(std::int64_t count, std::int64_t to) {
+  return (count + to - 1) / to * to;
+}
 
 // Some consecutive query tokens of one row, with the query heads of one KV head.
 struct Unit {
@@ -28,28 +34,18 @@ struct Unit {
 struct Shape {
   const Batch& batch;
   const AttentionArgs& args;
-  int group;  // query heads per KV head
-  int width;  // head_dim, padded
-  int tokens_per_unit;
+  int group;           // query heads per KV head
+  std::int64_t width;  // of a head in scratch memory
+  int most_unit_tokens;
 
-  Shape(const Batch& b, const AttentionArgs& a)
+  Shape(const Batch& b, const AttentionArgs& a, int unit_queries)
       : batch(b),
         args(a),
         group(a.num_heads / a.kv.num_kv_heads),
-        width((a.kv.head_dim + kHeadAlignment - 1) / kHeadAlignment * kHeadAlignment),
-        tokens_per_unit(std::max(1, kQueriesPerUnit / group)) {}
+        width(round_up(a.kv.head_dim, kWidthAlignment)),
+        most_unit_tokens(std::max(1, unit_queries / group)) {}
 
-  [[nodiscard]] int max_queries() const { return tokens_per_unit * group; }
-  [[nodiscard]] std::int64_t units_of_row(int r) const {
-    const std::int64_t tokens = batch.query_starts[r + 1] - batch.query_starts[r];
-    return (tokens + tokens_per_unit - 1) / tokens_per_unit * args.kv.num_kv_heads;
-  }
-  [[nodiscard]] Unit unit(int r, std::int64_t index) const {
-    const std::int64_t token = batch.query_starts[r] + index / args.kv.num_kv_heads * tokens_per_unit;
-    const std::int64_t end = batch.query_starts[r + 1];
-    return {r, token, std::min<std::int64_t>(tokens_per_unit, end - token),
-            static_cast<int>(index % args.kv.num_kv_heads)};
-  }
+  [[nodiscard]] std::int64_t tokens(int r) const { return batch.query_starts[r + 1] - batch.query_starts[r]; }
   // Positions [first, last) that a query token sees.
   [[nodiscard]] std::int64_t last(std::int64_t token) const { return batch.positions[token] + 1; }
   [[nodiscard]] std::int64_t first(std::int64_t token) const {
@@ -60,234 +56,253 @@ struct Shape {
   [[nodiscard]] std::int64_t last_chunk(const Unit& u) const {
     return (last(u.token + u.num_tokens - 1) - 1) / kChunkPositions + 1;
   }
+  [[nodiscard]] std::int64_t state_floats(std::int64_t queries) const {
+    return round_up(queries, kQueryAlignment) * (width + 2);
+  }
+  [[nodiscard]] QueryRows rows_of(const Unit& u, const Tensor& tensor) const {
+    const int queries = static_cast<int>(u.num_tokens) * group;
+    float* rows = row(tensor, u.token) + static_cast<std::int64_t>(u.kv_head) * group * args.kv.head_dim;
+    return {rows, tensor.stride, queries, group, args.kv.head_dim};
+  }
 };
 
-// Floats in whole cache lines.
-std::int64_t rounded(std::int64_t count) {
-  return (count + 15) / 16 * 16;
+SoftmaxStates states_at(float* memory, const Shape& shape, std::int64_t queries) {
+  const std::int64_t padded = round_up(queries, kQueryAlignment);
+  return {memory, memory + padded * shape.width, memory + padded * (shape.width + 1)};
 }
 
-// Softmax states of a unit's queries: best and total (queries,), sums (queries, width).
-struct States {
-  float *sums, *best, *total;
-
-  States(float* memory, const Shape& shape)
-      : sums(memory),
-        best(memory + static_cast<std::int64_t>(shape.max_queries()) * shape.width),
-        total(best + shape.max_queries()) {}
-  static std::int64_t floats(const Shape& shape) {
-    return rounded(static_cast<std::int64_t>(shape.max_queries()) * (shape.width + 2));
-  }
-  void clear(std::int64_t queries, int width) {
-    std::fill_n(sums, queries * width, 0.0F);
-    std::fill_n(best, queries, kMinusInfinity);
-    std::fill_n(total, queries, 0.0F);
-  }
-};
+void clear(const SoftmaxStates& states, const Shape& shape, std::int64_t queries) {
+  const std::int64_t padded = round_up(queries, kQueryAlignment);
+  std::fill_n(states.sums, padded * shape.width, 0.0F);
+  std::fill_n(states.best, padded, -std::numeric_limits<float>::infinity());
+  std::fill_n(states.total, padded, 0.0F);
+}
 
 // A worker's memory for one unit.
 struct Workspace {
-  float *q, *k, *v, *scores;
-  std::int32_t *firsts, *lasts;  // (queries,) positions of the tile that a query sees
-  States chunk, all;
+  float *q, *scores, *rows;
+  std::int32_t *firsts, *lasts;
+  SoftmaxStates all, chunk;
 
-  Workspace(float* memory, const Shape& shape)
-      : q(memory),
-        k(q + static_cast<std::int64_t>(shape.max_queries()) * shape.width),
-        v(k + static_cast<std::int64_t>(kTilePositions) * shape.width),
-        scores(v + static_cast<std::int64_t>(kTilePositions) * shape.width),
-        firsts(reinterpret_cast<std::int32_t*>(scores) +
-               static_cast<std::int64_t>(shape.max_queries()) * kTilePositions),
-        lasts(firsts + shape.max_queries()),
-        chunk(reinterpret_cast<float*>(firsts) + rounded(2 * shape.max_queries()), shape),
-        all(chunk.sums + States::floats(shape), shape) {}
-  static std::int64_t floats(const Shape& shape) {
-    return static_cast<std::int64_t>(shape.max_queries()) * (shape.width + kTilePositions) +
-           rounded(2 * shape.max_queries()) + 2 * static_cast<std::int64_t>(kTilePositions) * shape.width +
-           2 * States::floats(shape);
+  Workspace(float* memory, const Shape& shape, std::int64_t queries)
+      : q(memory), scores(q + round_up(queries, kQueryAlignment) * shape.width) {
+    const std::int64_t padded = round_up(queries, kQueryAlignment);
+    rows = scores + padded * kTilePositions;
+    firsts = reinterpret_cast<std::int32_t*>(rows + 2 * kTilePositions * shape.width);
+    lasts = firsts + padded;
+    all = states_at(reinterpret_cast<float*>(lasts) + padded, shape, queries);
+    chunk = states_at(all.sums + shape.state_floats(queries), shape, queries);
+  }
+  static std::int64_t floats(const Shape& shape, std::int64_t queries) {
+    return round_up(queries, kQueryAlignment) * (shape.width + kTilePositions + 2) +
+           2 * kTilePositions * shape.width + 2 * shape.state_floats(queries);
   }
 };
 
-// Query i * group + g of the unit is head g of its token i, padded with zeros.
-void load_queries(const Shape& shape, const Unit& unit, float* q) {
-  const int dim = shape.args.kv.head_dim;
-  for (std::int64_t i = 0; i < unit.num_tokens; ++i) {
-    const float* heads =
-        row(shape.args.q, unit.token + i) + static_cast<std::int64_t>(unit.kv_head) * shape.group * dim;
-    for (int g = 0; g < shape.group; ++g, q += shape.width) {
-      std::copy_n(heads + static_cast<std::int64_t>(g) * dim, dim, q);
-      std::fill_n(q + dim, shape.width - dim, 0.0F);
-    }
-  }
-}
+// Rows of the positions of a tile: those in [first, last) where the cache has them, others zeros. What lies
+// in a block beyond the sequence's end may be anything, NaN included.
+struct TileRows {
+  const std::byte *keys[kTilePositions], *values[kTilePositions];
 
-// Keys or values of the positions [first, last) into rows of a tile that starts at tile_start; zero
-// elsewhere, since what lies in a block beyond the sequence's end may be anything, NaN included.
-void load_tile(const CpuContext& context, const Shape& shape, const Unit& unit, const void* storage,
-               std::int64_t tile_start, std::int64_t first, std::int64_t last, float* tile) {
-  const KvLayer& kv = shape.args.kv;
-  const auto widen = context.kernels.widen[static_cast<int>(kv.dtype)];
-  const std::int64_t head_bytes = storage_bytes(kv.dtype, kv.head_dim);
-  const std::int32_t* table =
-      shape.batch.block_tables + static_cast<std::int64_t>(unit.row) * shape.batch.max_blocks;
-  for (int j = 0; j < kTilePositions; ++j) {
-    const std::int64_t position = tile_start + j;
-    float* to = tile + static_cast<std::int64_t>(j) * shape.width;
-    if (position < first || position >= last) {
-      std::fill_n(to, shape.width, 0.0F);
-      continue;
-    }
-    const std::int64_t block = table[position / kv.block_tokens];
-    const std::int64_t slot =
-        (block * kv.num_kv_heads + unit.kv_head) * kv.block_tokens + position % kv.block_tokens;
-    widen(static_cast<const std::byte*>(storage) + slot * head_bytes, to, kv.head_dim);
-    std::fill_n(to + kv.head_dim, shape.width - kv.head_dim, 0.0F);
-  }
-}
-
-// The states of the unit's queries over one chunk, from nothing.
-void attend_chunk(CpuContext& context, const Shape& shape, const Unit& unit, std::int64_t chunk,
-                  Workspace& work, States& states) {
-  const std::int64_t queries = unit.num_tokens * shape.group;
-  states.clear(queries, shape.width);
-  const std::int64_t seen_first = shape.first(unit.token);
-  const std::int64_t seen_last = shape.last(unit.token + unit.num_tokens - 1);
-  const std::int64_t start = std::max(chunk * kChunkPositions, seen_first / kTilePositions * kTilePositions);
-  const std::int64_t end = std::min((chunk + 1) * kChunkPositions, seen_last);
-  for (std::int64_t tile = start; tile < end; tile += kTilePositions) {
-    load_tile(context, shape, unit, shape.args.kv.keys, tile, seen_first, seen_last, work.k);
-    load_tile(context, shape, unit, shape.args.kv.values, tile, seen_first, seen_last, work.v);
-    for (std::int64_t i = 0; i < queries; ++i) {
-      const std::int64_t token = unit.token + i / shape.group;
-      const auto clamp = [&](std::int64_t position) {
-        return static_cast<std::int32_t>(std::clamp<std::int64_t>(position - tile, 0, kTilePositions));
-      };
-      work.firsts[i] = clamp(shape.first(token));
-      work.lasts[i] = clamp(shape.last(token));
-    }
-    context.kernels.attend({.q = work.q,
-                            .k = work.k,
-                            .v = work.v,
-                            .num_queries = static_cast<int>(queries),
-                            .width = shape.width,
-                            .scale = shape.args.scale,
-                            .first = work.firsts,
-                            .last = work.lasts,
-                            .scores = work.scores,
-                            .best = states.best,
-                            .total = states.total,
-                            .sums = states.sums});
-  }
-}
-
-// Adds the state over a later chunk to that over the earlier ones.
-void merge(const States& chunk, std::int64_t queries, int width, States& all) {
-  for (std::int64_t i = 0; i < queries; ++i) {
-    if (chunk.total[i] == 0) continue;  // the query sees nothing of the chunk; NaN goes on
-    const float best = chunk.best[i] > all.best[i] ? chunk.best[i] : all.best[i];
-    const float a = std::exp(all.best[i] - best), b = std::exp(chunk.best[i] - best);
-    all.best[i] = best;
-    all.total[i] = all.total[i] * a + chunk.total[i] * b;
-    float* to = all.sums + i * width;
-    const float* from = chunk.sums + i * width;
-    for (int d = 0; d < width; ++d) to[d] = to[d] * a + from[d] * b;
-  }
-}
-
-void store(const Shape& shape, const Unit& unit, const States& all) {
-  const int dim = shape.args.kv.head_dim;
-  for (std::int64_t i = 0; i < unit.num_tokens * shape.group; ++i) {
-    const std::int64_t head = static_cast<std::int64_t>(unit.kv_head) * shape.group + i % shape.group;
-    float* out = row(shape.args.out, unit.token + i / shape.group) + head * dim;
-    const float scale = 1 / all.total[i];
-    for (int d = 0; d < dim; ++d) out[d] = all.sums[i * shape.width + d] * scale;
-  }
-}
-
-void attend_unit(CpuContext& context, const Shape& shape, const Unit& unit, int worker) {
-  Workspace work(context.worker_scratch.floats(worker, Workspace::floats(shape)), shape);
-  load_queries(shape, unit, work.q);
-  const std::int64_t queries = unit.num_tokens * shape.group;
-  work.all.clear(queries, shape.width);
-  for (std::int64_t c = shape.first_chunk(unit); c < shape.last_chunk(unit); ++c) {
-    attend_chunk(context, shape, unit, c, work, work.chunk);
-    merge(work.chunk, queries, shape.width, work.all);
-  }
-  store(shape, unit, work.all);
-}
-
-// The same with a task per unit and chunk, for steps with too few units to occupy every thread.
-void attend_split(CpuContext& context, const Shape& shape) {
-  struct Piece {
-    Unit unit;
-    std::int64_t chunk;
-  };
-  // Piece p of a row's unit is found by walking the rows: there are few units.
-  const auto find = [&](std::int64_t piece) -> Piece {
-    for (int r = 0;; ++r) {
-      for (std::int64_t i = 0; i < shape.units_of_row(r); ++i) {
-        const Unit unit = shape.unit(r, i);
-        const std::int64_t chunks = shape.last_chunk(unit) - shape.first_chunk(unit);
-        if (piece < chunks) return {unit, shape.first_chunk(unit) + piece};
-        piece -= chunks;
+  TileRows(const Shape& shape, const Unit& unit, std::int64_t start, std::int64_t first, std::int64_t last,
+           const std::byte* zeros) {
+    const KvLayer& kv = shape.args.kv;
+    const std::int64_t head_bytes = storage_bytes(kv.dtype, kv.head_dim);
+    const std::int32_t* table =
+        shape.batch.block_tables + static_cast<std::int64_t>(unit.row) * shape.batch.max_blocks;
+    std::int64_t position = std::max(start, first);
+    const std::int64_t end = std::min(start + kTilePositions, last);
+    int j = 0;
+    const auto fill_zeros = [&](std::int64_t until) {
+      for (; j < until; ++j) keys[j] = values[j] = zeros;
+    };
+    fill_zeros(position - start);
+    while (position < end) {
+      const std::int64_t block = table[position / kv.block_tokens], at = position % kv.block_tokens;
+      const std::int64_t slot = (block * kv.num_kv_heads + unit.kv_head) * kv.block_tokens + at;
+      const std::byte* key = static_cast<const std::byte*>(kv.keys) + slot * head_bytes;
+      const std::byte* value = static_cast<const std::byte*>(kv.values) + slot * head_bytes;
+      const std::int64_t run = std::min(kv.block_tokens - at, end - position);
+      for (std::int64_t i = 0; i < run; ++i, ++j, key += head_bytes, value += head_bytes) {
+        keys[j] = key;
+        values[j] = value;
       }
+      position += run;
     }
+    fill_zeros(kTilePositions);
+  }
+};
+
+// What the layer's attention works with in this step.
+struct Layer {
+  const Shape shape;
+  const AttentionKernels& kernels;
+  AttentionWork& work;
+
+  // A row is decoded when it has few queries.
+  [[nodiscard]] bool is_few(int r) const { return shape.tokens(r) * shape.group <= kFewQueries; }
+  [[nodiscard]] const AttentionPath& path(int r) const {
+    return (is_few(r) ? kernels.few : kernels.many)[static_cast<int>(shape.args.kv.dtype)];
+  }
+  [[nodiscard]] std::int64_t unit_tokens(int r) const {
+    return is_few(r) ? shape.tokens(r) : shape.most_unit_tokens;
+  }
+};
+
+// Query ranges of a tile, or null where every query sees all of it.
+void set_ranges(const Shape& shape, const Unit& unit, std::int64_t start, const Workspace& memory,
+                AttendTile& tile) {
+  const std::int64_t end = start + kTilePositions;
+  const std::int64_t last_token = unit.token + unit.num_tokens - 1;
+  tile.first = tile.last = nullptr;
+  if (shape.first(last_token) <= start && shape.last(unit.token) >= end) return;
+  const auto clamp = [&](std::int64_t position) {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(position - start, 0, kTilePositions));
   };
-  std::int64_t pieces = 0;
+  std::int32_t *first = memory.firsts, *last = memory.lasts;
+  for (std::int64_t i = 0; i < unit.num_tokens; ++i) {
+    first = std::fill_n(first, shape.group, clamp(shape.first(unit.token + i)));
+    last = std::fill_n(last, shape.group, clamp(shape.last(unit.token + i)));
+  }
+  std::fill(first, memory.lasts, 0);
+  std::fill(last, memory.lasts + (memory.lasts - memory.firsts), 0);
+  tile.first = memory.firsts;
+  tile.last = memory.lasts;
+}
+
+// The states of the unit's queries, which are in memory.q, over one chunk, from nothing.
+void attend_chunk(const Layer& layer, const Unit& unit, std::int64_t chunk, const Workspace& memory,
+                  const SoftmaxStates& states) {
+  const Shape& shape = layer.shape;
+  const std::int64_t queries = unit.num_tokens * shape.group;
+  clear(states, shape, queries);
+  const std::int64_t first = shape.first(unit.token), last = shape.last(unit.token + unit.num_tokens - 1);
+  const std::int64_t start = std::max(chunk * kChunkPositions, first / kTilePositions * kTilePositions);
+  const std::int64_t end = std::min((chunk + 1) * kChunkPositions, last);
+  const AttentionPath& path = layer.path(unit.row);
+  for (std::int64_t at = start; at < end; at += kTilePositions) {
+    const TileRows rows(shape, unit, at, first, last, layer.work.zeros());
+    AttendTile tile = {.q = memory.q,
+                       .keys = rows.keys,
+                       .values = rows.values,
+                       .begin = static_cast<int>(std::max<std::int64_t>(0, first - at)),
+                       .end = static_cast<int>(std::min<std::int64_t>(kTilePositions, last - at)),
+                       .num_queries = static_cast<int>(queries),
+                       .head_dim = shape.args.kv.head_dim,
+                       .first = nullptr,
+                       .last = nullptr,
+                       .scores = memory.scores,
+                       .rows = memory.rows,
+                       .states = states};
+    set_ranges(shape, unit, at, memory, tile);
+    path.attend(tile);
+  }
+}
+
+void load_queries(const Layer& layer, const Unit& unit, float* q) {
+  const AttentionArgs& args = layer.shape.args;
+  layer.path(unit.row).load(layer.shape.rows_of(unit, args.q), args.scale * kLog2E, q);
+}
+
+// All chunks of a unit.
+void attend_unit(const Layer& layer, const Unit& unit, const Workspace& memory) {
+  const Shape& shape = layer.shape;
+  const AttentionPath& path = layer.path(unit.row);
+  load_queries(layer, unit, memory.q);
+  const std::int64_t first = shape.first_chunk(unit), queries = unit.num_tokens * shape.group;
+  attend_chunk(layer, unit, first, memory, memory.all);
+  for (std::int64_t c = first + 1; c < shape.last_chunk(unit); ++c) {
+    attend_chunk(layer, unit, c, memory, memory.chunk);
+    path.merge(memory.chunk, static_cast<int>(queries), shape.args.kv.head_dim, memory.all);
+  }
+  path.store(memory.all, shape.rows_of(unit, shape.args.out));
+}
+
+// One chunk of a unit, whose state goes to the row's memory. Who finishes a unit's last chunk merges them.
+void attend_piece(const Layer& layer, const AttentionWork::Row& row, std::int64_t unit_index,
+                  const Unit& unit, std::int64_t chunk, const Workspace& memory) {
+  const Shape& shape = layer.shape;
+  const std::int64_t first = shape.first_chunk(unit), last = shape.last_chunk(unit);
+  if (chunk < first || chunk >= last) return;
+  const AttentionPath& path = layer.path(unit.row);
+  const std::int64_t queries = unit.num_tokens * shape.group;
+  float* states = layer.work.states() + row.first_state + unit_index * row.chunks * row.state_floats;
+  const auto states_of = [&](std::int64_t c) {
+    return states_at(states + (c - row.first_chunk) * row.state_floats, shape, queries);
+  };
+  load_queries(layer, unit, memory.q);
+  attend_chunk(layer, unit, chunk, memory, states_of(chunk));
+  if (!layer.work.finish(row.first_unit + unit_index, last - first)) return;
+  const SoftmaxStates all = states_of(first);
+  for (std::int64_t c = first + 1; c < last; ++c) {
+    path.merge(states_of(c), static_cast<int>(queries), shape.args.kv.head_dim, all);
+  }
+  path.store(all, shape.rows_of(unit, shape.args.out));
+}
+
+void attend_task(const Layer& layer, Scratch& scratch, std::int64_t task, int worker) {
+  const Shape& shape = layer.shape;
+  const AttentionWork::Row& row = layer.work.row_of_task(task);
+  const std::int64_t heads = shape.args.kv.num_kv_heads;
+  std::int64_t index = task - row.first_task;
+  // Heads change fastest where rows are short: their keys are neighbours in memory. Chunks come next.
+  const std::int64_t unit_index = index % (row.units);
+  const std::int64_t chunk = row.first_chunk + index / row.units;
+  const std::int64_t step = layer.unit_tokens(row.row);
+  const std::int64_t token = shape.batch.query_starts[row.row] + unit_index / heads * step;
+  const Unit unit = {row.row, token,
+                     std::min<std::int64_t>(step, shape.batch.query_starts[row.row + 1] - token),
+                     static_cast<int>(unit_index % heads)};
+  const std::int64_t queries = unit.num_tokens * shape.group;
+  const Workspace memory(scratch.floats(worker, Workspace::floats(shape, queries)), shape, queries);
+  if (row.is_split) {
+    attend_piece(layer, row, unit_index, unit, chunk, memory);
+  } else {
+    attend_unit(layer, unit, memory);
+  }
+}
+
+// Lays out the step's tasks: a unit each, or a unit and chunk for decoded rows and where units are too few to
+// occupy every thread.
+void plan(const Layer& layer, int threads) {
+  const Shape& shape = layer.shape;
+  AttentionWork& work = layer.work;
+  std::int64_t units = 0;
   for (int r = 0; r < shape.batch.num_rows; ++r) {
-    for (std::int64_t i = 0; i < shape.units_of_row(r); ++i) {
-      const Unit unit = shape.unit(r, i);
-      pieces += shape.last_chunk(unit) - shape.first_chunk(unit);
-    }
+    if (shape.tokens(r) == 0) continue;
+    const std::int64_t step = layer.unit_tokens(r);
+    units += (shape.tokens(r) + step - 1) / step * shape.args.kv.num_kv_heads;
   }
-  const std::int64_t state_floats = States::floats(shape);
-  float* states = context.shared_scratch.floats(0, (pieces + 1) * state_floats);
-  context.pool.run(pieces, [&](std::int64_t p, int worker) {
-    const Piece piece = find(p);
-    Workspace work(context.worker_scratch.floats(worker, Workspace::floats(shape)), shape);
-    load_queries(shape, piece.unit, work.q);
-    States state(states + p * state_floats, shape);
-    attend_chunk(context, shape, piece.unit, piece.chunk, work, state);
-  });
-  States all(states + pieces * state_floats, shape);
-  for (std::int64_t p = 0; p < pieces;) {
-    const Unit unit = find(p).unit;
-    const std::int64_t queries = unit.num_tokens * shape.group;
-    all.clear(queries, shape.width);
-    for (std::int64_t c = shape.first_chunk(unit); c < shape.last_chunk(unit); ++c, ++p) {
-      merge(States(states + p * state_floats, shape), queries, shape.width, all);
-    }
-    store(shape, unit, all);
+  work.start();
+  for (int r = 0; r < shape.batch.num_rows; ++r) {
+    if (shape.tokens(r) == 0) continue;
+    const std::int64_t step = layer.unit_tokens(r);
+    const Unit whole = {r, shape.batch.query_starts[r], shape.tokens(r), 0};
+    AttentionWork::Row row;
+    row.row = r;
+    row.units = (shape.tokens(r) + step - 1) / step * shape.args.kv.num_kv_heads;
+    row.first_chunk = shape.first_chunk(whole);
+    row.chunks = shape.last_chunk(whole) - row.first_chunk;
+    row.is_split = threads > 1 && row.chunks > 1 && (layer.is_few(r) || units < 4LL * threads);
+    row.state_floats = shape.state_floats(std::min(step, shape.tokens(r)) * shape.group);
+    work.add(row);
   }
+  work.finish_plan(shape.width);
 }
 
 }  // namespace
 
 void cpu_attention(CpuContext& context, const Batch& batch, const AttentionArgs& args) {
-  const Shape shape(batch, args);
-  std::int64_t units = 0;
+  const AttentionKernels& kernels = context.attention.kernels();
+  const Layer layer = {Shape(batch, args, kernels.unit_queries), kernels, context.attention};
+  plan(layer, context.pool.limit());
   std::int64_t longest = 0;
-  context.units.clear();
-  for (int r = 0; r < batch.num_rows; ++r) {
-    context.units.push_back(units);
-    units += shape.units_of_row(r);
-    if (batch.query_starts[r + 1] > batch.query_starts[r]) {
-      longest = std::max(longest, shape.last(batch.query_starts[r + 1] - 1));
-    }
-  }
-  const int threads = context.pool.limit();
-  if (threads > 1 && units < 4 * threads && longest > kChunkPositions) {
-    attend_split(context, shape);
-    return;
-  }
+  for (int r = 0; r < batch.num_rows; ++r) longest = std::max<std::int64_t>(longest, batch.context_lens[r]);
   const bool small =
       static_cast<std::int64_t>(batch.num_tokens) * args.num_heads * args.kv.head_dim * longest <
       kInlineProducts;
-  run_tasks(context.pool, small, units, [&](std::int64_t task, int worker) {
-    const auto after = std::upper_bound(context.units.begin(), context.units.end(), task);
-    const auto r = static_cast<int>(after - context.units.begin()) - 1;
-    attend_unit(context, shape, shape.unit(r, task - context.units[static_cast<std::size_t>(r)]), worker);
-  });
+  run_tasks(context.pool, small, context.attention.tasks(),
+            [&](std::int64_t task, int worker) { attend_task(layer, context.worker_scratch, task, worker); });
 }
 
 }  // namespace millrace

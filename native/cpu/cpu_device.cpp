@@ -24,7 +24,8 @@ CpuDevice::CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa,
       budget_(std::move(budget)),
       worker_scratch_(pool_->threads()),
       shared_scratch_(1),
-      context_{kernels_, *pool_, worker_scratch_, shared_scratch_, units_},
+      attention_(attention_for(isa)),
+      context_{kernels_, *pool_, worker_scratch_, shared_scratch_, attention_},
       sample_scratch_(static_cast<std::size_t>(pool_->threads()), {.kernels = &logit_kernels_for(isa)}) {}
 
 DeviceInfo CpuDevice::info() const {

@@ -52,7 +52,7 @@ class CpuDevice final : public Device {
   const std::shared_ptr<ThreadPool> pool_;
   const std::shared_ptr<MemoryBudget> budget_;
   Scratch worker_scratch_, shared_scratch_;
-  std::vector<std::int64_t> units_;
+  AttentionWork attention_;
   CpuContext context_;
   std::vector<SampleScratch> sample_scratch_;  // one per worker
 };

@@ -1,8 +1,8 @@
 // The larger operations of the CPU device, one file each. device.hpp says what they compute.
 #pragma once
 #include <cstdint>
-#include <vector>
 
+#include "cpu/attention_work.hpp"
 #include "cpu/cpu_memory.hpp"
 #include "cpu/cpu_weight.hpp"
 #include "cpu/kernels.hpp"
@@ -17,7 +17,7 @@ struct CpuContext {
   ThreadPool& pool;
   Scratch& worker_scratch;
   Scratch& shared_scratch;
-  std::vector<std::int64_t>& units;  // reused list of the attention's work
+  AttentionWork& attention;
 };
 
 // Below this many multiplications or elements (about 10 us of work) waking other threads costs more than

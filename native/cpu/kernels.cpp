@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "cpu/attention_kernels.hpp"
 #include "cpu/cpu_device.hpp"
 #include "cpu/features.hpp"
 
@@ -41,6 +42,19 @@ const Kernels& kernels_for(Isa isa) {
       break;
   }
   return scalar_kernels();
+}
+
+const AttentionKernels& attention_for(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx2:
+      return *avx2_attention();
+    case Isa::kAvx512:
+      return cpu_features().avx512_bf16 && avx512bf16_attention() != nullptr ? *avx512bf16_attention()
+                                                                             : *avx512_attention();
+    case Isa::kScalar:
+      break;
+  }
+  return scalar_attention();
 }
 
 }  // namespace millrace

@@ -10,11 +10,6 @@ namespace millrace {
 
 enum class Isa : std::uint8_t { kScalar, kAvx2, kAvx512 };
 
-// Positions of the KV cache that attention takes at a time. Tiles are aligned to it in the sequence.
-constexpr int kTilePositions = 32;
-// Head dimensions are padded with zeros to a multiple of this.
-constexpr int kHeadAlignment = 16;
-
 // y[i * y_stride + j] = dot(row i of x, row j of w) over k elements.
 struct DotTile {
   const float* x;
@@ -28,25 +23,8 @@ struct DotTile {
   std::int64_t y_stride;
 };
 
-// One tile of an online softmax, for some queries that share their keys and values. Query i sees the
-// positions [first[i], last[i]) of the tile; where that is empty its state does not change.
-struct AttendTile {
-  const float* q;  // (num_queries, width)
-  const float* k;  // (kTilePositions, width)
-  const float* v;  // (kTilePositions, width)
-  int num_queries;
-  int width;  // a multiple of kHeadAlignment; columns past the head are zero
-  float scale;
-  const std::int32_t* first;  // (num_queries,)
-  const std::int32_t* last;   // (num_queries,)
-  float* scores;              // (num_queries, kTilePositions): scratch
-  float* best;                // (num_queries,) largest score so far, -infinity at first
-  float* total;               // (num_queries,) sum of exp(score - best)
-  float* sums;                // (num_queries, width) sum of exp(score - best) * v
-};
-
 // Arrays are indexed by DType. Every function gives the same bits for one output element whatever else is
-// in the call: m, n and num_queries change the speed only.
+// in the call: m and n change the speed only.
 struct Kernels {
   Isa isa;
   // Up to this many rows of x, dots() is fastest on the weights as they are; beyond it, on weights that were
@@ -64,7 +42,6 @@ struct Kernels {
   // out = silu(gate) * up, and the two forms of GELU. Indexed by Activation.
   void (*gated[3])(const float* gate, const float* up, float* out, std::int64_t count);
   void (*add)(float* x, const float* delta, std::int64_t count);
-  void (*attend)(const AttendTile& tile);
 };
 
 const Kernels& scalar_kernels();

@@ -3,7 +3,7 @@
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include "cpu/simd_avx2.hpp"
 // The vector type comes first: the templates use it.
-#include "cpu/simd_attention.hpp"
+#include "cpu/simd_elementwise.hpp"
 
 namespace millrace {
 

@@ -3,7 +3,7 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #include "cpu/simd_avx512.hpp"
 // The vector type comes first: the templates use it.
-#include "cpu/simd_attention.hpp"
+#include "cpu/simd_elementwise.hpp"
 
 namespace millrace {
 

@@ -91,35 +91,6 @@ void add(float* x, const float* delta, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) x[i] += delta[i];
 }
 
-void attend_query(const AttendTile& t, int query) {
-  const int first = t.first[query], last = t.last[query];
-  if (first >= last) return;
-  const float* q = t.q + query * t.width;
-  float* scores = t.scores + query * kTilePositions;
-  float* sums = t.sums + query * t.width;
-  float best = t.best[query];
-  for (int j = first; j < last; ++j) {
-    float dot = 0;
-    for (int d = 0; d < t.width; ++d) dot += q[d] * t.k[j * t.width + d];
-    scores[j] = dot * t.scale;
-    best = std::max(best, scores[j]);
-  }
-  // At first t.best is -infinity, and the factor 0.
-  const float rescale = std::exp(t.best[query] - best);
-  t.best[query] = best;
-  t.total[query] *= rescale;
-  for (int d = 0; d < t.width; ++d) sums[d] *= rescale;
-  for (int j = first; j < last; ++j) {
-    const float p = std::exp(scores[j] - best);
-    t.total[query] += p;
-    for (int d = 0; d < t.width; ++d) sums[d] += p * t.v[j * t.width + d];
-  }
-}
-
-void attend(const AttendTile& t) {
-  for (int query = 0; query < t.num_queries; ++query) attend_query(t, query);
-}
-
 }  // namespace
 
 void gelu_mul_scalar(const float* gate, const float* up, float* out, std::int64_t count) {
@@ -139,7 +110,6 @@ const Kernels& scalar_kernels() {
       .rms_norm = rms_norm,
       .gated = {silu_mul, gelu_mul_scalar, gelu_tanh_mul},
       .add = add,
-      .attend = attend,
   };
   return kKernels;
 }
