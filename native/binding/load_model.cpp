@@ -42,10 +42,8 @@ DType read_kv_dtype(const std::string& name) {
 
 std::optional<Isa> read_isa(const std::string& name) {
   if (name == "auto") return std::nullopt;
-  if (name == "scalar") return Isa::kScalar;
-  if (name == "avx2") return Isa::kAvx2;
-  if (name == "avx512") return Isa::kAvx512;
-  refuse_argument("kernels", "must be auto, scalar, avx2 or avx512");
+  if (const auto isa = parse_isa(name)) return isa;
+  refuse_argument("kernels", "must be auto, scalar, avx2, avx512, avx512-vnni, avx512-bf16 or amx");
 }
 
 int count_field(const Napi::Object& object, const char* field, std::int64_t low,

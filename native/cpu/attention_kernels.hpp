@@ -12,6 +12,8 @@
 
 namespace millrace {
 
+enum class Isa : std::uint8_t;  // isa.hpp
+
 // Positions of the KV cache that attention takes at a time. Tiles are aligned to it in the sequence.
 constexpr int kTilePositions = 64;
 // Widths of heads in scratch memory and counts of queries are padded to these.
@@ -70,7 +72,7 @@ const AttentionKernels* avx512_attention();
 // As avx512_attention(), with products of BF16 pairs for a BF16 cache.
 const AttentionKernels* avx512bf16_attention();
 
-// The best of an instruction set for this processor, which has it.
+// The table of a level, which the processor has.
 const AttentionKernels& attention_for(Isa isa);
 
 }  // namespace millrace

@@ -9,27 +9,32 @@ namespace millrace {
 namespace {
 
 std::string describe(Isa isa, const ThreadPool& pool) {
-  const char* kernels = isa == Isa::kAvx512 ? "AVX-512" : isa == Isa::kAvx2 ? "AVX2" : "scalar";
-  return std::string(kernels) + " kernels, up to " + std::to_string(pool.threads()) +
+  return std::string(isa_name(isa)) + " kernels, up to " + std::to_string(pool.threads()) +
          (pool.threads() == 1 ? " thread" : " threads");
 }
 
 }  // namespace
 
 CpuDevice::CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa,
-                     std::shared_ptr<MemoryBudget> budget)
+                     std::shared_ptr<MemoryBudget> budget, bool deterministic)
     : name_("cpu:" + std::to_string(index)),
+      isa_(isa),
       kernels_(kernels_for(isa)),
       pool_(std::move(pool)),
       budget_(std::move(budget)),
+      weight_memory_(name_, budget_),
+      activations_(kernels_, *pool_),
       worker_scratch_(pool_->threads()),
       shared_scratch_(1),
       attention_(attention_for(isa)),
-      context_{kernels_, *pool_, worker_scratch_, shared_scratch_, attention_},
+      context_{kernels_,        panels_for(isa, deterministic),
+               deterministic,   *pool_,
+               activations_,    worker_scratch_,
+               shared_scratch_, attention_},
       sample_scratch_(static_cast<std::size_t>(pool_->threads()), {.kernels = &logit_kernels_for(isa)}) {}
 
 DeviceInfo CpuDevice::info() const {
-  return {name_, describe(kernels_.isa, *pool_), pool_->limit(), budget_->limit_bytes()};
+  return {name_, describe(isa_, *pool_), pool_->limit(), budget_->limit_bytes()};
 }
 
 std::unique_ptr<Buffer> CpuDevice::allocate(std::int64_t bytes) {
@@ -37,7 +42,7 @@ std::unique_ptr<Buffer> CpuDevice::allocate(std::int64_t bytes) {
 }
 
 std::unique_ptr<Weight> CpuDevice::upload(std::span<const WeightView> views) {
-  return std::make_unique<CpuWeight>(views);
+  return std::make_unique<CpuWeight>(views, weight_memory_, *pool_);
 }
 
 void CpuDevice::copy_to_device(void* to, const void* from, std::int64_t bytes) {
@@ -55,13 +60,7 @@ void CpuDevice::for_rows(const Tensor& tensor, FunctionRef<void(std::int64_t, in
 
 void CpuDevice::embed(const Batch& batch, const Weight& table, Tensor out) {
   const auto& weight = static_cast<const CpuWeight&>(table);
-  for_rows(out, [&](std::int64_t i, int) {
-    const std::int64_t id = batch.token_ids[i];
-    const CpuWeight::Segment& segment = weight.segment_of(id);
-    const WeightView& view = segment.view;
-    kernels_.widen[static_cast<int>(view.dtype)](view.data + (id - segment.first_row) * view.row_bytes,
-                                                 row(out, i), view.cols);
-  });
+  for_rows(out, [&](std::int64_t i, int) { weight.read_row(batch.token_ids[i], row(out, i)); });
 }
 
 void CpuDevice::norm(const NormArgs& args) {
@@ -82,14 +81,6 @@ void CpuDevice::rope_store(const Batch& batch, const RopeStoreArgs& args) {
 
 void CpuDevice::attention(const Batch& batch, const AttentionArgs& args) {
   cpu_attention(context_, batch, args);
-}
-
-void CpuDevice::gated_activation(Activation activation, Tensor gate_up, Tensor out) {
-  const auto gated = kernels_.gated[static_cast<int>(activation)];
-  for_rows(gate_up, [&](std::int64_t i, int) {
-    const float* gate = row(gate_up, i);
-    gated(gate, gate + out.cols, row(out, i), out.cols);
-  });
 }
 
 void CpuDevice::gather_rows(Tensor x, const std::int32_t* indices, Tensor out) {

@@ -5,6 +5,7 @@
 
 #include "cpu/cpu_memory.hpp"
 #include "cpu/cpu_ops.hpp"
+#include "cpu/isa.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/thread_pool.hpp"
 #include "runtime/device.hpp"
@@ -20,7 +21,9 @@ class CpuDevice final : public Device {
  public:
   // Device cpu:`index`. `pool` may be shared with other devices; their operations take turns.
   // Throws ERR_UNSUPPORTED_ISA when this processor or build lacks the instruction set.
-  CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa, std::shared_ptr<MemoryBudget> budget);
+  // `deterministic`: what the class comment says holds on every processor; without, not where tiles are used.
+  CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa, std::shared_ptr<MemoryBudget> budget,
+            bool deterministic = false);
 
   [[nodiscard]] DeviceInfo info() const override;
   [[nodiscard]] int activation_bytes() const override { return 4; }
@@ -34,7 +37,6 @@ class CpuDevice final : public Device {
   void matmul(const MatmulArgs& args) override;
   void rope_store(const Batch& batch, const RopeStoreArgs& args) override;
   void attention(const Batch& batch, const AttentionArgs& args) override;
-  void gated_activation(Activation activation, Tensor gate_up, Tensor out) override;
   void gather_rows(Tensor x, const std::int32_t* indices, Tensor out) override;
   void add(Tensor x, Tensor delta) override;
   void copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) override;
@@ -48,20 +50,16 @@ class CpuDevice final : public Device {
   void for_rows(const Tensor& tensor, FunctionRef<void(std::int64_t row, int worker)> fn);
 
   const std::string name_;
+  const Isa isa_;
   const Kernels& kernels_;
   const std::shared_ptr<ThreadPool> pool_;
   const std::shared_ptr<MemoryBudget> budget_;
+  WeightMemory weight_memory_;
+  PreparedActivations activations_;
   Scratch worker_scratch_, shared_scratch_;
   AttentionWork attention_;
   CpuContext context_;
   std::vector<SampleScratch> sample_scratch_;  // one per worker
 };
-
-// The best instruction set that this processor and this build have.
-Isa best_isa();
-// Whether they have this one.
-bool has_isa(Isa isa);
-// Throws ERR_UNSUPPORTED_ISA, naming what there is.
-const Kernels& kernels_for(Isa isa);
 
 }  // namespace millrace

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -14,6 +16,8 @@ namespace {
 
 constexpr std::int64_t kMappedFrom = 4 << 20;
 constexpr std::size_t kAlignment = 64;
+constexpr std::int64_t kHugePage = 2 << 20;
+constexpr std::int64_t kMappingBytes = 16 << 20;  // of weights that share one, at least
 
 std::size_t padded(std::int64_t bytes) {
   return (static_cast<std::size_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
@@ -94,6 +98,54 @@ std::unique_ptr<Buffer> allocate_cpu_buffer(std::int64_t bytes, const std::strin
     throw Error("ERR_INVALID_PARAMETER", "bytes must not be negative, but is " + std::to_string(bytes));
   }
   return std::make_unique<CpuBuffer>(bytes == 0 ? 1 : bytes, device, std::move(budget));
+}
+
+// A whole number of huge pages, at an address that is one.
+struct WeightMemory::Mapping {
+  std::byte* start = nullptr;
+  std::int64_t bytes = 0;
+  std::shared_ptr<MemoryBudget> budget;
+
+  Mapping(std::int64_t size, const std::string& device, std::shared_ptr<MemoryBudget> from)
+      : bytes(size), budget(std::move(from)) {
+    budget->take(bytes, device);
+    const auto wanted = static_cast<std::size_t>(bytes);
+    void* memory =
+        mmap(nullptr, wanted + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+      budget->give_back(bytes);
+      throw Error("ERR_OUT_OF_MEMORY", device + ": the system has no " + mebibytes(bytes) +
+                                           " to give for weights. Take a smaller model, or give the process "
+                                           "more memory.");
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    const std::uintptr_t aligned = (address + kHugePage - 1) / kHugePage * kHugePage;
+    if (aligned > address) munmap(memory, aligned - address);
+    const std::size_t behind = address + kHugePage - aligned;
+    if (behind > 0) munmap(reinterpret_cast<void*>(aligned + wanted), behind);
+    start = reinterpret_cast<std::byte*>(aligned);
+#if defined(MADV_HUGEPAGE)
+    static_cast<void>(madvise(start, wanted, MADV_HUGEPAGE));
+#endif
+  }
+  ~Mapping() {
+    munmap(start, static_cast<std::size_t>(bytes));
+    budget->give_back(bytes);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+};
+
+std::shared_ptr<std::byte> WeightMemory::take(std::int64_t bytes) {
+  const auto size = static_cast<std::int64_t>(padded(bytes));
+  if (mapping_ == nullptr || size > mapping_->bytes - used_bytes_) {
+    const std::int64_t whole = (std::max(size, kMappingBytes) + kHugePage - 1) / kHugePage * kHugePage;
+    mapping_ = std::make_shared<Mapping>(whole, device_, budget_);
+    used_bytes_ = 0;
+  }
+  std::byte* memory = mapping_->start + used_bytes_;
+  used_bytes_ += size;
+  return {mapping_, memory};
 }
 
 void Scratch::Free::operator()(float* memory) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/device.hpp"
@@ -28,6 +29,24 @@ class MemoryBudget {
 // Zeroed, aligned to 64 bytes; from 4 MiB on, to a page, with huge pages asked for.
 std::unique_ptr<Buffer> allocate_cpu_buffer(std::int64_t bytes, const std::string& device,
                                             std::shared_ptr<MemoryBudget> budget);
+
+// Memory for weights: many pieces of very different sizes that are read over and over. They share mappings of
+// whole huge pages, which cost fewer misses of the address cache and let the hardware prefetch further.
+class WeightMemory {
+ public:
+  WeightMemory(std::string device, std::shared_ptr<MemoryBudget> budget)
+      : device_(std::move(device)), budget_(std::move(budget)) {}
+  // Zeroed, aligned to 64 bytes. Keeps its mapping alive. Throws ERR_OUT_OF_MEMORY with the numbers.
+  std::shared_ptr<std::byte> take(std::int64_t bytes);
+
+ private:
+  struct Mapping;
+
+  const std::string device_;
+  const std::shared_ptr<MemoryBudget> budget_;
+  std::shared_ptr<Mapping> mapping_;  // the last, with `used_bytes_` given out
+  std::int64_t used_bytes_ = 0;
+};
 
 // Working memory of operations, aligned to 64 bytes: one run of floats per slot, which grows to the largest
 // that was asked for and then stays. Slots may be used from different threads at once.

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/activations.hpp"
 #include "cpu/attention_work.hpp"
 #include "cpu/cpu_memory.hpp"
 #include "cpu/cpu_weight.hpp"
@@ -14,7 +15,10 @@ namespace millrace {
 // What an operation works with. Scratch slots are workers, and one more for what they share.
 struct CpuContext {
   const Kernels& kernels;
+  const PanelKernels& panels;
+  bool deterministic;
   ThreadPool& pool;
+  PreparedActivations& activations;
   Scratch& worker_scratch;
   Scratch& shared_scratch;
   AttentionWork& attention;

@@ -1,9 +1,11 @@
 #include "cpu/cpu_weight.hpp"
 
 #include <string>
+#include <utility>
 
 #include "core/error.hpp"
 #include "cpu/kernels.hpp"
+#include "cpu/packed_weight.hpp"
 
 namespace millrace {
 namespace {
@@ -35,30 +37,47 @@ void check(const WeightView& view, std::int64_t cols) {
 
 }  // namespace
 
-CpuWeight::CpuWeight(std::span<const WeightView> views)
+CpuWeight::CpuWeight(std::span<const WeightView> views, WeightMemory& memory, ThreadPool& pool)
     : Weight(total_rows(views), views.empty() ? 0 : views[0].cols) {
   if (views.empty()) throw Error("ERR_INVALID_PARAMETER", "a weight needs at least one view");
+  for (const WeightView& view : views) check(view, cols());
+  if (rows() == 1 || cols() == 1) {
+    vector_.resize(static_cast<std::size_t>(rows() * cols()));
+    float* to = vector_.data();
+    for (const WeightView& view : views) {
+      const auto widen = scalar_kernels().widen[static_cast<int>(view.dtype)];
+      for (std::int64_t r = 0; r < view.rows; ++r, to += cols())
+        widen(view.data + r * view.row_bytes, to, cols());
+    }
+  }
+  // A vector is also a matrix, of one row or one column, where it is multiplied with.
   std::int64_t row = 0;
   for (const WeightView& view : views) {
-    check(view, cols());
-    segments_.push_back({view, row});
+    const StoredFormat stored = stored_format(view.dtype);
+    Segment segment = {panel_layout(stored.format, cols(), stored.group), nullptr, row, view.rows};
+    const std::int64_t panels = segment.num_panels();
+    segment.panels = memory.take(panels * segment.layout.bytes);
+    pool.run(panels, [&](std::int64_t panel, int) {
+      pack_panel(view, panel * kPanelRows, segment.layout,
+                 segment.panels.get() + panel * segment.layout.bytes);
+    });
+    segments_.push_back(std::move(segment));
     row += view.rows;
-  }
-  if (rows() != 1 && cols() != 1) return;
-  vector_.resize(static_cast<std::size_t>(rows() * cols()));
-  for (const Segment& segment : segments_) {
-    const auto widen = scalar_kernels().widen[static_cast<int>(segment.view.dtype)];
-    for (std::int64_t r = 0; r < segment.view.rows; ++r) {
-      widen(segment.view.data + r * segment.view.row_bytes, vector_.data() + (segment.first_row + r) * cols(),
-            cols());
-    }
   }
 }
 
-const CpuWeight::Segment& CpuWeight::segment_of(std::int64_t row) const {
+std::int64_t CpuWeight::device_bytes() const {
+  auto bytes = static_cast<std::int64_t>(vector_.size()) * 4;
+  for (const Segment& segment : segments_) bytes += segment.num_panels() * segment.layout.bytes;
+  return bytes;
+}
+
+void CpuWeight::read_row(std::int64_t row, float* out) const {
   std::size_t i = 0;
-  while (row >= segments_[i].first_row + segments_[i].view.rows) ++i;
-  return segments_[i];
+  while (row >= segments_[i].first_row + segments_[i].rows) ++i;
+  const std::int64_t in_segment = row - segments_[i].first_row;
+  unpack_row(segments_[i].layout, segments_[i].panel(in_segment / kPanelRows),
+             static_cast<int>(in_segment % kPanelRows), cols(), out);
 }
 
 }  // namespace millrace

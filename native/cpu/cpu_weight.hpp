@@ -1,32 +1,43 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "cpu/cpu_memory.hpp"
+#include "cpu/panels.hpp"
+#include "cpu/thread_pool.hpp"
 #include "runtime/weight.hpp"
 
 namespace millrace {
 
-// A weight that the CPU reads where the checkpoint lies in memory. Vectors (norms, biases) are also kept in
-// F32, which is exact.
+// A weight in the layout of the kernels that will read it: a copy in panels (panels.hpp). Vectors (norms,
+// biases) are kept in F32, which is exact.
 class CpuWeight final : public Weight {
  public:
+  // The rows of one view.
   struct Segment {
-    WeightView view;
+    PanelLayout layout;
+    std::shared_ptr<std::byte> panels;
     std::int64_t first_row;  // of the stacked weight
+    std::int64_t rows;
+
+    [[nodiscard]] std::int64_t num_panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+    [[nodiscard]] const std::byte* panel(std::int64_t index) const {
+      return panels.get() + index * layout.bytes;
+    }
   };
 
-  // Throws ERR_INVALID_PARAMETER when the views do not stack.
-  explicit CpuWeight(std::span<const WeightView> views);
+  // Packs on the threads of the pool; the views' memory is not needed afterwards.
+  // Throws ERR_INVALID_PARAMETER when the views do not stack, ERR_OUT_OF_MEMORY.
+  CpuWeight(std::span<const WeightView> views, WeightMemory& memory, ThreadPool& pool);
 
-  [[nodiscard]] std::int64_t device_bytes() const override {
-    return static_cast<std::int64_t>(vector_.size()) * 4;
-  }
-  // In order of rows, none empty.
+  [[nodiscard]] std::int64_t device_bytes() const override;
+  // In order of rows, none empty; none for a vector.
   [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
-  // The segment that has this row.
-  [[nodiscard]] const Segment& segment_of(std::int64_t row) const;
+  // Row `row`, widened to F32: out (cols,).
+  void read_row(std::int64_t row, float* out) const;
   // (rows * cols,) of a weight with one row or one column, else null.
   [[nodiscard]] const float* vector() const { return vector_.empty() ? nullptr : vector_.data(); }
 

@@ -17,6 +17,9 @@ struct CpuFeatures {
 // Asked of the processor once per process.
 const CpuFeatures& cpu_features();
 
+// Asks the operating system, once per process, to let its threads use tiles. False when it refuses.
+bool may_use_tiles();
+
 // Names of the features that are there, such as "avx2", "avx512" and "amx_bf16".
 std::vector<std::string> cpu_feature_names();
 

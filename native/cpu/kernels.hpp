@@ -1,37 +1,15 @@
-// The inner loops of the CPU device, as a table of plain functions: one table per instruction set. Files
-// that are compiled for an instruction set include this, <cstdint>, <cstring> and <immintrin.h> and nothing
-// else: an inline function of a shared header compiled there could be the copy that the linker keeps for
-// everybody.
+// The inner loops of the CPU device but for products (panels.hpp), as a table of plain functions: one table
+// per instruction set. Files that are compiled for an instruction set include this, <cstdint>, <cstring> and
+// <immintrin.h> and nothing else: an inline function of a shared header compiled there could be the copy that
+// the linker keeps for everybody.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace millrace {
 
-enum class Isa : std::uint8_t { kScalar, kAvx2, kAvx512 };
-
-// y[i * y_stride + j] = dot(row i of x, row j of w) over k elements.
-struct DotTile {
-  const float* x;
-  std::int64_t x_stride;  // elements
-  int m;                  // rows of x
-  const std::byte* w;     // in the element type of the function; not aligned
-  std::int64_t w_stride;  // bytes
-  int n;                  // rows of w
-  std::int64_t k;
-  float* y;
-  std::int64_t y_stride;
-};
-
-// Arrays are indexed by DType. Every function gives the same bits for one output element whatever else is
-// in the call: m and n change the speed only.
+// Arrays are indexed by DType.
 struct Kernels {
-  Isa isa;
-  // Up to this many rows of x, dots() is fastest on the weights as they are; beyond it, on weights that were
-  // widened first. The bits are the same, since widening is exact.
-  int in_place_rows[4];
-  int tile_rows;  // rows of x that dots() takes at about the cost of one
-  void (*dots[4])(const DotTile& tile);
   // Exact.
   void (*widen[4])(const std::byte* from, float* to, std::int64_t count);
   // To F32, F16 or BF16: to the nearest, ties to even.

@@ -8,7 +8,7 @@
 namespace millrace {
 
 const Kernels* avx2_kernels() {
-  static constexpr Kernels kKernels = make_kernels<Avx2>(Isa::kAvx2);
+  static constexpr Kernels kKernels = make_kernels<Avx2>();
   return &kKernels;
 }
 

@@ -8,7 +8,7 @@
 namespace millrace {
 
 const Kernels* avx512_kernels() {
-  static constexpr Kernels kKernels = make_kernels<Avx512>(Isa::kAvx512);
+  static constexpr Kernels kKernels = make_kernels<Avx512>();
   return &kKernels;
 }
 

@@ -33,20 +33,6 @@ float element(const std::byte* row, std::int64_t i) {
   }
 }
 
-// Sums in order of k, in F32.
-template <DType kType>
-void dots(const DotTile& t) {
-  for (int j = 0; j < t.n; ++j) {
-    const std::byte* w = t.w + j * t.w_stride;
-    for (int i = 0; i < t.m; ++i) {
-      const float* x = t.x + i * t.x_stride;
-      float sum = 0;
-      for (std::int64_t k = 0; k < t.k; ++k) sum += x[k] * element<kType>(w, k);
-      t.y[i * t.y_stride + j] = sum;
-    }
-  }
-}
-
 template <DType kType>
 void widen(const std::byte* from, float* to, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) to[i] = element<kType>(from, i);
@@ -101,10 +87,6 @@ void gelu_mul_scalar(const float* gate, const float* up, float* out, std::int64_
 
 const Kernels& scalar_kernels() {
   static constexpr Kernels kKernels = {
-      .isa = Isa::kScalar,
-      .in_place_rows = {4, 4, 4, 4},
-      .tile_rows = 1,
-      .dots = {dots<DType::kF32>, dots<DType::kF16>, dots<DType::kBF16>, dots<DType::kQ8_0>},
       .widen = {widen<DType::kF32>, widen<DType::kF16>, widen<DType::kBF16>, widen<DType::kQ8_0>},
       .narrow = {narrow_f32, narrow<float_to_f16>, narrow<float_to_bf16>},
       .rms_norm = rms_norm,

@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "cpu/panels.hpp"
 #include "runtime/weight.hpp"
@@ -22,7 +21,14 @@ StoredFormat stored_format(DType dtype);
 // Packs rows [row, row + 16) of the view, or as many as there are, into `panel`, which is zeroed.
 void pack_panel(const WeightView& view, std::int64_t row, const PanelLayout& layout, std::byte* panel);
 
-// Row `row` (0 to 15) of a panel, widened: out (cols,).
+// What a panel says of element k of its row `row` (0 to 15): the value; and for whole-number formats the
+// number that is stored, the scale and the minimum.
+float panel_value(const PanelLayout& layout, const std::byte* panel, int row, std::int64_t k);
+int panel_quant(const PanelLayout& layout, const std::byte* panel, int row, std::int64_t k);
+float panel_scale(const PanelLayout& layout, const std::byte* panel, int row, std::int64_t k);
+float panel_minimum(const PanelLayout& layout, const std::byte* panel, int row, std::int64_t k);
+
+// Row `row` of a panel, widened: out (cols,).
 void unpack_row(const PanelLayout& layout, const std::byte* panel, int row, std::int64_t cols, float* out);
 
 }  // namespace millrace

@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "cpu/cpu_device.hpp"
 #include "cpu/features.hpp"
+#include "cpu/isa.hpp"
 #include "cpu/system_limits.hpp"
 
 namespace millrace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cpu/cpu_memory.hpp"
-#include "cpu/kernels.hpp"
+#include "cpu/isa.hpp"
 #include "cpu/thread_pool.hpp"
 #include "runtime/device.hpp"
 

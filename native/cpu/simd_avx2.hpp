@@ -14,8 +14,6 @@ struct Avx2 {
   using F = __m256;
   static constexpr int kLanes = 8;
   // As in Avx512, for 16 registers.
-  static constexpr int kTileRows = 3;
-  static constexpr int tile_cols(int m) { return m == 1 ? 8 : 4; }
   static constexpr int kQueries = 2;
   static constexpr int kSumVectors = 4;
 

@@ -18,8 +18,6 @@ struct Avx512 {
   static constexpr int kLanes = 16;
   // Rows of x in the register tile of a product, and rows of w for that many rows of x: accumulators plus
   // one row of x fill the 32 registers.
-  static constexpr int kTileRows = 6;
-  static constexpr int tile_cols(int m) { return m <= 3 ? 8 : 4; }
   // Queries and vectors of V in the register tile of attention.
   static constexpr int kQueries = 4;
   static constexpr int kSumVectors = 4;

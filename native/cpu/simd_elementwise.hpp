@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "cpu/kernels.hpp"
-#include "cpu/simd_matmul.hpp"
+#include "cpu/simd_rows.hpp"
 
 namespace millrace {
 namespace {
@@ -125,12 +125,8 @@ void add(float* x, const float* delta, std::int64_t count) {
 }
 
 template <class S>
-constexpr Kernels make_kernels(Isa isa) {
+constexpr Kernels make_kernels() {
   return {
-      .isa = isa,
-      .in_place_rows = {16 * S::kTileRows, 5 * S::kTileRows, 5 * S::kTileRows, 2 * S::kTileRows},
-      .tile_rows = S::kTileRows,
-      .dots = {dots<S, RowF32<S>>, dots<S, RowF16<S>>, dots<S, RowBF16<S>>, dots<S, RowQ8<S>>},
       .widen = {widen<S, RowF32<S>>, widen<S, RowF16<S>>, widen<S, RowBF16<S>>, widen<S, RowQ8<S>>},
       .narrow = {narrow_f32, narrow_f16<S>, narrow_bf16<S>},
       .rms_norm = rms_norm<S>,

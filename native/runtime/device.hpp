@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,11 +73,14 @@ struct NormArgs {
 };
 
 // y = x · wᵀ + bias: x (rows, w.cols), w (w.rows, w.cols), y (rows, w.rows), bias (w.rows,) or null.
+// With an activation, w is stacked of two views of n rows, gate and up, and y (rows, n) =
+// activation(x · gateᵀ) * (x · upᵀ); there is no bias then.
 struct MatmulArgs {
   Tensor x;
   const Weight* weight = nullptr;
   const Weight* bias = nullptr;
   Tensor y;
+  std::optional<Activation> activation = std::nullopt;
 };
 
 // In place on qkv (num_tokens, (num_heads + 2 * num_kv_heads) * head_dim): q/k norm per head when given,
@@ -134,8 +138,6 @@ class Device {
   virtual void matmul(const MatmulArgs& args) = 0;
   virtual void rope_store(const Batch& batch, const RopeStoreArgs& args) = 0;
   virtual void attention(const Batch& batch, const AttentionArgs& args) = 0;
-  // out = activation(gate_up[:, :n]) * gate_up[:, n:], n = out.cols.
-  virtual void gated_activation(Activation activation, Tensor gate_up, Tensor out) = 0;
   // out[i] = x[indices[i]]; indices (out.rows,) in device memory.
   virtual void gather_rows(Tensor x, const std::int32_t* indices, Tensor out) = 0;
   virtual void add(Tensor x, Tensor delta) = 0;  // x += delta

@@ -39,8 +39,8 @@ Tensor first_rows(Tensor tensor, int rows) {
 struct Forward::RankState {
   Device* device = nullptr;
   std::vector<std::unique_ptr<Buffer>> buffers;
-  Tensor x, normed, qkv, attended, delta, gate_up, activated;  // (max_tokens, ...)
-  Tensor picked, picked_normed, logits;  // (kLogitRows, ...), on the last stage's first rank
+  Tensor x, normed, qkv, attended, delta, activated;  // (max_tokens, ...)
+  Tensor picked, picked_normed, logits;               // (kLogitRows, ...), on the last stage's first rank
   float* inverse_frequencies = nullptr;
   std::int32_t* picked_indices = nullptr;
   std::int32_t *token_ids = nullptr, *positions = nullptr, *token_rows = nullptr;
@@ -58,7 +58,7 @@ struct Forward::RankState {
     return static_cast<T*>(buffers.back()->data());
   }
   void use(int tokens) {
-    for (Tensor* t : {&x, &normed, &qkv, &attended, &delta, &gate_up, &activated}) t->rows = tokens;
+    for (Tensor* t : {&x, &normed, &qkv, &attended, &delta, &activated}) t->rows = tokens;
   }
 };
 
@@ -80,7 +80,6 @@ Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWe
       state->qkv = state->tensor(tokens, q_cols + 2LL * rank.kv_heads.size() * spec.head_dim);
       state->attended = state->tensor(tokens, q_cols);
       state->delta = state->tensor(tokens, spec.hidden_size);
-      state->gate_up = state->tensor(tokens, 2LL * rank.ffn.size());
       state->activated = state->tensor(tokens, rank.ffn.size());
       state->token_ids = state->array<std::int32_t>(tokens);
       state->positions = state->array<std::int32_t>(tokens);
@@ -192,8 +191,7 @@ void Forward::run_ffn(const Rank& rank, const LayerWeights& weights) {
   RankState& state = state_of(rank);
   Device& device = *state.device;
   device.norm({state.x, &state.delta, weights.post_norm.get(), spec_.norm_epsilon, state.normed});
-  device.matmul({state.normed, weights.gate_up.get(), nullptr, state.gate_up});
-  device.gated_activation(spec_.activation, state.gate_up, state.activated);
+  device.matmul({state.normed, weights.gate_up.get(), nullptr, state.activated, spec_.activation});
   device.matmul({state.activated, weights.down.get(), nullptr, state.delta});
 }
 

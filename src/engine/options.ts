@@ -67,9 +67,9 @@ export const engineOptions = {
   },
   kernels: {
     type: 'string',
-    enum: ['auto', 'scalar', 'avx2', 'avx512'],
+    enum: ['auto', 'scalar', 'avx2', 'avx512', 'avx512-vnni', 'avx512-bf16', 'amx'],
     default: 'auto',
-    description: 'CPU kernels. auto takes the best that the CPU has; scalar is the slow reference.'
+    description: 'CPU kernels. auto takes the best that the CPU has, the last of these; scalar is the slow reference.'
   },
   maxLogprobs: {
     type: 'integer',

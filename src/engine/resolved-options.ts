@@ -35,7 +35,7 @@ export interface ResolvedOptions {
   readonly deviceMap: readonly DeviceStage[]
   readonly kvDtype: KvDtype
   readonly prefixCaching: boolean
-  readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512'
+  readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
   readonly maxLogprobs: number
   readonly seed: number | undefined
 }

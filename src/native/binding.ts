@@ -226,7 +226,7 @@ export interface LoadOptions {
   /** Longest sequence, in tokens. */
   maxSequenceTokens: number
   /** 'scalar' is the oracle; 'auto' takes the best that the CPU has. */
-  kernels: 'auto' | 'scalar' | 'avx2' | 'avx512'
+  kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
 }
 
 export interface Addon {

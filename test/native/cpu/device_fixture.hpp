@@ -21,19 +21,15 @@ constexpr DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_
 // The instruction sets that can be tested here; kernels_test.cpp says which cannot.
 inline std::vector<Isa> tested_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kIsas) {
     if (has_isa(isa)) isas.push_back(isa);
   }
   return isas;
 }
 
-inline const char* isa_name(Isa isa) {
-  return isa == Isa::kScalar ? "scalar" : isa == Isa::kAvx2 ? "avx2" : "avx512";
-}
-
-inline std::unique_ptr<CpuDevice> make_device(Isa isa, int threads = 1) {
+inline std::unique_ptr<CpuDevice> make_device(Isa isa, int threads = 1, bool deterministic = false) {
   return std::make_unique<CpuDevice>(0, std::make_shared<ThreadPool>(threads), isa,
-                                     std::make_shared<MemoryBudget>(std::int64_t{1} << 32));
+                                     std::make_shared<MemoryBudget>(std::int64_t{1} << 32), deterministic);
 }
 
 inline int uniform(std::mt19937_64& rng, int low, int high) {

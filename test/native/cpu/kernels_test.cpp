@@ -70,13 +70,28 @@ std::uint16_t nearest_f16(float value) {
 
 TEST("AVX2 kernels are among the tested ones") {
   if (!has_isa(Isa::kAvx2)) SKIP("this processor or build has no AVX2 with FMA and F16C");
-  CHECK(kernels_for(Isa::kAvx2).isa == Isa::kAvx2);
+  CHECK(&kernels_for(Isa::kAvx2) != &scalar_kernels());
 }
 
 TEST("AVX-512 kernels are among the tested ones") {
   if (!has_isa(Isa::kAvx512)) SKIP("this processor or build has no AVX-512");
-  CHECK(kernels_for(Isa::kAvx512).isa == Isa::kAvx512);
-  CHECK(best_isa() == Isa::kAvx512);
+  CHECK(&kernels_for(Isa::kAvx512) != &scalar_kernels());
+  CHECK(best_isa() >= Isa::kAvx512);
+}
+
+TEST("AVX-512 kernels with VNNI and BF16 are among the tested ones") {
+  if (!has_isa(Isa::kAvx512Bf16)) SKIP("this processor or build has no AVX-512 with VNNI and BF16");
+  CHECK(best_isa() >= Isa::kAvx512Bf16);
+}
+
+TEST("AMX kernels are among the tested ones") {
+  if (!has_isa(Isa::kAmx)) SKIP("this processor, its operating system or this build has no AMX");
+  CHECK(best_isa() == Isa::kAmx);
+}
+
+TEST("every level of kernels is found by its name") {
+  for (const Isa isa : kIsas) CHECK(parse_isa(isa_name(isa)) == isa);
+  CHECK(!parse_isa("avx1024"));
 }
 
 TEST("every F16 and BF16 number is widened exactly") {

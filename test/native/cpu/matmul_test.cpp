@@ -1,3 +1,4 @@
+#include "cpu/packed_weight.hpp"
 #include "device_fixture.hpp"
 
 namespace {
@@ -10,21 +11,47 @@ std::int64_t random_cols(DType dtype, std::mt19937_64& rng) {
   return uniform(rng, 1, 300);
 }
 
-// Error of a sum in F32 of n terms, in any order: about n units in the last place of the sum of magnitudes.
-// Seen errors are far smaller; a wrong term is far larger.
-double tolerance(const Matrix& x, const RandomWeight& w, int i, std::int64_t j) {
-  double magnitudes = 0;
-  for (std::int64_t k = 0; k < w.cols; ++k) {
-    magnitudes += std::abs(x.at(i, static_cast<int>(k)) * w.value(j, k));
-  }
-  return 1e-6 * magnitudes + 1e-6;
+ActivationForm form_of(Isa isa, DType dtype, int m) {
+  return panel_method(panels_for(isa, false), stored_format(dtype).format, m).form;
 }
 
-double dot(const Matrix& x, const RandomWeight& w, int i, std::int64_t j) {
-  double sum = 0;
-  for (std::int64_t k = 0; k < w.cols; ++k) sum += x.at(i, static_cast<int>(k)) * w.value(j, k);
-  return sum;
+// Row i of x as a product with weights of that form sees it: rounded to BF16, or to whole numbers with a
+// scale for 32.
+std::vector<double> seen(const Matrix& x, int i, ActivationForm form) {
+  std::vector<double> values;
+  for (int k = 0; k < x.cols; ++k) {
+    if (form == ActivationForm::kF32) {
+      values.push_back(x.at(i, k));
+    } else if (form == ActivationForm::kBF16) {
+      values.push_back(bf16_to_float(float_to_bf16(x.at(i, k))));
+    } else {
+      const int start = k / 32 * 32;
+      float magnitude = 0;
+      for (int j = start; j < std::min(start + 32, x.cols); ++j)
+        magnitude = std::max(magnitude, std::abs(x.at(i, j)));
+      const float scale = magnitude / 127;
+      values.push_back(
+          magnitude == 0 ? 0 : static_cast<double>(scale) * std::nearbyint(x.at(i, k) * (127 / magnitude)));
+    }
+  }
+  return values;
 }
+
+// A dot product, and the sum of the magnitudes of its terms.
+struct Dot {
+  double sum = 0, magnitudes = 0;
+
+  Dot(const std::vector<double>& x, const RandomWeight& w, std::int64_t j) {
+    for (std::int64_t k = 0; k < w.cols; ++k) {
+      const double term = x[static_cast<std::size_t>(k)] * w.value(j, k);
+      sum += term;
+      magnitudes += std::abs(term);
+    }
+  }
+  // Error of a sum in F32 of n terms, in any order: about n units in the last place of the sum of magnitudes.
+  // Seen errors are far smaller; a wrong term is far larger.
+  [[nodiscard]] double tolerance() const { return 1e-6 * magnitudes + 1e-6; }
+};
 
 void check_product(Isa isa, DType dtype, int m, std::int64_t n, std::int64_t k, std::mt19937_64& rng) {
   const auto device = make_device(isa, 2);
@@ -37,9 +64,11 @@ void check_product(Isa isa, DType dtype, int m, std::int64_t n, std::int64_t k, 
   device->synchronize();
   bool right = y.guards_hold();
   for (int i = 0; i < m; ++i) {
+    const std::vector<double> row = seen(x, i, form_of(isa, dtype, m));
     for (std::int64_t j = 0; j < n; ++j) {
-      const double expected = dot(x, w, i, j) + (with_bias ? bias.value(j, 0) : 0);
-      right = right && std::abs(y.at(i, static_cast<int>(j)) - expected) <= tolerance(x, w, i, j);
+      const Dot dot(row, w, j);
+      const double expected = dot.sum + (with_bias ? bias.value(j, 0) : 0);
+      right = right && std::abs(y.at(i, static_cast<int>(j)) - expected) <= dot.tolerance();
     }
   }
   if (!right) {
@@ -71,7 +100,7 @@ TEST("a matrix product equals a plain loop in double precision, for every type a
 TEST("each row of a matrix product has the same bits alone, in any batch and on any number of threads") {
   auto rng = make_rng(2);
   for (const Isa isa : tested_isas()) {
-    const auto one = make_device(isa, 1), many = make_device(isa, 5);
+    const auto one = make_device(isa, 1, true), many = make_device(isa, 5, true);
     for (const DType dtype : kDTypes) {
       for (const std::int64_t k :
            {std::int64_t{32}, 32 * std::int64_t{uniform(rng, 2, 40)}, std::int64_t{2208}}) {
@@ -142,6 +171,52 @@ TEST("Q8_0 scales that are zero, subnormal, negative or the largest multiply exa
         }
         device->matmul({x.tensor(), weight.get(), nullptr, y.tensor()});
         CHECK_EQ(static_cast<double>(y.at(m - 1, 0)), value * -64);
+      }
+    }
+  }
+}
+
+TEST("a gated product is the activation of one half of the weight's rows times the other half") {
+  auto rng = make_rng(6);
+  for (const Isa isa : tested_isas()) {
+    const auto device = make_device(isa, 3);
+    for (const auto& [gate_type, up_type] :
+         {std::pair{DType::kF32, DType::kF32}, {DType::kBF16, DType::kBF16}, {DType::kQ8_0, DType::kF16}}) {
+      for (const int n : {1, 16, 40, 200}) {
+        const RandomWeight gate(gate_type, n, 96, rng), up(up_type, n, 96, rng);
+        const WeightView both[] = {gate.view(), up.view()}, first[] = {gate.view()}, second[] = {up.view()};
+        const auto weight = device->upload(both), gate_weight = device->upload(first),
+                   up_weight = device->upload(second);
+        for (const int m : {1, 7, 100}) {
+          Matrix x(m, 96, rng), fused(m, n), gates(m, n), ups(m, n), expected(m, n);
+          for (const Activation activation : {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh}) {
+            device->matmul({x.tensor(), weight.get(), nullptr, fused.tensor(), activation});
+            device->matmul({x.tensor(), gate_weight.get(), nullptr, gates.tensor()});
+            device->matmul({x.tensor(), up_weight.get(), nullptr, ups.tensor()});
+            const auto gated = kernels_for(isa).gated[static_cast<int>(activation)];
+            for (int i = 0; i < m; ++i) gated(&gates.at(i, 0), &ups.at(i, 0), &expected.at(i, 0), n);
+            CHECK(same_bits(fused, expected));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST("an infinite or NaN activation is not lost when activations become whole numbers") {
+  auto rng = make_rng(7);
+  for (const Isa isa : tested_isas()) {
+    const auto device = make_device(isa);
+    const RandomWeight w(DType::kQ8_0, 3, 64, rng);
+    const WeightView views[] = {w.view()};
+    const auto weight = device->upload(views);
+    for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+      for (const int m : {1, 40}) {
+        Matrix x(m, 64, rng), y(m, 3);
+        x.at(m - 1, 40) = bad;
+        device->matmul({x.tensor(), weight.get(), nullptr, y.tensor()});
+        for (int j = 0; j < 3; ++j) CHECK(!std::isfinite(y.at(m - 1, j)));
+        CHECK(m == 1 || std::isfinite(y.at(0, 0)));
       }
     }
   }

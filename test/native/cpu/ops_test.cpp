@@ -87,14 +87,14 @@ TEST("RMS norm adds the delta first and equals its formula at any width") {
 TEST("a gated activation equals its formula, also far from zero") {
   auto rng = make_rng(22);
   for (const Isa isa : tested_isas()) {
-    const auto device = make_device(isa, 2);
     for (const Activation activation : {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh}) {
       for (const int cols : {1, 17, 48, 771}) {
         Matrix gate_up(30, 2 * cols, rng), out(30, cols);
         for (int i = 0; i < 30; ++i) {
           for (int c = 0; c < cols; ++c) gate_up.at(i, c) *= i < 10 ? 1.0F : i < 20 ? 5.0F : 60.0F;
         }
-        device->gated_activation(activation, gate_up.tensor(), out.tensor());
+        const auto gated = kernels_for(isa).gated[static_cast<int>(activation)];
+        for (int i = 0; i < 30; ++i) gated(&gate_up.at(i, 0), &gate_up.at(i, cols), &out.at(i, 0), cols);
         bool right = out.guards_hold();
         for (int i = 0; i < 30; ++i) {
           for (int c = 0; c < cols; ++c) {
@@ -112,7 +112,6 @@ TEST("a gated activation equals its formula, also far from zero") {
 
 TEST("the sigmoid gate keeps NaN and the limits at infinity") {
   for (const Isa isa : tested_isas()) {
-    const auto device = make_device(isa);
     Matrix gate_up(1, 8), out(1, 4);
     const float infinity = std::numeric_limits<float>::infinity();
     const float gates[] = {std::nanf(""), 1000, -1000, infinity};
@@ -120,7 +119,8 @@ TEST("the sigmoid gate keeps NaN and the limits at infinity") {
       gate_up.at(0, c) = gates[c];
       gate_up.at(0, 4 + c) = 1;
     }
-    device->gated_activation(Activation::kSilu, gate_up.tensor(), out.tensor());
+    kernels_for(isa).gated[static_cast<int>(Activation::kSilu)](&gate_up.at(0, 0), &gate_up.at(0, 4),
+                                                                &out.at(0, 0), 4);
     CHECK(std::isnan(out.at(0, 0)));
     CHECK_EQ(out.at(0, 1), 1000.0F);
     CHECK_NEAR(out.at(0, 2), 0, 1e-30);
@@ -174,10 +174,31 @@ TEST("a vector weight is kept in F32, whether it lies as a row or as a column") 
   auto rng = make_rng(24);
   const RandomWeight row(DType::kF16, 1, 40, rng), a(DType::kBF16, 3, 1, rng), b(DType::kF32, 4, 1, rng);
   const WeightView row_views[] = {row.view()}, column_views[] = {a.view(), b.view()};
-  const CpuWeight row_weight(row_views), column_weight(column_views);
+  WeightMemory memory("cpu:0", std::make_shared<MemoryBudget>(std::int64_t{1} << 30));
+  ThreadPool pool(1);
+  const CpuWeight row_weight(row_views, memory, pool), column_weight(column_views, memory, pool);
   for (int i = 0; i < 40; ++i) CHECK_EQ(row_weight.vector()[i], row.value(0, i));
   for (int i = 0; i < 7; ++i) CHECK_EQ(column_weight.vector()[i], i < 3 ? a.value(i, 0) : b.value(i - 3, 0));
-  CHECK_EQ(row_weight.device_bytes(), 160);
+}
+
+TEST("memory of weights is zeroed, aligned and counted until the last of it is given up") {
+  const auto budget = std::make_shared<MemoryBudget>(std::int64_t{64} << 20);
+  {
+    WeightMemory memory("cpu:3", budget);
+    std::vector<std::shared_ptr<std::byte>> pieces;
+    for (const std::int64_t bytes :
+         {std::int64_t{1}, std::int64_t{100}, std::int64_t{17} << 20, std::int64_t{3} << 20}) {
+      const auto piece = memory.take(bytes);
+      CHECK_EQ(reinterpret_cast<std::uintptr_t>(piece.get()) % 64, 0U);
+      CHECK(std::all_of(piece.get(), piece.get() + bytes, [](std::byte b) { return b == std::byte{0}; }));
+      std::memset(piece.get(), 0xFF, static_cast<std::size_t>(bytes));
+      pieces.push_back(piece);
+    }
+    CHECK(budget->used_bytes() >= std::int64_t{20} << 20);
+    const std::string message = CHECK_THROWS_CODE(memory.take(std::int64_t{60} << 20), "ERR_OUT_OF_MEMORY");
+    CHECK_CONTAINS(message, "cpu:3: 60 MiB more than");
+  }
+  CHECK_EQ(budget->used_bytes(), 0);
 }
 
 TEST("device memory is zeroed, aligned to 64 bytes, and counted against the limit") {

@@ -42,9 +42,6 @@ class UnreliableDevice final : public Device {
     device_->rope_store(batch, args);
   }
   void attention(const Batch& batch, const AttentionArgs& args) override { device_->attention(batch, args); }
-  void gated_activation(Activation activation, Tensor gate_up, Tensor out) override {
-    device_->gated_activation(activation, gate_up, out);
-  }
   void gather_rows(Tensor x, const std::int32_t* indices, Tensor out) override {
     device_->gather_rows(x, indices, out);
   }

@@ -1,0 +1,74 @@
+// What simd_panels.hpp needs beyond Avx512, for processors with AVX-512 and nothing newer.
+#pragma once
+#include "cpu/simd_avx512.hpp"
+#include "cpu/simd_panels.hpp"
+
+namespace millrace {
+namespace {
+
+struct Avx512Panels : Avx512 {
+  using I = __m512i;
+
+  static I load_bits(const std::byte* p) { return _mm512_loadu_si512(p); }
+  static I set_bits(const std::byte* p) {
+    std::int32_t bits;
+    __builtin_memcpy(&bits, p, sizeof bits);
+    return _mm512_set1_epi32(bits);
+  }
+  static I set_int(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
+  static I to_int(F x) { return _mm512_cvtps_epi32(x); }
+  static void store_int(std::int32_t* p, I x) { _mm512_storeu_si512(p, x); }
+  static I magnitude_bits(const float* p) {
+    return _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(0x7FFFFFFF));
+  }
+  static I max_int(I a, I b) { return _mm512_max_epi32(a, b); }
+  static std::int32_t largest_int(I x) { return _mm512_reduce_max_epi32(x); }
+  static F negated_fma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }
+  static void widen_bf16_pairs(const std::byte* p, F& first, F& second) {
+    const I both = load_bits(p);
+    first = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+    second = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
+  }
+
+  static I low_nibbles(I x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
+  static I high_nibbles(I x) { return low_nibbles(_mm512_srli_epi16(x, 4)); }
+  // Bits `shift` and shift + 1 of each byte of `high` become bits 4 and 5.
+  static I with_high_bits(I low, I high, int shift) {
+    const I moved = shift < 4 ? _mm512_slli_epi16(high, static_cast<unsigned>(4 - shift))
+                              : _mm512_srli_epi16(high, static_cast<unsigned>(shift - 4));
+    return _mm512_or_si512(low, _mm512_and_si512(moved, _mm512_set1_epi8(0x30)));
+  }
+
+  // Products of bytes in 16 bits, so that none is cut off: even and odd bytes apart.
+  static constexpr int kXBytes = 8;  // of four k of an activation
+  struct Products {
+    I even, odd;
+  };
+  struct X {
+    I even, odd;
+  };
+  static Products products(I w) {
+    return {_mm512_and_si512(w, _mm512_set1_epi16(255)), _mm512_srli_epi16(w, 8)};
+  }
+  static X load_x(const std::byte* p) { return {set_bits(p), set_bits(p + 4)}; }
+  static I add_products(I sums, const Products& w, const X& x) {
+    return _mm512_add_epi32(
+        sums, _mm512_add_epi32(_mm512_madd_epi16(w.even, x.even), _mm512_madd_epi16(w.odd, x.odd)));
+  }
+  static void store_activations(std::byte* to, const std::int32_t* q) {
+    auto* words = reinterpret_cast<std::int16_t*>(to);
+    for (int i = 0; i < kActivationGroup; i += 4) {
+      words[i] = static_cast<std::int16_t>(q[i]);
+      words[i + 1] = static_cast<std::int16_t>(q[i + 2]);
+      words[i + 2] = static_cast<std::int16_t>(q[i + 1]);
+      words[i + 3] = static_cast<std::int16_t>(q[i + 3]);
+    }
+  }
+
+  using FloatShape = TileShape<6, 4, 8>;
+  using IntShape = TileShape<6, 2, 4>;
+};
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,23 @@
+// As Avx512Panels, with dot products of four bytes.
+#pragma once
+#include "cpu/simd_panels_avx512.hpp"
+
+namespace millrace {
+namespace {
+
+struct Avx512VnniPanels : Avx512Panels {
+  static constexpr int kXBytes = 4;
+  using Products = I;
+  using X = I;
+  static I products(I w) { return w; }
+  static I load_x(const std::byte* p) { return set_bits(p); }
+  // Bytes of w are without sign, those of x with; no sum of four is cut off.
+  static I add_products(I sums, I w, I x) { return _mm512_dpbusd_epi32(sums, w, x); }
+  static void store_activations(std::byte* to, const std::int32_t* q) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_loadu_si512(q)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to) + 1, _mm512_cvtepi32_epi8(_mm512_loadu_si512(q + 16)));
+  }
+};
+
+}  // namespace
+}  // namespace millrace
