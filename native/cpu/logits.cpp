@@ -1,5 +1,7 @@
 #include "cpu/logits.hpp"
 
+#include "cpu/isa.hpp"
+
 namespace millrace {
 
 const LogitKernels& logit_kernels_for(Isa isa) {

@@ -5,6 +5,8 @@
 
 namespace millrace {
 
+enum class Isa : std::uint8_t;  // isa.hpp
+
 // Null where the compiler could not make them. Whether the processor runs them is has_isa()'s to say.
 const LogitKernels* avx2_logit_kernels();
 const LogitKernels* avx512_logit_kernels();
