@@ -16,7 +16,6 @@ namespace millrace {
 struct CpuContext {
   const Kernels& kernels;
   const PanelKernels& panels;
-  bool deterministic;
   ThreadPool& pool;
   PreparedActivations& activations;
   Scratch& worker_scratch;

@@ -13,7 +13,6 @@ namespace {
 struct Avx2 {
   using F = __m256;
   static constexpr int kLanes = 8;
-  // As in Avx512, for 16 registers.
   static constexpr int kQueries = 2;
   static constexpr int kSumVectors = 4;
 

@@ -16,8 +16,6 @@ namespace {
 struct Avx512 {
   using F = __m512;
   static constexpr int kLanes = 16;
-  // Rows of x in the register tile of a product, and rows of w for that many rows of x: accumulators plus
-  // one row of x fill the 32 registers.
   // Queries and vectors of V in the register tile of attention.
   static constexpr int kQueries = 4;
   static constexpr int kSumVectors = 4;

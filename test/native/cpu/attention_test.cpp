@@ -1,6 +1,6 @@
 #include "cpu/attention_kernels.hpp"
 #include "cpu/cpu_ops.hpp"
-#include "cpu/features.hpp"
+#include "cpu/panel_tables.hpp"
 #include "ragged_batch.hpp"
 
 namespace {
@@ -19,15 +19,14 @@ std::vector<Table> tables() {
   std::vector<Table> all = {{"scalar", &scalar_attention()}};
   if (has_isa(Isa::kAvx2)) all.push_back({"avx2", avx2_attention()});
   if (has_isa(Isa::kAvx512)) all.push_back({"avx512", avx512_attention()});
-  if (has_isa(Isa::kAvx512) && cpu_features().avx512_bf16 && avx512bf16_attention() != nullptr) {
-    all.push_back({"avx512bf16", avx512bf16_attention(), true});
-  }
+  if (has_isa(Isa::kAvx512Bf16)) all.push_back({"avx512bf16", avx512bf16_attention(), true});
   return all;
 }
 
 // A device's attention with a table of one's choice.
 struct Runner {
   ThreadPool pool;
+  PreparedActivations activations{scalar_kernels(), pool};
   Scratch worker_scratch, shared_scratch{1};
   AttentionWork work;
   CpuContext context;
@@ -36,7 +35,7 @@ struct Runner {
       : pool(threads),
         worker_scratch(threads),
         work(*table.kernels),
-        context{kernels_for(Isa::kScalar), pool, worker_scratch, shared_scratch, work} {}
+        context{scalar_kernels(), scalar_panels(), pool, activations, worker_scratch, shared_scratch, work} {}
   void run(const Batch& batch, const AttentionArgs& args) { cpu_attention(context, batch, args); }
 };
 
