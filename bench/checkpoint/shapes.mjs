@@ -29,6 +29,11 @@ export const shapes = {
   'llama-3.2-1b': { ...llama3, headDim: 64, hidden: 2048, layers: 16, feedForward: 8192, ropeScaling: scaling(32) },
   'qwen3-4b': { ...qwen3, heads: 32, hidden: 2560, layers: 36, feedForward: 9728 },
   'llama-8b': { ...llama3, headDim: 128, hidden: 4096, layers: 32, feedForward: 14336, tied: false, ropeScaling: scaling(8) },
+  // To try a benchmark out in a minute.
+  small: {
+    ...qwen3, vocabSize: 32768, tokenizerSize: 32768, heads: 8, kvHeads: 4, headDim: 64, hidden: 512, layers: 8,
+    feedForward: 1536
+  },
   tiny: {
     ...qwen3, vocabSize: 512, tokenizerSize: 509, heads: 4, kvHeads: 2, headDim: 32, hidden: 64, layers: 2,
     feedForward: 160

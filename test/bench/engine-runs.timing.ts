@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { measureDecode, measurePrefix, warmUp } from '../../bench/lib/engine-runs.js'
+import { median } from '../../bench/lib/statistics.js'
+import { Engine } from '../../src/engine/engine.js'
+import { loadAddon } from '../../src/native/addon.js'
+
+const script = fileURLToPath(new URL('../../bench/make-checkpoint.mjs', import.meta.url))
+const features = loadAddon().cpuFeatures()
+const isVector = features.includes('avx512') || features.includes('avx2')
+
+// 43 million weights, 86 MB: more than caches hold, so that a sequence alone is bound by memory.
+t.test('batches and the prefix cache are worth their while', { skip: isVector ? false : 'only with vector kernels' }, async t => {
+  const dir = t.testdir()
+  const { status, stderr } = spawnSync(process.execPath, [script, '--shape', 'small', '--out', dir], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  const engine = await Engine.load(dir, { maxNumSeqs: 16, maxModelLen: 2304, kvCacheMemory: '256MiB' })
+  t.teardown(() => engine.close())
+  await warmUp(engine)
+
+  await t.test('16 sequences decode at least 2.5 times as fast as one', async t => {
+    const ratios: number[] = []
+    for (let round = 0; round < 3; round++) {
+      const one = await measureDecode(engine, 1, 32, 32)
+      const many = await measureDecode(engine, 16, 32, 32)
+      ratios.push(many.tokensPerSec / one.tokensPerSec)
+    }
+    t.ok(median(ratios) >= 2.5, `ratios ${ratios.map(ratio => ratio.toFixed(2)).join(', ')}`)
+  })
+
+  await t.test('a prompt whose beginning is cached takes less than a third of its time', async t => {
+    const { coldTtftMs, warmTtftMs, cachedTokens } = await measurePrefix(engine, 2048)
+    t.equal(cachedTokens, 2048)
+    t.ok(warmTtftMs < coldTtftMs / 3, `${warmTtftMs.toFixed(1)} ms after ${coldTtftMs.toFixed(1)} ms`)
+  })
+})
