@@ -274,24 +274,26 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
 }
 
 void ModelRuntime::work() {
+  StepJob* finished = nullptr;  // not handed back yet
+  // Wakes JavaScript, which may take this thread's processor at once. So the next step begins first, as far
+  // as it is queued.
+  const auto hand_back = [&] {
+    if (finished != nullptr) on_done_(std::exchange(finished, nullptr));
+  };
   double last_end_ms = 0;
   while (true) {
-    StepJob* job = nullptr;
-    bool drop = false;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      job = queue_.front();
-      queue_.erase(queue_.begin());
-      drop = stopping_;
+    StepJob* job = take_queued();
+    if (job == nullptr) {
+      hand_back();
+      job = wait_for_queued();
+      if (job == nullptr) return;
     }
-    if (drop) {
-      job->error_code = "ERR_MODEL_DISPOSED";
-      job->error_message = "The model was disposed before this step began.";
+    job->output.start_ms = now_ms();
+    job->output.idle_ms = last_end_ms == 0 ? 0 : job->output.start_ms - last_end_ms;
+    hand_back();
+    if (stopping_) {
+      job->fail("ERR_MODEL_DISPOSED", "The model was disposed before this step began.");
     } else {
-      job->output.start_ms = now_ms();
-      job->output.idle_ms = last_end_ms == 0 ? 0 : job->output.start_ms - last_end_ms;
       try {
         runner_.run(*job);
       } catch (const Error& error) {
@@ -299,10 +301,30 @@ void ModelRuntime::work() {
       } catch (const std::exception& error) {
         job->fail("ERR_NATIVE_STEP", error.what());
       }
-      last_end_ms = job->output.end_ms = now_ms();
     }
-    on_done_(job);
+    last_end_ms = job->output.end_ms = now_ms();
+    finished = job;
   }
+}
+
+// Null when nothing is queued.
+StepJob* ModelRuntime::take_queued() {
+  const std::lock_guard lock(mutex_);
+  return take_first();
+}
+
+// Null when the runtime stops and nothing is queued.
+StepJob* ModelRuntime::wait_for_queued() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  return take_first();
+}
+
+StepJob* ModelRuntime::take_first() {
+  if (queue_.empty()) return nullptr;
+  StepJob* job = queue_.front();
+  queue_.erase(queue_.begin());
+  return job;
 }
 
 SlotState& ModelRuntime::state(Slot slot) const {

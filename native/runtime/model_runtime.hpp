@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -30,7 +31,8 @@ class ModelRuntime {
  public:
   static constexpr int kMaxQueuedSteps = 2;
 
-  // Called on the step thread when a job has run, or was dropped by request_stop(). Must not block.
+  // Called on the step thread when a job has run and the next one, if it was queued, has begun; or when it
+  // was dropped by request_stop(). In the order of the jobs. Must not block.
   using DoneFn = std::function<void(StepJob*)>;
 
   // Loads weights and allocates; may take seconds. Throws Error.
@@ -71,6 +73,9 @@ class ModelRuntime {
   void check_row(const StepInput& input, int row) const;
   void fill(const StepInput& input, StepJob& job);
   void work();
+  StepJob* take_queued();
+  StepJob* wait_for_queued();
+  StepJob* take_first();
   SlotState& state(Slot slot) const;
 
   RuntimeOptions options_;
@@ -89,8 +94,8 @@ class ModelRuntime {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<StepJob*> queue_;  // at most kMaxQueuedSteps, oldest first
-  bool stopping_ = false;
+  std::vector<StepJob*> queue_;         // at most kMaxQueuedSteps, oldest first
+  std::atomic<bool> stopping_ = false;  // written under the mutex
   DoneFn on_done_;
   std::mutex join_mutex_;
   std::thread thread_;

@@ -163,6 +163,43 @@ TEST("a pool can be destroyed at once, idle, limited and after work") {
   CHECK(true);
 }
 
+TEST("a worker begins with its own part of the tasks, the same one call after call") {
+  ThreadPool pool(2);
+  int kept = 0;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<int> worker_of(64);
+    // Tasks that wait for each other: both threads take part.
+    std::atomic<int> begun = 0;
+    pool.run(2, [&](std::int64_t task, int worker) {
+      worker_of[static_cast<std::size_t>(task)] = worker;
+      ++begun;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+      while (begun < 2 && std::chrono::steady_clock::now() < deadline) {
+      }
+    });
+    if (worker_of[0] == 0 && worker_of[1] == 1) ++kept;
+  }
+  CHECK(kept > 100);
+}
+
+TEST("pinned threads compute, each on its processor") {
+  const int cpu = current_cpu();
+  if (cpu < 0) SKIP("this system does not say where a thread runs");
+  std::thread([&] {  // the caller is pinned as well
+    ThreadPool pool(3, {cpu});
+    std::atomic<int> done = 0, elsewhere = 0;
+    for (int round = 0; round < 20; ++round) {
+      pool.run(100, [&](std::int64_t, int) {
+        ++done;
+        if (current_cpu() != cpu) ++elsewhere;
+      });
+    }
+    CHECK_EQ(done.load(), 2000);
+    CHECK_EQ(elsewhere.load(), 0);
+  })
+      .join();
+}
+
 TEST("a pool refuses a number of threads that makes no sense") {
   CHECK_THROWS_CODE(ThreadPool(0), "ERR_INVALID_PARAMETER");
   CHECK_THROWS_CODE(ThreadPool(1025), "ERR_INVALID_PARAMETER");
