@@ -10,11 +10,19 @@
 namespace millrace {
 namespace {
 
-// A tile: M rows of x from `row`, N vectors of outputs from `vector` (a panel has 16 / S::kLanes of them).
+// A tile: M rows of x from `row`, N vectors of outputs from `vector` (a panel has 16 / S::kLanes of them). While
+// it computes, it asks for what lies `ahead`: panels that are needed next, so that memory and arithmetic overlap
+// where one row after the other meets the same panels.
 struct TileAt {
   int row;
   int vector;
+  const std::byte* ahead[2];
 };
+
+inline void prefetch(const TileAt& at, std::int64_t offset) {
+  _mm_prefetch(reinterpret_cast<const char*>(at.ahead[0] + offset), _MM_HINT_T1);
+  _mm_prefetch(reinterpret_cast<const char*>(at.ahead[1] + offset), _MM_HINT_T1);
+}
 
 template <class S>
 struct PanelVectors {
@@ -31,7 +39,7 @@ inline const std::byte* activation_row(const PanelProduct& p, int row) {
 }
 
 template <class S, int M, int N>
-inline __attribute__((always_inline)) void store_tile(const PanelProduct& p, TileAt at,
+inline __attribute__((always_inline)) void store_tile(const PanelProduct& p, const TileAt& at,
                                                       const typename S::F (&acc)[M][N]) {
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i) {
@@ -50,7 +58,7 @@ struct FloatPanels {
   static constexpr int kUnit = kHalf ? 32 : 64;
 
   template <int M, int N>
-  static void tile(const PanelProduct& p, TileAt at) {
+  static void tile(const PanelProduct& p, const TileAt& at) {
     typename S::F acc[M][N];
     const std::byte* w[N];
     const float* x[M];
@@ -63,6 +71,7 @@ struct FloatPanels {
       for (int n = 0; n < N; ++n) acc[i][n] = S::zero();
     }
     for (std::int64_t k = 0; k < p.k; ++k) {
+      prefetch(at, p.layout.elements + k * kUnit);
       typename S::F wk[N];
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) {
@@ -89,7 +98,7 @@ struct Bf16Panels {
   using S = V;
 
   template <int M, int N>
-  static void tile(const PanelProduct& p, TileAt at) {
+  static void tile(const PanelProduct& p, const TileAt& at) {
     typename S::F acc[M][N];
     const std::byte* w[N];
     const float* x[M];
@@ -111,6 +120,7 @@ struct Bf16Panels {
     };
     std::int64_t k = 0;
     for (; k < p.k; k += 2) {
+      prefetch(at, p.layout.elements + k * 32);
       typename S::F first[N], second[N];
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) S::widen_bf16_pairs(w[n] + k * 32, first[n], second[n]);
@@ -128,7 +138,7 @@ struct Bf16DotPanels {
   using S = V;
 
   template <int M, int N>
-  static void tile(const PanelProduct& p, TileAt at) {
+  static void tile(const PanelProduct& p, const TileAt& at) {
     typename S::F acc[M][N];
     const std::byte* w[N];
     const std::byte* x[M];
@@ -143,6 +153,7 @@ struct Bf16DotPanels {
     const std::int64_t pairs = p.layout.k / 2;
 #pragma GCC unroll 2
     for (std::int64_t k = 0; k < pairs; ++k) {
+      prefetch(at, p.layout.elements + k * 64);
       typename S::I wk[N];
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) wk[n] = S::load_bits(w[n] + k * 64);
@@ -185,7 +196,7 @@ struct IntPanels {
   static constexpr int kParts = kFormat == PanelFormat::kInt6 ? 2 : 1;  // scales per 32 k, at least
 
   template <int M, int N>
-  static void tile(const PanelProduct& p, TileAt at) {
+  static void tile(const PanelProduct& p, const TileAt& at) {
     typename S::F acc[M][N];
     const std::byte *w[N], *high[N], *scale[N], *minimum[N];
     const std::byte* x[M];
@@ -231,6 +242,7 @@ struct IntPanels {
 #pragma GCC unroll 8
         for (int j = 0; j < 8 / kParts; ++j) {
           const int v = part * 4 + j;
+          if (!Q::kNibbles || v < 4) prefetch(at, p.layout.elements + g * Q::kGroupBytes + v * 64);
           typename S::Products wk[N];
 #pragma GCC unroll 8
           for (int n = 0; n < N; ++n) {
@@ -291,6 +303,20 @@ struct IntPanels {
   }
 };
 
+// What a tile asks for: its share of as many panels as it has, behind them. The first pass over a panel waits for
+// memory as it is; so a single one asks for nothing new.
+template <class Format, int N>
+TileAt tile_at(const PanelProduct& p, int row, int vector, int tile, int tiles) {
+  constexpr int kPerPanel = PanelVectors<typename Format::S>::kPerPanel;
+  constexpr int kGroup = (N + kPerPanel - 1) / kPerPanel;
+  const std::byte* panel = p.panel + vector / kPerPanel * p.layout.bytes;
+  TileAt at = {row, vector, {panel, panel}};
+  if (tiles == 1) return at;
+  const int first = kGroup * tile / tiles, last = kGroup * (tile + 1) / tiles;
+  for (int n = first; n < last && n - first < 2; ++n) at.ahead[n - first] = panel + (kGroup + n) * p.layout.bytes;
+  return at;
+}
+
 // All rows of x against N vectors, in tiles of nearly equal height.
 template <class Format, class Shape, int N>
 void all_rows(const PanelProduct& p, int vector) {
@@ -299,7 +325,7 @@ void all_rows(const PanelProduct& p, int vector) {
   int row = 0;
   for (int t = 0; t < tiles; ++t) {
     const int rows = (p.m - row + tiles - t - 1) / (tiles - t);
-    const TileAt at = {row, vector};
+    const TileAt at = tile_at<Format, N>(p, row, vector, t, tiles);
     switch (rows) {
       case 1:
         Format::template tile<1, N>(p, at);
@@ -335,7 +361,7 @@ void multiply_panels(const PanelProduct& p) {
   int v = 0;
   if (p.m == 1) {
     for (; v + Shape::kVectorsAlone <= vectors; v += Shape::kVectorsAlone) {
-      Format::template tile<1, Shape::kVectorsAlone>(p, {0, v});
+      Format::template tile<1, Shape::kVectorsAlone>(p, tile_at<Format, Shape::kVectorsAlone>(p, 0, v, 0, 1));
     }
   }
   for (; v + Shape::kVectors <= vectors; v += Shape::kVectors) {
