@@ -35,9 +35,8 @@ class ModelRuntime {
   // was dropped by request_stop(). In the order of the jobs. Must not block.
   using DoneFn = std::function<void(StepJob*)>;
 
-  // Loads weights and allocates; may take seconds. Throws Error.
-  ModelRuntime(std::shared_ptr<const ModelFiles> files, RuntimeOptions options,
-               const std::function<void(double)>& progress);
+  // Loads weights and allocates; may take seconds. The files are not needed afterwards. Throws Error.
+  ModelRuntime(const ModelFiles& files, RuntimeOptions options, const std::function<void(double)>& progress);
   ~ModelRuntime();
   ModelRuntime(const ModelRuntime&) = delete;
   ModelRuntime& operator=(const ModelRuntime&) = delete;

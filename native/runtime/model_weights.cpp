@@ -44,7 +44,8 @@ WeightView cols_of(const WeightView& view, std::int64_t start, std::int64_t coun
 
 class Loader {
  public:
-  Loader(const ModelSpec& spec, ModelWeights& out) : spec_(spec), names_(spec.tensors), out_(out) {}
+  Loader(const ModelFiles& files, const ModelSpec& spec, ModelWeights& out)
+      : files_(files), spec_(spec), names_(spec.tensors), out_(out) {}
 
   LayerWeights layer(int layer, const Rank& rank, bool first_rank) {
     Device& device = *rank.device;
@@ -90,7 +91,7 @@ class Loader {
   // The checkpoint's tensor for that role, checked against the shape that the spec implies.
   WeightView view(const TensorRef& ref, int layer, std::int64_t rows, std::int64_t cols) {
     const std::string name = name_of(ref, layer);
-    const TensorView* tensor = out_.files->find(name);
+    const TensorView* tensor = files_.find(name);
     if (tensor == nullptr) {
       throw Error("ERR_MODEL_TENSORS",
                   "The checkpoint has no tensor \"" + name + "\", which its configuration needs.");
@@ -123,27 +124,30 @@ class Loader {
     }
     WeightView view = from;
     view.data = copy.get();
-    out_.reordered.push_back(std::move(copy));
+    reordered_.push_back(std::move(copy));
     return view;
   }
 
   std::unique_ptr<Weight> upload(Device& device, std::initializer_list<WeightView> views) {
     for (const WeightView& part : views) out_.bytes += storage_bytes(part.dtype, part.rows * part.cols);
-    return device.upload({views.begin(), views.size()});
+    auto weight = device.upload({views.begin(), views.size()});
+    reordered_.clear();
+    return weight;
   }
 
+  const ModelFiles& files_;
   const ModelSpec& spec_;
   const TensorNames& names_;
   ModelWeights& out_;
+  std::vector<std::unique_ptr<std::byte[]>> reordered_;  // rows that had to be put in order, until the upload
 };
 
 }  // namespace
 
-ModelWeights load_weights(std::shared_ptr<const ModelFiles> files, const ModelSpec& spec,
-                          const ExecutionPlan& plan, const std::function<void(double)>& progress) {
+ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const ExecutionPlan& plan,
+                          const std::function<void(double)>& progress) {
   ModelWeights out;
-  out.files = std::move(files);
-  Loader loader(spec, out);
+  Loader loader(files, spec, out);
   double done = 0;
   for (const Stage& stage : plan.stages) {
     const bool first_stage = &stage == &plan.stages.front(), last_stage = &stage == &plan.stages.back();

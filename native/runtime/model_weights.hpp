@@ -29,18 +29,16 @@ struct RankWeights {
   std::unique_ptr<Weight> lm_head;     // likewise
 };
 
-// Every rank's weights, and the memory that they are read from.
+// Every rank's weights, in the devices' own memory.
 struct ModelWeights {
-  std::shared_ptr<const ModelFiles> files;
-  std::vector<std::unique_ptr<std::byte[]>> reordered;  // rows that had to be put in order
-  std::vector<RankWeights> ranks;                       // by rank index
-  std::int64_t bytes = 0;                               // of the tensors in use, once each
+  std::vector<RankWeights> ranks;  // by rank index
+  std::int64_t bytes = 0;          // of the tensors in use, once each, as the checkpoint holds them
 };
 
 // Uploads to the plan's devices what each of them needs. Throws ERR_MODEL_TENSORS when a tensor is
 // missing or has another shape than the spec says, ERR_UNSUPPORTED_DTYPE for a type without kernels.
-// `progress` is called with a share from 0 to 1.
-ModelWeights load_weights(std::shared_ptr<const ModelFiles> files, const ModelSpec& spec,
-                          const ExecutionPlan& plan, const std::function<void(double)>& progress);
+// The files are not needed afterwards. `progress` is called with a share from 0 to 1.
+ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const ExecutionPlan& plan,
+                          const std::function<void(double)>& progress);
 
 }  // namespace millrace

@@ -135,8 +135,7 @@ struct TinyRuntime {
   TinyRuntime() : TinyRuntime({Registry::instance().device("cpu:0", Isa::kScalar)}) {}
   // One stage over these devices.
   explicit TinyRuntime(std::vector<std::shared_ptr<Device>> devices) {
-    auto files =
-        std::make_shared<ModelFiles>(open_model_files(folder.write("model.safetensors", tiny_weights())));
+    const ModelFiles files = open_model_files(folder.write("model.safetensors", tiny_weights()));
     RuntimeOptions options;
     options.spec = tiny_spec();
     options.device_map = {{0, 2, std::move(devices)}};
@@ -146,7 +145,7 @@ struct TinyRuntime {
                       .max_sequence_tokens = 128,
                       .block_tokens = 16,
                       .max_logprobs = kMaxLogprobs};
-    runtime = std::make_unique<ModelRuntime>(std::move(files), std::move(options), [](double) {});
+    runtime = std::make_unique<ModelRuntime>(files, std::move(options), [](double) {});
     runtime->start([this](StepJob* job) {
       {
         const std::lock_guard lock(mutex);
