@@ -60,6 +60,12 @@ std::uint64_t bigint_field(const Napi::Object& object, const char* field) {
   return number;
 }
 
+bool bool_field(const Napi::Object& object, const char* field) {
+  const Napi::Value value = object.Get(field);
+  if (!value.IsBoolean()) refuse_argument(field, "must be true or false");
+  return value.As<Napi::Boolean>().Value();
+}
+
 std::string string_field(const Napi::Object& object, const char* field) {
   const Napi::Value value = object.Get(field);
   if (!value.IsString()) refuse_argument(field, "must be a string");

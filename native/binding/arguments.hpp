@@ -19,6 +19,7 @@ Napi::Object object_field(const Napi::Object& object, const char* field);
 double number_field(const Napi::Object& object, const char* field);
 std::int64_t int_field(const Napi::Object& object, const char* field, std::int64_t low, std::int64_t high);
 std::uint64_t bigint_field(const Napi::Object& object, const char* field);
+bool bool_field(const Napi::Object& object, const char* field);
 std::string string_field(const Napi::Object& object, const char* field);
 std::vector<std::string> string_list(const Napi::Value& value, const std::string& field);
 

@@ -28,6 +28,7 @@ struct MapEntry {
 struct LoadOptions {
   std::string path, spec, kernels;
   std::vector<MapEntry> device_map;
+  bool deterministic = false;
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
   StepLimits limits;
@@ -57,6 +58,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.spec = string_field(object, "spec");
   options.kernels = string_field(object, "kernels");
   read_isa(options.kernels);
+  options.deterministic = bool_field(object, "deterministic");
   options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
   options.kv_blocks = count_field(object, "kvBlocks", 1);
   options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
@@ -87,13 +89,13 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
   for (const MapEntry& entry : options.device_map) {
     DeviceMapEntry stage{entry.start, entry.end, {}};
     for (const std::string& name : entry.devices) {
-      stage.devices.push_back(Registry::instance().device(name, read_isa(options.kernels)));
+      stage.devices.push_back(
+          Registry::instance().device(name, read_isa(options.kernels), options.deterministic));
     }
     runtime.device_map.push_back(std::move(stage));
   }
-  auto files = std::make_shared<ModelFiles>(open_model_files(options.path));
-  const std::string print = fingerprint(*files);
-  return {std::make_shared<ModelRuntime>(std::move(files), std::move(runtime), report), print};
+  const ModelFiles files = open_model_files(options.path);
+  return {std::make_shared<ModelRuntime>(files, std::move(runtime), report), fingerprint(files)};
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ void Registry::set_threads(int threads) {
   threads_ = threads;
 }
 
-std::shared_ptr<Device> Registry::device(std::string_view name, std::optional<Isa> isa) {
+std::shared_ptr<Device> Registry::device(std::string_view name, std::optional<Isa> isa, bool deterministic) {
   const bool known =
       name.size() == 5 && name.substr(0, 4) == "cpu:" && name[4] >= '0' && name[4] < '0' + kMaxCpuDevices;
   if (!known) {
@@ -44,7 +44,7 @@ std::shared_ptr<Device> Registry::device(std::string_view name, std::optional<Is
   }
   const int index = name[4] - '0';
   const std::lock_guard lock(mutex_);
-  return std::make_shared<CpuDevice>(index, pool(index), isa.value_or(best_isa()), memory_);
+  return std::make_shared<CpuDevice>(index, pool(index), isa.value_or(best_isa()), memory_, deterministic);
 }
 
 std::shared_ptr<ThreadPool> Registry::pool(int index) {

@@ -26,9 +26,10 @@ class Registry {
   // Threads of all devices together. Throws ERR_THREADS_FIXED while a device is in use, and
   // ERR_INVALID_PARAMETER unless it is 1 to 1024. Default: default_threads().
   void set_threads(int threads);
-  // "cpu:0" to "cpu:7". isa: empty takes the best there is. Throws ERR_DEVICE_UNAVAILABLE saying which
-  // devices exist, and ERR_UNSUPPORTED_ISA.
-  std::shared_ptr<Device> device(std::string_view name, std::optional<Isa> isa = std::nullopt);
+  // "cpu:0" to "cpu:7". isa: empty takes the best there is. deterministic: see CpuDevice. Throws
+  // ERR_DEVICE_UNAVAILABLE saying which devices exist, and ERR_UNSUPPORTED_ISA.
+  std::shared_ptr<Device> device(std::string_view name, std::optional<Isa> isa = std::nullopt,
+                                 bool deterministic = false);
   // cpu:0 and cpu:1, and what else is in use.
   std::vector<DeviceInfo> list();
 

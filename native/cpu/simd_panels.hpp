@@ -10,9 +10,9 @@
 namespace millrace {
 namespace {
 
-// A tile: M rows of x from `row`, N vectors of outputs from `vector` (a panel has 16 / S::kLanes of them). While
-// it computes, it asks for what lies `ahead`: panels that are needed next, so that memory and arithmetic overlap
-// where one row after the other meets the same panels.
+// A tile: M rows of x from `row`, N vectors of outputs from `vector` (a panel has 16 / S::kLanes of them).
+// While it computes, it asks for what lies `ahead`: panels that are needed next, so that memory and
+// arithmetic overlap where one row after the other meets the same panels.
 struct TileAt {
   int row;
   int vector;
@@ -303,8 +303,8 @@ struct IntPanels {
   }
 };
 
-// What a tile asks for: its share of as many panels as it has, behind them. The first pass over a panel waits for
-// memory as it is; so a single one asks for nothing new.
+// What a tile asks for: its share of as many panels as it has, behind them. The first pass over a panel waits
+// for memory as it is; so a single one asks for nothing new.
 template <class Format, int N>
 TileAt tile_at(const PanelProduct& p, int row, int vector, int tile, int tiles) {
   constexpr int kPerPanel = PanelVectors<typename Format::S>::kPerPanel;
@@ -313,7 +313,8 @@ TileAt tile_at(const PanelProduct& p, int row, int vector, int tile, int tiles) 
   TileAt at = {row, vector, {panel, panel}};
   if (tiles == 1) return at;
   const int first = kGroup * tile / tiles, last = kGroup * (tile + 1) / tiles;
-  for (int n = first; n < last && n - first < 2; ++n) at.ahead[n - first] = panel + (kGroup + n) * p.layout.bytes;
+  for (int n = first; n < last && n - first < 2; ++n)
+    at.ahead[n - first] = panel + (kGroup + n) * p.layout.bytes;
   return at;
 }
 

@@ -45,6 +45,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
       maxTokens: resolved.maxBatchTokens,
       maxLogprobs: resolved.maxLogprobs,
       maxSequenceTokens: resolved.maxModelLen,
+      deterministic: resolved.deterministic,
       kernels: resolved.kernels
     }, done => { hooks.onProgress?.(done) }),
     spec: description.spec,

@@ -71,6 +71,11 @@ export const engineOptions = {
     default: 'auto',
     description: 'CPU kernels. auto takes the best that the CPU has, the last of these; scalar is the slow reference.'
   },
+  deterministic: {
+    type: 'boolean',
+    default: false,
+    description: 'The same tokens for a request alone and in any batch. Costs speed only where the kernels are amx; the others are so anyway.'
+  },
   maxLogprobs: {
     type: 'integer',
     minimum: 0,

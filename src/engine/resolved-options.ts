@@ -35,6 +35,7 @@ export interface ResolvedOptions {
   readonly deviceMap: readonly DeviceStage[]
   readonly kvDtype: KvDtype
   readonly prefixCaching: boolean
+  readonly deterministic: boolean
   readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
   readonly maxLogprobs: number
   readonly seed: number | undefined
@@ -73,6 +74,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     deviceMap,
     kvDtype,
     prefixCaching: parsed.prefixCaching,
+    deterministic: parsed.deterministic,
     kernels: parsed.kernels,
     maxLogprobs: parsed.maxLogprobs,
     seed: parsed.seed

@@ -225,6 +225,8 @@ export interface LoadOptions {
   maxLogprobs: number
   /** Longest sequence, in tokens. */
   maxSequenceTokens: number
+  /** The same bits for a row alone and in any batch, also where the fastest kernels would differ. */
+  deterministic: boolean
   /** 'scalar' is the oracle; 'auto' takes the best that the CPU has. */
   kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
 }

@@ -76,6 +76,7 @@ export async function smallLoadOptions (path: string): Promise<{ spec: ModelSpec
     maxTokens: 256,
     maxLogprobs: 0,
     maxSequenceTokens: 512,
+    deterministic: false,
     kernels: 'scalar'
   }
   return { spec, options }

@@ -172,6 +172,7 @@ export function scriptedEngine (
       deviceMap: [],
       kvDtype: 'f32',
       prefixCaching: true,
+      deterministic: false,
       kernels: 'scalar',
       maxLogprobs,
       seed: 1
