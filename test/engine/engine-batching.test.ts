@@ -1,8 +1,9 @@
 import t from 'tap'
 import type { CompleteOptions, Generation } from '../../src/engine/api.js'
-import type { Engine } from '../../src/engine/engine.js'
+import { Engine } from '../../src/engine/engine.js'
 import { deriveSeed } from '../../src/core/seed.js'
 import { fcfs } from '../../src/scheduler/policy.js'
+import { fixture } from '../support/fixtures.js'
 import { Random, testSeed } from '../support/random.js'
 import { loadTinyEngine, vocabSize } from '../support/tiny-engine.js'
 
@@ -81,6 +82,22 @@ t.test('random loads on small pools: every answer is that of the request alone, 
   }
   t.comment(`${preempted} of ${cases} cases preempted`)
   t.ok(preempted >= 0.2 * cases, 'at least a fifth of the cases preempted')
+})
+
+t.test('a deterministic engine gives the same tokens alone and in any batch, with the fastest kernels and weights of 16 bits', async t => {
+  const seed = testSeed()
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  const model = fixture('models/qwen3-bf16')
+  const engine = async (): Promise<Engine> => await Engine.load(model, { deterministic: true, threads: 1, maxNumSeqs: 24, prefixCaching: false, kvCacheMemory: 2 ** 22 })
+  const requests = Array.from({ length: 24 }, (): CompleteOptions => ({
+    prompt: randomPrompt(random, random.integer(1, 60)), maxTokens: 24, temperature: 0, ignoreEos: true
+  }))
+  const [batched, single] = [await engine(), await engine()]
+  const together = await Promise.all(requests.map(async request => await tokensOf(batched.complete(request))))
+  for (const [i, request] of requests.entries()) t.same(together[i], await tokensOf(single.complete(request)), `request ${i}`)
+  await batched.close()
+  await single.close()
 })
 
 t.test('three choices of one request are those of three requests with their seeds', async t => {
