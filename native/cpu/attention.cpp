@@ -104,8 +104,8 @@ struct Workspace {
 struct TileRows {
   const std::byte *keys[kTilePositions], *values[kTilePositions];
 
-  TileRows(const Shape& shape, const Unit& unit, std::int64_t start, std::int64_t first, std::int64_t last,
-           const std::byte* zeros) {
+  void find(const Shape& shape, const Unit& unit, std::int64_t start, std::int64_t first, std::int64_t last,
+            const std::byte* zeros) {
     const KvLayer& kv = shape.args.kv;
     const std::int64_t head_bytes = storage_bytes(kv.dtype, kv.head_dim);
     const std::int32_t* table =
@@ -172,7 +172,7 @@ void set_ranges(const Shape& shape, const Unit& unit, std::int64_t start, const 
 
 // The states of the unit's queries, which are in memory.q, over one chunk, from nothing.
 void attend_chunk(const Layer& layer, const Unit& unit, std::int64_t chunk, const Workspace& memory,
-                  const SoftmaxStates& states) {
+                  const SoftmaxStates& states, bool is_split) {
   const Shape& shape = layer.shape;
   const std::int64_t queries = unit.num_tokens * shape.group;
   clear(states, shape, queries);
@@ -180,11 +180,26 @@ void attend_chunk(const Layer& layer, const Unit& unit, std::int64_t chunk, cons
   const std::int64_t start = std::max(chunk * kChunkPositions, first / kTilePositions * kTilePositions);
   const std::int64_t end = std::min((chunk + 1) * kChunkPositions, last);
   const AttentionPath& path = layer.path(unit.row);
+  TileRows rows[2];
+  rows[0].find(shape, unit, start, first, last, layer.work.zeros());
   for (std::int64_t at = start; at < end; at += kTilePositions) {
-    const TileRows rows(shape, unit, at, first, last, layer.work.zeros());
+    const std::int64_t index = (at - start) / kTilePositions;
+    TileRows &now = rows[index % 2], &next = rows[(index + 1) % 2];
+    // After its part of a unit, this thread will probably take the next head's.
+    const bool is_last = at + kTilePositions >= (is_split ? end : last);
+    const Unit next_unit = {unit.row, unit.token, unit.num_tokens, unit.kv_head + (is_last ? 1 : 0)};
+    const bool has_next = next_unit.kv_head < shape.args.kv.num_kv_heads;
+    if (has_next) {
+      const std::int64_t next_at = !is_last   ? at + kTilePositions
+                                   : is_split ? start
+                                              : first / kTilePositions * kTilePositions;
+      next.find(shape, next_unit, next_at, first, last, layer.work.zeros());
+    }
     AttendTile tile = {.q = memory.q,
-                       .keys = rows.keys,
-                       .values = rows.values,
+                       .keys = now.keys,
+                       .values = now.values,
+                       .next_keys = has_next ? next.keys : nullptr,
+                       .next_values = has_next ? next.values : nullptr,
                        .begin = static_cast<int>(std::max<std::int64_t>(0, first - at)),
                        .end = static_cast<int>(std::min<std::int64_t>(kTilePositions, last - at)),
                        .num_queries = static_cast<int>(queries),
@@ -210,9 +225,9 @@ void attend_unit(const Layer& layer, const Unit& unit, const Workspace& memory) 
   const AttentionPath& path = layer.path(unit.row);
   load_queries(layer, unit, memory.q);
   const std::int64_t first = shape.first_chunk(unit), queries = unit.num_tokens * shape.group;
-  attend_chunk(layer, unit, first, memory, memory.all);
+  attend_chunk(layer, unit, first, memory, memory.all, false);
   for (std::int64_t c = first + 1; c < shape.last_chunk(unit); ++c) {
-    attend_chunk(layer, unit, c, memory, memory.chunk);
+    attend_chunk(layer, unit, c, memory, memory.chunk, false);
     path.merge(memory.chunk, static_cast<int>(queries), shape.args.kv.head_dim, memory.all);
   }
   path.store(memory.all, shape.rows_of(unit, shape.args.out));
@@ -231,7 +246,7 @@ void attend_piece(const Layer& layer, const AttentionWork::Row& row, std::int64_
     return states_at(states + (c - row.first_chunk) * row.state_floats, shape, queries);
   };
   load_queries(layer, unit, memory.q);
-  attend_chunk(layer, unit, chunk, memory, states_of(chunk));
+  attend_chunk(layer, unit, chunk, memory, states_of(chunk), true);
   if (!layer.work.finish(row.first_unit + unit_index, last - first)) return;
   const SoftmaxStates all = states_of(first);
   for (std::int64_t c = first + 1; c < last; ++c) {

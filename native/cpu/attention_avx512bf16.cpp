@@ -56,7 +56,7 @@ __m512i row_pairs(const std::byte* row, int d, int head_dim) {
   return n >= 32 ? load_bits(p) : _mm512_maskz_loadu_epi16((1U << n) - 1U, p);
 }
 
-void transpose_pairs(__m512i (&x)[kLanes]) {
+inline __attribute__((always_inline)) void transpose_pairs(__m512i (&x)[kLanes]) {
   __m512 f[kLanes];
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) f[i] = _mm512_castsi512_ps(x[i]);
@@ -89,11 +89,14 @@ void load_few_pairs(const QueryRows& from, float scale, void* q) {
 
 void score_few_pairs(const AttendTile& t) {
   const int width = round_up(t.head_dim, kWidthAlignment);
+  const int groups = (t.end - t.begin / kLanes * kLanes + kLanes - 1) / kLanes;
+  Fetch fetch(t.next_keys, width / 32 * groups, t.head_dim * 2);
   for (int d = 0; d < t.head_dim; d += 32) {
     for (int j = t.begin / kLanes * kLanes; j < t.end; j += kLanes) {
       __m512i k[kLanes];
 #pragma GCC unroll 16
       for (int l = 0; l < kLanes; ++l) k[l] = row_pairs(t.keys[j + l], d, t.head_dim);
+      fetch.step();
       transpose_pairs(k);
       for (int i = 0; i < t.num_queries; ++i) {
         const auto* q = static_cast<const std::uint16_t*>(t.q) + i * width + d;
@@ -157,10 +160,12 @@ void weigh_few_pairs(const AttendTile& t, int query, int d, const float* factors
     for (int c = 0; c < 2 * W; ++c)
       acc[i][c] = S::mul(S::load(sums + i * width + c * kLanes), S::set(factors[i]));
   }
+  Fetch fetch(query == 0 && d == 0 ? t.next_values : nullptr, (t.end - t.begin) / 2 + 1, t.head_dim * 2);
   for (int j = t.begin / 2 * 2; j < t.end; j += 2) {
     __m512i v[2 * W];
 #pragma GCC unroll 8
     for (int w = 0; w < W; ++w) value_pairs(t, j, d + 32 * w, v[2 * w], v[2 * w + 1]);
+    fetch.step();
 #pragma GCC unroll 8
     for (int i = 0; i < Q; ++i) {
       const __m512i p = pair(weights_few(t, query + i) + j);
@@ -314,7 +319,14 @@ void weigh_many_pairs(const AttendTile& t, int d, int column, const __m512* fact
 template <int V>
 void attend_columns_pairs(const AttendTile& t, int column) {
   constexpr int kRows = V > 2 ? 4 : 8;
-  for (int row = first_row(t); row < last_row(t); row += kRows) score_many_pairs<kRows, V>(t, row, column);
+  const int steps = (last_row(t) - first_row(t)) / kRows;
+  Fetch next_keys(column == 0 ? t.next_keys : nullptr, steps, t.head_dim * 2);
+  Fetch next_values(column == 0 ? t.next_values : nullptr, steps, t.head_dim * 2);
+  for (int row = first_row(t); row < last_row(t); row += kRows) {
+    score_many_pairs<kRows, V>(t, row, column);
+    next_keys.step();
+    next_values.step();
+  }
   __m512 factors[V];
   for (int v = 0; v < V; ++v) factors[v] = softmax_many_pairs(t, column + v * kLanes);
   // Sums have room for whole groups: width rows.

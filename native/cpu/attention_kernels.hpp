@@ -40,7 +40,9 @@ struct AttendTile {
   const void* q;                   // as `load` left it
   const std::byte* const* keys;    // (kTilePositions,) rows of head_dim elements; outside [begin, end) zeros
   const std::byte* const* values;  // as keys
-  int begin, end;                  // positions that some query sees
+  // The rows that will probably be asked for next, or null: they are fetched meanwhile.
+  const std::byte *const *next_keys, *const *next_values;
+  int begin, end;  // positions that some query sees
   int num_queries, head_dim;
   const std::int32_t *first,
       *last;      // (num_queries, padded with zeros) or null: every query sees every position

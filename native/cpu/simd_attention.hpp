@@ -2,6 +2,8 @@
 // value one over the positions in order, each a chain of fused multiply-adds: `few` and `many` differ in what
 // stands in the lanes and in nothing that rounds.
 #pragma once
+#include <immintrin.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -80,6 +82,30 @@ typename S::F elements(const std::byte* row, int d, int head_dim) {
                                    : Cache::load_part(row + d * Cache::kBytes, head_dim - d);
 }
 
+// Asks for the rows of the next tile, some with each step of a loop over this one: memory is then busy all
+// the time. The hardware alone sees too late that rows lie together in blocks.
+struct Fetch {
+  const std::byte* const* rows;
+  int left, per_step, row_bytes;
+
+  Fetch(const std::byte* const* next, int steps, int bytes)
+      : rows(next),
+        left(next == nullptr ? 0 : kTilePositions),
+        per_step(next == nullptr ? 0 : (kTilePositions + steps - 1) / steps),
+        row_bytes(bytes) {}
+  // Inlined at once: GCC takes a function that only prefetches for one without effect, and drops its calls.
+  inline __attribute__((always_inline)) void step() {
+    if (left <= 0) return;
+    for (int i = 0; i < smaller(per_step, left); ++i) {
+      for (int at = 0; at < row_bytes; at += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(rows[i] + at), _MM_HINT_T0);
+      }
+    }
+    rows += per_step;
+    left -= per_step;
+  }
+};
+
 // ---- few: q (queries, width), scores (queries, kTilePositions) ----
 
 template <class S>
@@ -99,11 +125,14 @@ void load_few(const QueryRows& from, float scale, void* q) {
 template <class S, class Cache>
 void score_few(const AttendTile& t) {
   const int width = round_up(t.head_dim, kWidthAlignment);
+  const int groups = (t.end - t.begin / S::kLanes * S::kLanes + S::kLanes - 1) / S::kLanes;
+  Fetch fetch(t.next_keys, (t.head_dim + S::kLanes - 1) / S::kLanes * groups, t.head_dim * Cache::kBytes);
   for (int d = 0; d < t.head_dim; d += S::kLanes) {
     for (int j = t.begin / S::kLanes * S::kLanes; j < t.end; j += S::kLanes) {
       typename S::F k[S::kLanes];
 #pragma GCC unroll 16
       for (int l = 0; l < S::kLanes; ++l) k[l] = elements<S, Cache>(t.keys[j + l], d, t.head_dim);
+      fetch.step();
       S::transpose(k);
       for (int i = 0; i < t.num_queries; ++i) {
         const float* q = static_cast<const float*>(t.q) + i * width + d;
@@ -165,10 +194,12 @@ void weigh_few(const AttendTile& t, int query, int d, const float* factors) {
     for (int c = 0; c < V; ++c)
       acc[i][c] = S::mul(S::load(sums + i * width + c * S::kLanes), S::set(factors[i]));
   }
+  Fetch fetch(query == 0 && d == 0 ? t.next_values : nullptr, t.end - t.begin, t.head_dim * Cache::kBytes);
   for (int j = t.begin; j < t.end; ++j) {
     typename S::F v[V];
 #pragma GCC unroll 8
     for (int c = 0; c < V; ++c) v[c] = elements<S, Cache>(t.values[j], d + c * S::kLanes, t.head_dim);
+    fetch.step();
 #pragma GCC unroll 8
     for (int i = 0; i < Q; ++i) {
       const auto p = S::set(weights[i * kTilePositions + j]);
@@ -383,9 +414,17 @@ void weigh_many(const AttendTile& t, const float* const* values, int d, int colu
 }
 
 template <class S, int V>
-void attend_columns(const AttendTile& t, const float* const* keys, const float* const* values, int column) {
+void attend_columns(const AttendTile& t, const float* const* keys, const float* const* values, int column,
+                    int row_bytes) {
   constexpr int kRows = V > 2 ? 4 : S::kManyRows;
-  for (int row = first_row(t); row < last_row(t); row += kRows) score_many<S, kRows, V>(t, keys, row, column);
+  const int steps = (last_row(t) - first_row(t)) / kRows;
+  Fetch next_keys(column == 0 ? t.next_keys : nullptr, steps, row_bytes);
+  Fetch next_values(column == 0 ? t.next_values : nullptr, steps, row_bytes);
+  for (int row = first_row(t); row < last_row(t); row += kRows) {
+    score_many<S, kRows, V>(t, keys, row, column);
+    next_keys.step();
+    next_values.step();
+  }
   typename S::F factors[V];
   for (int v = 0; v < V; ++v) factors[v] = softmax_many<S>(t, column + v * S::kLanes);
   int d = 0;
@@ -421,8 +460,9 @@ void attend_many(const AttendTile& t) {
   const int columns = round_up(t.num_queries, kQueryAlignment);
   constexpr int kStep = S::kManyVectors * S::kLanes;
   for (int column = 0; column < columns; column += kStep) {
-    with_vectors<S::kManyVectors>(smaller(kStep, columns - column) / S::kLanes,
-                                  [&]<int V>() { attend_columns<S, V>(t, keys, values, column); });
+    with_vectors<S::kManyVectors>(smaller(kStep, columns - column) / S::kLanes, [&]<int V>() {
+      attend_columns<S, V>(t, keys, values, column, t.head_dim * Cache::kBytes);
+    });
   }
 }
 
