@@ -23,6 +23,8 @@ struct Avx2Attention : Avx2 {
     return _mm256_blendv_ps(other, value, _mm256_castsi256_ps(_mm256_andnot_si256(before, until)));
   }
 
+  static F swap_pairs(F x) { return _mm256_permute_ps(x, 0xB1); }
+
   static inline __attribute__((always_inline)) void transpose(F (&x)[8]) {
     __m256 a[8], b[8];
 #pragma GCC unroll 4

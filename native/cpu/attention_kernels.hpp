@@ -65,6 +65,10 @@ struct AttentionKernels {
   // Indexed by the cache's DType: F32, F16, BF16.
   AttentionPath few[3], many[3];
   int unit_queries;  // that `many` takes at its best
+  // Turns the first rotary_dim elements of a head. Rotary embedding: Su et al. 2021, arXiv:2104.09864,
+  // equation 34; the form says which elements are a pair, and how cosines and sines lie (rope_store.cpp).
+  // Indexed by RopeForm.
+  void (*rotate[2])(const float* cosines, const float* sines, int rotary_dim, float* head);
 };
 
 const AttentionKernels& scalar_attention();

@@ -7,6 +7,7 @@
 #include "core/dtype.hpp"
 #include "cpu/attention_kernels.hpp"
 #include "cpu/convert.hpp"
+#include "runtime/model_spec.hpp"
 
 namespace millrace {
 namespace {
@@ -86,6 +87,26 @@ void store(const SoftmaxStates& all, const QueryRows& to) {
   }
 }
 
+void rotate_halves(const float* cosines, const float* sines, int rotary_dim, float* head) {
+  const int pairs = rotary_dim / 2;
+  for (int i = 0; i < pairs; ++i) {
+    const float a = head[i], b = head[i + pairs];
+    head[i] = a * cosines[i] - b * sines[i];
+    head[i + pairs] = b * cosines[i] + a * sines[i];
+  }
+}
+
+void rotate_pairs(const float* cosines, const float* sines, int rotary_dim, float* head) {
+  for (int i = 0; i < rotary_dim; i += 2) {
+    const float a = head[i], b = head[i + 1];
+    head[i] = a * cosines[i] + b * sines[i];
+    head[i + 1] = b * cosines[i + 1] + a * sines[i + 1];
+  }
+}
+
+static_assert(static_cast<int>(RopeForm::kHalves) == 0 && static_cast<int>(RopeForm::kPairs) == 1,
+              "AttentionKernels::rotate is in this order");
+
 template <DType kType>
 constexpr AttentionPath path() {
   return {load, attend<kType>, merge, store};
@@ -98,6 +119,7 @@ const AttentionKernels& scalar_attention() {
       .few = {path<DType::kF32>(), path<DType::kF16>(), path<DType::kBF16>()},
       .many = {path<DType::kF32>(), path<DType::kF16>(), path<DType::kBF16>()},
       .unit_queries = 32,
+      .rotate = {rotate_halves, rotate_pairs},
   };
   return kKernels;
 }

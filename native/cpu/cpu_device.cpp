@@ -27,9 +27,10 @@ CpuDevice::CpuDevice(int index, std::shared_ptr<ThreadPool> pool, Isa isa,
       worker_scratch_(pool_->threads()),
       shared_scratch_(1),
       attention_(attention_for(isa)),
-      context_{
-          kernels_,  panels_for(isa, deterministic), *pool_, activations_, worker_scratch_, shared_scratch_,
-          attention_},
+      context_{kernels_,        panels_for(isa, deterministic),
+               *pool_,          activations_,
+               worker_scratch_, shared_scratch_,
+               attention_,      rope_},
       sample_scratch_(static_cast<std::size_t>(pool_->threads()), {.kernels = &logit_kernels_for(isa)}) {}
 
 DeviceInfo CpuDevice::info() const {

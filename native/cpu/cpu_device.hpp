@@ -58,6 +58,7 @@ class CpuDevice final : public Device {
   PreparedActivations activations_;
   Scratch worker_scratch_, shared_scratch_;
   AttentionWork attention_;
+  RopeTable rope_;
   CpuContext context_;
   std::vector<SampleScratch> sample_scratch_;  // one per worker
 };

@@ -7,6 +7,7 @@
 #include "cpu/cpu_memory.hpp"
 #include "cpu/cpu_weight.hpp"
 #include "cpu/kernels.hpp"
+#include "cpu/rope_table.hpp"
 #include "cpu/thread_pool.hpp"
 #include "runtime/device.hpp"
 
@@ -21,6 +22,7 @@ struct CpuContext {
   Scratch& worker_scratch;
   Scratch& shared_scratch;
   AttentionWork& attention;
+  RopeTable& rope;
 };
 
 // Below this many multiplications or elements (about 10 us of work) waking other threads costs more than

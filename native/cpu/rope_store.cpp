@@ -5,24 +5,20 @@
 namespace millrace {
 namespace {
 
-// cos and sin of a token's angles, times the magnitude: (rotary_dim / 2,) each. The angle is rounded to F32
-// as in the models' reference implementations, which matters at large positions.
+// A row of the table. The angle is rounded to F32 as in the models' reference implementations, which matters
+// at large positions. Pairs that are neighbours have each cosine twice, and each sine with both signs.
 void fill_angles(const RopeStoreArgs& args, std::int32_t position, float* cosines, float* sines) {
   for (int i = 0; i < args.rotary_dim / 2; ++i) {
     const float angle = static_cast<float>(position) * args.inverse_frequencies[i];
-    cosines[i] = std::cos(angle) * args.magnitude;
-    sines[i] = std::sin(angle) * args.magnitude;
-  }
-}
-
-// Rotary embedding: Su et al. 2021, arXiv:2104.09864, equation 34; the form says which elements are a pair.
-void rotate(RopeForm form, int pairs, const float* cosines, const float* sines, float* head) {
-  const int step = form == RopeForm::kHalves ? 1 : 2;
-  const int other = form == RopeForm::kHalves ? pairs : 1;
-  for (int i = 0; i < pairs; ++i) {
-    const float a = head[i * step], b = head[i * step + other];
-    head[i * step] = a * cosines[i] - b * sines[i];
-    head[i * step + other] = b * cosines[i] + a * sines[i];
+    const float cosine = std::cos(angle) * args.magnitude, sine = std::sin(angle) * args.magnitude;
+    if (args.form == RopeForm::kHalves) {
+      cosines[i] = cosine;
+      sines[i] = sine;
+    } else {
+      cosines[2 * i] = cosines[2 * i + 1] = cosine;
+      sines[2 * i] = -sine;
+      sines[2 * i + 1] = sine;
+    }
   }
 }
 
@@ -34,15 +30,17 @@ const float* vector_of(const Weight* weight) {
 
 void cpu_rope_store(CpuContext& context, const Batch& batch, const RopeStoreArgs& args) {
   const KvLayer& kv = args.kv;
-  const int dim = kv.head_dim, pairs = args.rotary_dim / 2;
+  const int dim = kv.head_dim;
   const float *q_norm = vector_of(args.q_norm), *k_norm = vector_of(args.k_norm);
   const auto narrow = context.kernels.narrow[static_cast<int>(kv.dtype)];
   const std::int64_t head_bytes = storage_bytes(kv.dtype, dim);
   const bool small = static_cast<std::int64_t>(batch.num_tokens) * args.qkv.cols < kInlineElements;
-  run_tasks(context.pool, small, batch.num_tokens, [&](std::int64_t token, int worker) {
-    float* cosines = context.worker_scratch.floats(worker, args.rotary_dim + 2);
-    float* sines = cosines + pairs;
-    fill_angles(args, batch.positions[token], cosines, sines);
+  const auto rotate = context.attention.kernels().rotate[static_cast<int>(args.form)];
+  const bool is_known = context.rope.prepare(batch, args);
+  run_tasks(context.pool, small, batch.num_tokens, [&](std::int64_t token, int) {
+    float* cosines = context.rope.row(token);
+    float* sines = cosines + context.rope.sines();
+    if (!is_known) fill_angles(args, batch.positions[token], cosines, sines);
     float* heads = row(args.qkv, token);
     for (int h = 0; h < args.num_heads + kv.num_kv_heads; ++h) {
       float* head = heads + static_cast<std::int64_t>(h) * dim;
@@ -50,7 +48,7 @@ void cpu_rope_store(CpuContext& context, const Batch& batch, const RopeStoreArgs
       if (weight != nullptr) {
         context.kernels.rms_norm(head, nullptr, weight, args.norm_epsilon, dim, head);
       }
-      rotate(args.form, pairs, cosines, sines, head);
+      rotate(cosines, sines, args.rotary_dim, head);
     }
     const std::int32_t position = batch.positions[token];
     const std::int64_t block =

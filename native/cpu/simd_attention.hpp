@@ -498,6 +498,34 @@ void store_many(const SoftmaxStates& all, const QueryRows& to) {
   }
 }
 
+// ---- rotation ----
+
+template <class S>
+void rotate_halves(const float* cosines, const float* sines, int rotary_dim, float* head) {
+  const int pairs = rotary_dim / 2;
+  for (int i = 0; i < pairs; i += S::kLanes) {
+    const int n = pairs - i;
+    const auto load = [n](const float* p) { return n >= S::kLanes ? S::load(p) : S::load_part(p, n); };
+    const auto store = [n](float* p, typename S::F x) {
+      n >= S::kLanes ? S::store(p, x) : S::store_part(p, x, n);
+    };
+    const auto a = load(head + i), b = load(head + pairs + i), c = load(cosines + i), s = load(sines + i);
+    store(head + i, S::sub(S::mul(a, c), S::mul(b, s)));
+    store(head + pairs + i, S::add(S::mul(b, c), S::mul(a, s)));
+  }
+}
+
+template <class S>
+void rotate_pairs(const float* cosines, const float* sines, int rotary_dim, float* head) {
+  for (int i = 0; i < rotary_dim; i += S::kLanes) {
+    const int n = rotary_dim - i;
+    const auto load = [n](const float* p) { return n >= S::kLanes ? S::load(p) : S::load_part(p, n); };
+    const auto x = load(head + i);
+    const auto turned = S::add(S::mul(x, load(cosines + i)), S::mul(S::swap_pairs(x), load(sines + i)));
+    n >= S::kLanes ? S::store(head + i, turned) : S::store_part(head + i, turned, n);
+  }
+}
+
 template <class S, class Cache>
 constexpr AttentionPath few_path() {
   return {load_few<S>, attend_few<S, Cache>, merge_few<S>, store_few<S>};
@@ -514,6 +542,7 @@ constexpr AttentionKernels make_attention() {
       .few = {few_path<S, CacheF32<S>>(), few_path<S, CacheF16<S>>(), few_path<S, CacheBF16<S>>()},
       .many = {many_path<S, CacheF32<S>>(), many_path<S, CacheF16<S>>(), many_path<S, CacheBF16<S>>()},
       .unit_queries = S::kUnitQueries,
+      .rotate = {rotate_halves<S>, rotate_pairs<S>},
   };
 }
 

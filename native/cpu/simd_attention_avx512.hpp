@@ -21,6 +21,8 @@ struct Avx512Attention : Avx512 {
     return _mm512_mask_blend_ps(in, other, value);
   }
 
+  static F swap_pairs(F x) { return _mm512_permute_ps(x, 0xB1); }
+
   // x[i][j] becomes x[j][i].
   static inline __attribute__((always_inline)) void transpose(F (&x)[16]) {
     __m512 a[16];

@@ -29,13 +29,15 @@ struct Runner {
   PreparedActivations activations{scalar_kernels(), pool};
   Scratch worker_scratch, shared_scratch{1};
   AttentionWork work;
+  RopeTable rope;
   CpuContext context;
 
   Runner(const Table& table, int threads)
       : pool(threads),
         worker_scratch(threads),
         work(*table.kernels),
-        context{scalar_kernels(), scalar_panels(), pool, activations, worker_scratch, shared_scratch, work} {}
+        context{scalar_kernels(), scalar_panels(), pool, activations,
+                worker_scratch,   shared_scratch,  work, rope} {}
   void run(const Batch& batch, const AttentionArgs& args) { cpu_attention(context, batch, args); }
 };
 
