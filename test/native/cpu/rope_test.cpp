@@ -113,3 +113,44 @@ TEST("rotation, q/k norm and the store into blocks equal their formulas, in both
     }
   }
 }
+
+TEST("a device that keeps the angles of a step gives what a fresh one gives, whatever changed since") {
+  auto rng = make_rng(31);
+  std::vector<float> frequencies(12), others(12);
+  for (float& f : frequencies) f = 1 / static_cast<float>(uniform(rng, 1, 500));
+  for (float& f : others) f = 1 / static_cast<float>(uniform(rng, 1, 500));
+  struct Step {
+    RowShape row;
+    const std::vector<float>* frequencies;
+    int rotary_dim;
+    float magnitude;
+    RopeForm form;
+  };
+  const Step first = {{40, 7}, &frequencies, 24, 1, RopeForm::kHalves};
+  for (const Isa isa : tested_isas()) {
+    const auto device = make_device(isa);
+    // The same again, as the next layer asks; then with one thing changed at a time.
+    for (const Step& step :
+         {first, first, Step{{41, 7}, &frequencies, 24, 1, RopeForm::kHalves},
+          Step{{41, 9}, &frequencies, 24, 1, RopeForm::kHalves},
+          Step{{41, 9}, &others, 24, 1, RopeForm::kHalves}, Step{{41, 9}, &others, 22, 1, RopeForm::kHalves},
+          Step{{41, 9}, &others, 22, 1.5F, RopeForm::kHalves},
+          Step{{41, 9}, &others, 22, 1.5F, RopeForm::kPairs}, first}) {
+      const RaggedBatch batch({step.row}, 16, rng);
+      KvFixture kv(DType::kF32, batch, 1, 24);
+      Matrix kept(batch.num_tokens(), 3 * 24, rng), fresh = kept;
+      RopeStoreArgs args;
+      args.num_heads = 1;
+      args.inverse_frequencies = step.frequencies->data();
+      args.rotary_dim = step.rotary_dim;
+      args.magnitude = step.magnitude;
+      args.form = step.form;
+      args.kv = kv.layer();
+      args.qkv = kept.tensor();
+      device->rope_store(batch.batch(), args);
+      args.qkv = fresh.tensor();
+      make_device(isa)->rope_store(batch.batch(), args);
+      CHECK(same_bits(kept, fresh));
+    }
+  }
+}
