@@ -29,6 +29,7 @@ struct LoadOptions {
   std::string path, spec, kernels;
   std::vector<MapEntry> device_map;
   bool deterministic = false;
+  Quantization quantization;
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
   StepLimits limits;
@@ -39,6 +40,16 @@ DType read_kv_dtype(const std::string& name) {
   if (name == "f16") return DType::kF16;
   if (name == "bf16") return DType::kBF16;
   refuse_argument("kvDtype", "must be f32, f16 or bf16");
+}
+
+Quantization read_quantization(const Napi::Object& object) {
+  const std::string kind = string_field(object, "quantize");
+  const auto group = static_cast<int>(int_field(object, "quantizeGroup", 32, 128));
+  if (group != 32 && group != 64 && group != 128) refuse_argument("quantizeGroup", "must be 32, 64 or 128");
+  if (kind == "none") return {};
+  if (kind == "int8") return {Quantization::Kind::kInt8};
+  if (kind == "int4") return {Quantization::Kind::kInt4, group};
+  refuse_argument("quantize", "must be none, int8 or int4");
 }
 
 std::optional<Isa> read_isa(const std::string& name) {
@@ -59,6 +70,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.kernels = string_field(object, "kernels");
   read_isa(options.kernels);
   options.deterministic = bool_field(object, "deterministic");
+  options.quantization = read_quantization(object);
   options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
   options.kv_blocks = count_field(object, "kvBlocks", 1);
   options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
@@ -83,6 +95,7 @@ struct Loaded {
 Loaded load(const LoadOptions& options, const std::function<void(double)>& report) {
   RuntimeOptions runtime;
   runtime.spec = parse_model_spec(options.spec);
+  runtime.quantization = options.quantization;
   runtime.kv_dtype = options.kv_dtype;
   runtime.kv_blocks = options.kv_blocks;
   runtime.limits = options.limits;

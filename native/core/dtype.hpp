@@ -6,12 +6,31 @@
 
 namespace millrace {
 
-// Element types of weights and of the KV cache. Q8_0 is GGUF's: runs of 32 int8 behind one F16 scale.
-enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
+// Element types of weights and of the KV cache. From kQ8_0 on they are GGUF's: blocks of small whole numbers
+// with their scales (cpu/block_formats.hpp).
+enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ6_K };
+constexpr int kNumDTypes = 7;
+
+// Stored as whole numbers with scales.
+constexpr bool is_quantized(DType dtype) {
+  return dtype >= DType::kQ8_0;
+}
 
 // Elements that are stored together; a row's length must be a multiple of it.
 constexpr std::int64_t block_elements(DType dtype) {
-  return dtype == DType::kQ8_0 ? 32 : 1;
+  switch (dtype) {
+    case DType::kF32:
+    case DType::kF16:
+    case DType::kBF16:
+      return 1;
+    case DType::kQ8_0:
+    case DType::kQ4_0:
+      return 32;
+    case DType::kQ4_K:
+    case DType::kQ6_K:
+      return 256;
+  }
+  return 1;
 }
 
 constexpr std::int64_t block_bytes(DType dtype) {
@@ -23,6 +42,12 @@ constexpr std::int64_t block_bytes(DType dtype) {
       return 2;
     case DType::kQ8_0:
       return 34;
+    case DType::kQ4_0:
+      return 18;
+    case DType::kQ4_K:
+      return 144;
+    case DType::kQ6_K:
+      return 210;
   }
   return 0;
 }
@@ -42,13 +67,20 @@ constexpr std::string_view dtype_name(DType dtype) {
       return "BF16";
     case DType::kQ8_0:
       return "Q8_0";
+    case DType::kQ4_0:
+      return "Q4_0";
+    case DType::kQ4_K:
+      return "Q4_K";
+    case DType::kQ6_K:
+      return "Q6_K";
   }
   return "?";
 }
 
 // The type of that name, as safetensors and GGUF spell it; nothing when Millrace cannot compute with it.
 constexpr std::optional<DType> parse_dtype(std::string_view name) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0}) {
+  for (int i = 0; i < kNumDTypes; ++i) {
+    const auto dtype = static_cast<DType>(i);
     if (dtype_name(dtype) == name) return dtype;
   }
   return std::nullopt;

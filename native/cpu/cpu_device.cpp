@@ -41,8 +41,8 @@ std::unique_ptr<Buffer> CpuDevice::allocate(std::int64_t bytes) {
   return allocate_cpu_buffer(bytes, name_, budget_);
 }
 
-std::unique_ptr<Weight> CpuDevice::upload(std::span<const WeightView> views) {
-  return std::make_unique<CpuWeight>(views, weight_memory_, *pool_);
+std::unique_ptr<Weight> CpuDevice::upload(std::span<const WeightView> views, Quantization quantization) {
+  return std::make_unique<CpuWeight>(views, quantization, isa_, weight_memory_, *pool_);
 }
 
 void CpuDevice::copy_to_device(void* to, const void* from, std::int64_t bytes) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/cpu_memory.hpp"
+#include "cpu/isa.hpp"
 #include "cpu/panels.hpp"
 #include "cpu/thread_pool.hpp"
 #include "runtime/weight.hpp"
@@ -29,9 +30,10 @@ class CpuWeight final : public Weight {
     }
   };
 
-  // Packs on the threads of the pool; the views' memory is not needed afterwards.
-  // Throws ERR_INVALID_PARAMETER when the views do not stack, ERR_OUT_OF_MEMORY.
-  CpuWeight(std::span<const WeightView> views, WeightMemory& memory, ThreadPool& pool);
+  // Packs, or quantises, on the threads of the pool; the views' memory is not needed afterwards.
+  // Throws ERR_INVALID_PARAMETER when the views do not stack or have no whole groups, ERR_OUT_OF_MEMORY.
+  CpuWeight(std::span<const WeightView> views, Quantization quantization, Isa isa, WeightMemory& memory,
+            ThreadPool& pool);
 
   [[nodiscard]] std::int64_t device_bytes() const override;
   // In order of rows, none empty; none for a vector.

@@ -1,6 +1,6 @@
 // Vector forms of the loops over logits (runtime/logit_kernels.hpp). Includes what kernel files may.
 #pragma once
-#include "cpu/kernels.hpp"
+#include "cpu/isa.hpp"
 #include "runtime/logit_kernels.hpp"
 
 namespace millrace {

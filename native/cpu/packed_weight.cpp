@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/convert.hpp"
+#include "cpu/pack_blocks.hpp"
 
 namespace millrace {
 namespace {
@@ -73,6 +74,12 @@ StoredFormat stored_format(DType dtype) {
       return {PanelFormat::kBF16, 0};
     case DType::kQ8_0:
       return {PanelFormat::kInt8, 32};
+    case DType::kQ4_0:
+      return {PanelFormat::kInt4, 32};
+    case DType::kQ4_K:
+      return {PanelFormat::kInt4Min, 32};
+    case DType::kQ6_K:
+      return {PanelFormat::kInt6, 16};
   }
   return {PanelFormat::kF32, 0};
 }
@@ -120,6 +127,10 @@ void pack_panel(const WeightView& view, std::int64_t row, const PanelLayout& lay
       return;
     case DType::kQ8_0:
       return pack_q8_0(view, row, rows, layout, panel);
+    case DType::kQ4_0:
+    case DType::kQ4_K:
+    case DType::kQ6_K:
+      return pack_blocks(view, row, layout, panel);
   }
 }
 

@@ -9,10 +9,11 @@ namespace millrace {
 
 DType require_dtype(const TensorView& tensor) {
   if (tensor.dtype) return *tensor.dtype;
-  throw Error("ERR_UNSUPPORTED_DTYPE",
-              "tensor " + quote_name(tensor.name) + " has the type " + std::string(tensor.type_name) +
-                  "; Millrace computes with F32, F16, BF16 and Q8_0. Use a file of the model in one of these "
-                  "types.");
+  throw Error(
+      "ERR_UNSUPPORTED_DTYPE",
+      "tensor " + quote_name(tensor.name) + " has the type " + std::string(tensor.type_name) +
+          "; Millrace computes with F32, F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K. Use a file of the model in "
+          "one of these types.");
 }
 
 std::int64_t num_elements(const TensorView& tensor) {

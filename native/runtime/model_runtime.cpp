@@ -83,7 +83,7 @@ ModelRuntime::ModelRuntime(const ModelFiles& files, RuntimeOptions options,
                            const std::function<void(double)>& progress)
     : options_(std::move(options)),
       plan_(compile_plan(options_.spec, options_.device_map)),
-      weights_(load_weights(files, options_.spec, plan_, progress)),
+      weights_(load_weights(files, options_.spec, plan_, options_.quantization, progress)),
       storage_(options_.spec, plan_, options_.kv_dtype, options_.kv_blocks, options_.limits.block_tokens),
       forward_(options_.spec, plan_, weights_, storage_, options_.limits),
       runner_(forward_, options_.limits, options_.spec.vocab_size),

@@ -20,6 +20,7 @@ namespace millrace {
 struct RuntimeOptions {
   ModelSpec spec;
   std::vector<DeviceMapEntry> device_map;
+  Quantization quantization;
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
   StepLimits limits;

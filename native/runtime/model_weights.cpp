@@ -44,8 +44,8 @@ WeightView cols_of(const WeightView& view, std::int64_t start, std::int64_t coun
 
 class Loader {
  public:
-  Loader(const ModelFiles& files, const ModelSpec& spec, ModelWeights& out)
-      : files_(files), spec_(spec), names_(spec.tensors), out_(out) {}
+  Loader(const ModelFiles& files, const ModelSpec& spec, Quantization quantization, ModelWeights& out)
+      : files_(files), spec_(spec), names_(spec.tensors), quantization_(quantization), out_(out) {}
 
   LayerWeights layer(int layer, const Rank& rank, bool first_rank) {
     Device& device = *rank.device;
@@ -57,34 +57,42 @@ class Loader {
     const std::int64_t kv_start = rank.kv_heads.start * dim, kv_count = rank.kv_heads.size() * dim;
 
     LayerWeights weights;
-    weights.input_norm = upload(device, {view(names_.input_norm, layer, hidden, 1)});
-    weights.qkv = upload(device, {rows_of(view(names_.q, layer, q_rows, hidden), q_start, q_count),
+    weights.input_norm = vector(device, {view(names_.input_norm, layer, hidden, 1)});
+    weights.qkv = matrix(device, {rows_of(view(names_.q, layer, q_rows, hidden), q_start, q_count),
                                   rows_of(view(names_.k, layer, kv_rows, hidden), kv_start, kv_count),
                                   rows_of(view(names_.v, layer, kv_rows, hidden), kv_start, kv_count)});
     if (names_.q_bias && names_.k_bias && names_.v_bias) {
       weights.qkv_bias =
-          upload(device, {rows_of(view(*names_.q_bias, layer, q_rows, 1), q_start, q_count),
+          vector(device, {rows_of(view(*names_.q_bias, layer, q_rows, 1), q_start, q_count),
                           rows_of(view(*names_.k_bias, layer, kv_rows, 1), kv_start, kv_count),
                           rows_of(view(*names_.v_bias, layer, kv_rows, 1), kv_start, kv_count)});
     }
     if (spec_.qk_norm) {
-      weights.q_norm = upload(device, {view(*names_.q_norm, layer, dim, 1)});
-      weights.k_norm = upload(device, {view(*names_.k_norm, layer, dim, 1)});
+      weights.q_norm = vector(device, {view(*names_.q_norm, layer, dim, 1)});
+      weights.k_norm = vector(device, {view(*names_.k_norm, layer, dim, 1)});
     }
-    weights.o = upload(device, {cols_of(view(names_.o, layer, hidden, q_rows), q_start, q_count)});
+    weights.o = matrix(device, {cols_of(view(names_.o, layer, hidden, q_rows), q_start, q_count)});
     if (names_.o_bias && first_rank)
-      weights.o_bias = upload(device, {view(*names_.o_bias, layer, hidden, 1)});
-    weights.post_norm = upload(device, {view(names_.post_norm, layer, hidden, 1)});
-    weights.gate_up = upload(
+      weights.o_bias = vector(device, {view(*names_.o_bias, layer, hidden, 1)});
+    weights.post_norm = vector(device, {view(names_.post_norm, layer, hidden, 1)});
+    weights.gate_up = matrix(
         device, {rows_of(view(names_.gate, layer, spec_.ffn_size, hidden), rank.ffn.start, rank.ffn.size()),
                  rows_of(view(names_.up, layer, spec_.ffn_size, hidden), rank.ffn.start, rank.ffn.size())});
-    weights.down = upload(
+    weights.down = matrix(
         device, {cols_of(view(names_.down, layer, hidden, spec_.ffn_size), rank.ffn.start, rank.ffn.size())});
     return weights;
   }
 
-  std::unique_ptr<Weight> matrix(Device& device, const TensorRef& ref, std::int64_t rows, std::int64_t cols) {
-    return upload(device, {view(ref, 0, rows, cols)});
+  std::unique_ptr<Weight> final_norm(Device& device) {
+    return vector(device, {view(names_.final_norm, 0, spec_.hidden_size, 1)});
+  }
+
+  // The embedding or the head. What int4 loses there shows in every logit.
+  std::unique_ptr<Weight> vocabulary(Device& device, const TensorRef& ref) {
+    const Quantization quantization = quantization_.kind == Quantization::Kind::kNone
+                                          ? quantization_
+                                          : Quantization{Quantization::Kind::kInt8};
+    return upload(device, {view(ref, 0, spec_.vocab_size, spec_.hidden_size)}, quantization);
   }
 
  private:
@@ -128,9 +136,18 @@ class Loader {
     return view;
   }
 
-  std::unique_ptr<Weight> upload(Device& device, std::initializer_list<WeightView> views) {
-    for (const WeightView& part : views) out_.bytes += storage_bytes(part.dtype, part.rows * part.cols);
-    auto weight = device.upload({views.begin(), views.size()});
+  std::unique_ptr<Weight> matrix(Device& device, std::initializer_list<WeightView> views) {
+    const bool in_groups = quantization_.kind == Quantization::Kind::kInt4;
+    const bool divides = !in_groups || views.begin()->cols % quantization_.group == 0;
+    return upload(device, views, divides ? quantization_ : Quantization{Quantization::Kind::kInt8});
+  }
+  std::unique_ptr<Weight> vector(Device& device, std::initializer_list<WeightView> views) {
+    return upload(device, views, {});
+  }
+  std::unique_ptr<Weight> upload(Device& device, std::initializer_list<WeightView> views,
+                                 Quantization quantization) {
+    auto weight = device.upload({views.begin(), views.size()}, quantization);
+    out_.bytes += weight->device_bytes();
     reordered_.clear();
     return weight;
   }
@@ -138,6 +155,7 @@ class Loader {
   const ModelFiles& files_;
   const ModelSpec& spec_;
   const TensorNames& names_;
+  const Quantization quantization_;
   ModelWeights& out_;
   std::vector<std::unique_ptr<std::byte[]>> reordered_;  // rows that had to be put in order, until the upload
 };
@@ -145,9 +163,9 @@ class Loader {
 }  // namespace
 
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const ExecutionPlan& plan,
-                          const std::function<void(double)>& progress) {
+                          Quantization quantization, const std::function<void(double)>& progress) {
   ModelWeights out;
-  Loader loader(files, spec, out);
+  Loader loader(files, spec, quantization, out);
   double done = 0;
   for (const Stage& stage : plan.stages) {
     const bool first_stage = &stage == &plan.stages.front(), last_stage = &stage == &plan.stages.back();
@@ -155,8 +173,7 @@ ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const 
       const bool first_rank = &rank == &stage.ranks.front();
       RankWeights& weights = out.ranks.emplace_back();
       if (first_stage && first_rank) {
-        weights.embedding =
-            loader.matrix(*rank.device, spec.tensors.embedding, spec.vocab_size, spec.hidden_size);
+        weights.embedding = loader.vocabulary(*rank.device, spec.tensors.embedding);
       }
       for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
         weights.layers.push_back(loader.layer(layer, rank, first_rank));
@@ -164,12 +181,12 @@ ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const 
         progress(done);
       }
       if (last_stage && first_rank) {
-        weights.final_norm = loader.matrix(*rank.device, spec.tensors.final_norm, spec.hidden_size, 1);
+        weights.final_norm = loader.final_norm(*rank.device);
         // A tied head shares the device's copy where it is on the same device; forward.cpp looks there.
         const bool shared = !spec.tensors.lm_head && first_stage;
         if (!shared) {
           const TensorRef& head = spec.tensors.lm_head ? *spec.tensors.lm_head : spec.tensors.embedding;
-          weights.lm_head = loader.matrix(*rank.device, head, spec.vocab_size, spec.hidden_size);
+          weights.lm_head = loader.vocabulary(*rank.device, head);
         }
       }
     }

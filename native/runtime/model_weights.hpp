@@ -6,6 +6,7 @@
 
 #include "formats/model_files.hpp"
 #include "runtime/execution_plan.hpp"
+#include "runtime/weight.hpp"
 
 namespace millrace {
 
@@ -32,13 +33,16 @@ struct RankWeights {
 // Every rank's weights, in the devices' own memory.
 struct ModelWeights {
   std::vector<RankWeights> ranks;  // by rank index
-  std::int64_t bytes = 0;          // of the tensors in use, once each, as the checkpoint holds them
+  std::int64_t bytes = 0;          // that the devices took for them
 };
 
 // Uploads to the plan's devices what each of them needs. Throws ERR_MODEL_TENSORS when a tensor is
 // missing or has another shape than the spec says, ERR_UNSUPPORTED_DTYPE for a type without kernels.
-// The files are not needed afterwards. `progress` is called with a share from 0 to 1.
+// The files are not needed afterwards. `quantization` is for the matrices of the layers; with kInt4, the
+// embedding and the head become kInt8, and so do matrices whose columns are no multiple of the group. Vectors
+// stay. `progress` is called with a share from 0 to 1.
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const ExecutionPlan& plan,
+                          Quantization quantization,
                           const std::function<void(double)>& progress);
 
 }  // namespace millrace

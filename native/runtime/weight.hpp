@@ -17,6 +17,14 @@ struct WeightView {
   std::int64_t row_bytes = 0;
 };
 
+// What a device makes of a matrix that the checkpoint has in a float type. Matrices in other types stay as
+// they are.
+struct Quantization {
+  enum class Kind : std::uint8_t { kNone, kInt8, kInt4 };
+  Kind kind = Kind::kNone;
+  int group = 0;  // kInt4: columns that share a scale. kInt8 has one scale for a row.
+};
+
 // A weight as a device keeps it. Only its device looks inside.
 class Weight {
  public:

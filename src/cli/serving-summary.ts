@@ -1,4 +1,5 @@
 import { formatBytes } from '../core/bytes.js'
+import { quantizationText } from '../engine/quantization.js'
 import type { Addon } from '../native/binding.js'
 import { millraceVersion } from '../server/version.js'
 import type { LoadedModel } from './load-engine.js'
@@ -16,11 +17,12 @@ export function servingSummary ({ engine, description }: LoadedModel, { url, nee
   const { modelName, path, options, memory } = engine.info
   const { spec } = description
   const dtypes = dtypesOf(description).map(({ dtype }) => dtype).join(', ')
+  const quantization = quantizationText(options)
   const total = memory.weightsBytes + memory.kvBytes + memory.workspaceBytes
   const devices = [...new Set(options.deviceMap.flatMap(stage => stage.devices))]
   const rows: Array<[string, string]> = [
     ['millrace', millraceVersion],
-    ['model', `${modelName}: ${spec.architecture}, ${formatCount(parametersOf(description))} parameters in ${dtypes}, ${spec.numLayers} layers`],
+    ['model', `${modelName}: ${spec.architecture}, ${formatCount(parametersOf(description))} parameters in ${dtypes}${quantization === undefined ? '' : ` (quantised to ${quantization})`}, ${spec.numLayers} layers`],
     ['files', path],
     ['context', `${options.maxModelLen} tokens; ${options.maxNumSeqs} sequences at once, ${options.maxBatchTokens} tokens a step`],
     ['memory', `weights ${formatBytes(memory.weightsBytes)} + KV cache ${formatBytes(memory.kvBytes)} ` +

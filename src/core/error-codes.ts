@@ -53,7 +53,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_MODEL_FILE_MISSING', cause: 'A file that the model needs is not there.', remedy: 'Fetch the missing shard.' },
   { code: 'ERR_MODEL_SPEC', cause: 'The description of the model that native code got is not usable.', remedy: 'Check config.json against the model\'s original.' },
   { code: 'ERR_MODEL_TENSORS', cause: 'The checkpoint lacks a tensor, or has it in another shape than its configuration says.', remedy: 'Check that config.json belongs to these weights.' },
-  { code: 'ERR_UNSUPPORTED_DTYPE', cause: 'A tensor has a number format that is not implemented.', remedy: 'Convert the model to F32, F16, BF16 or Q8_0.' },
+  { code: 'ERR_UNSUPPORTED_DTYPE', cause: 'A tensor has a number format that is not implemented.', remedy: 'Convert the model to F32, F16, BF16, Q8_0, Q6_K, Q4_K or Q4_0.' },
   { code: 'ERR_UNSUPPORTED_ISA', cause: 'The kernels asked for need instructions that this CPU lacks.', remedy: 'Use --kernels auto.' },
   { code: 'ERR_DEVICE_MAP', cause: 'The device map does not fit the model or the devices.', remedy: 'Correct --device-map as the message says.' },
   { code: 'ERR_DEVICE_UNAVAILABLE', cause: 'There is no such device on this machine.', remedy: 'Use one that `millrace devices` lists.' },

@@ -76,7 +76,7 @@ export class Engine {
     })
     this.#engineSeed = options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed)
     this.#keys = new PrefixKeys(parts.hashing, options.blockTokens,
-      ['kv1', model.fingerprint, options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
+      ['kv1', model.fingerprint, options.quantize, String(options.quantizeGroup), options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
     this.#slots = new SlotPool(model)
     this.#scheduler = new Scheduler({
       pool: this.#slots,

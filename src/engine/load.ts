@@ -6,6 +6,7 @@ import { describeModel, kvBytesPerToken, type ModelDescription } from '../model/
 import { locateModel } from '../model/locate.js'
 import type { EngineParts } from './engine-model.js'
 import { readMachine } from './machine.js'
+import { quantizedBytes } from './quantization.js'
 import { parseEngineOptions, type PartialEngineOptions } from './options.js'
 import { resolveOptions, type ModelFacts, type ResolvedOptions } from './resolved-options.js'
 
@@ -38,6 +39,8 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
       path: location.path,
       spec: JSON.stringify(description.spec),
       deviceMap: resolved.deviceMap,
+      quantize: resolved.quantize,
+      quantizeGroup: resolved.quantizeGroup,
       kvDtype: resolved.kvDtype,
       kvBlocks: resolved.kvBlocks,
       blockTokens: resolved.blockTokens,
@@ -76,7 +79,7 @@ function factsOf (description: ModelDescription, addon: Addon): ModelFacts {
   return {
     name: description.location.name,
     spec,
-    weightsBytes: description.weightsBytes,
+    weightsBytes: quantization => quantizedBytes(description.weights, quantization),
     weightsDtype: files.tensors.find(tensor => tensor.name === matrix)?.dtype ?? 'BF16',
     defaultDevice: addon.devices().find(device => device.usable)?.name ?? 'cpu:0',
     kvBytesPerToken: dtype => kvBytesPerToken(spec, dtype)

@@ -3,6 +3,7 @@ import { checkDeviceMap, type DeviceStage } from './device-map.js'
 import type { Machine } from './machine.js'
 import { estimateWorkspaceBytes, planMemory } from './memory-plan.js'
 import type { ParsedEngineOptions } from './options.js'
+import type { Quantization } from './quantization.js'
 
 /** Tokens of a KV block. */
 export const blockTokens = 16
@@ -11,7 +12,8 @@ export const blockTokens = 16
 export interface ModelFacts {
   readonly name: string
   readonly spec: ModelSpec
-  readonly weightsBytes: number
+  /** What the weights take in memory. */
+  weightsBytes (quantization: Quantization): number
   /** Number format of the weight matrices, as the file names it. */
   readonly weightsDtype: string
   /** First usable device. */
@@ -33,6 +35,8 @@ export interface ResolvedOptions {
   readonly servedModelName: string
   readonly threads: number
   readonly deviceMap: readonly DeviceStage[]
+  readonly quantize: Quantization['quantize']
+  readonly quantizeGroup: Quantization['quantizeGroup']
   readonly kvDtype: KvDtype
   readonly prefixCaching: boolean
   readonly deterministic: boolean
@@ -53,7 +57,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
   checkDeviceMap(deviceMap, model.spec.numLayers)
   const memory = planMemory({
     machine,
-    weightsBytes: model.weightsBytes,
+    weightsBytes: model.weightsBytes(parsed),
     workspaceBytes: estimateWorkspaceBytes(model.spec, parsed.maxBatchTokens, parsed.maxNumSeqs),
     kvBytesPerToken: model.kvBytesPerToken(kvDtype),
     blockTokens,
@@ -72,6 +76,8 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     servedModelName: parsed.servedModelName ?? model.name,
     threads: parsed.threads ?? machine.threads,
     deviceMap,
+    quantize: parsed.quantize,
+    quantizeGroup: parsed.quantizeGroup,
     kvDtype,
     prefixCaching: parsed.prefixCaching,
     deterministic: parsed.deterministic,

@@ -3,7 +3,7 @@ import { ModelFilesError, UnsupportedModelError } from './errors.js'
 import type { ModelSpec, TensorNames, TensorRef } from './model-spec.js'
 
 /** Element types that the runtime computes with. */
-export const supportedDtypes: readonly string[] = ['F32', 'F16', 'BF16', 'Q8_0']
+export const supportedDtypes: readonly string[] = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K', 'Q6_K']
 
 /**
  * Every tensor that the spec names must be there, with the shape that the spec implies and a type

@@ -1,4 +1,4 @@
-import type { ModelFilesInfo } from '../native/binding.js'
+import type { ModelFilesInfo, TensorInfo } from '../native/binding.js'
 import { specFromGgufMetadata, specFromHf, type TensorIndex } from './architectures/index.js'
 import { ChatTemplate, type SpecialTokenNames } from './chat/chat-template.js'
 import { templateSources, type TemplateSources } from './chat/template-source.js'
@@ -21,13 +21,20 @@ export interface ModelFilesAccess {
   readTensor (path: string, name: string): Promise<Float32Array>
 }
 
+export interface WeightInfo extends TensorInfo {
+  /** What the model uses it for. */
+  readonly role: keyof ModelSpec['tensors']
+}
+
 /** A model as its files describe it. Nothing large is loaded yet. */
 export interface ModelDescription {
   readonly location: ModelLocation
   readonly spec: ModelSpec
   readonly files: ModelFilesInfo
   readonly generation: GenerationDefaults
-  /** Bytes of the tensors that the spec uses, as they lie in the files. */
+  /** The tensors that the spec uses. */
+  readonly weights: readonly WeightInfo[]
+  /** Their bytes, as they lie in the files. */
   readonly weightsBytes: number
   /** Loads what turns messages and text into tokens and back. */
   readonly loadText: () => Promise<ModelText>
@@ -72,7 +79,7 @@ async function describeFolder (location: ModelLocation, access: ModelFilesAccess
     const eosIds = named.length > 0 ? named : tokenIds(config, 'eos_token_id')
     return textOf(tokenizer, await folder.templates(tokenizerConfig), names, eosIds, spec, 'tokenizer.json')
   }
-  return { location, spec, files, generation: generationDefaults(generation), weightsBytes: weightsBytes(spec, tensors), loadText }
+  return { location, spec, files, generation: generationDefaults(generation), ...weightsOf(spec, tensors), loadText }
 }
 
 async function describeGguf (location: ModelLocation, access: ModelFilesAccess): Promise<ModelDescription> {
@@ -92,7 +99,7 @@ async function describeGguf (location: ModelLocation, access: ModelFilesAccess):
     const templates = templateSources(metadata.raw('tokenizer.chat_template'), metadata.source)
     return textOf(tokenizer, templates, names, eosIds, spec, metadata.source)
   }
-  return { location, spec, files, generation: ggufDefaults(metadata), weightsBytes: weightsBytes(spec, tensors), loadText }
+  return { location, spec, files, generation: ggufDefaults(metadata), ...weightsOf(spec, tensors), loadText }
 }
 
 const indexOf = (files: ModelFilesInfo): TensorIndex => new Map(files.tensors.map(tensor => [tensor.name, tensor]))
@@ -135,11 +142,14 @@ function ggufDefaults (metadata: ConfigReader): GenerationDefaults {
   }))
 }
 
-function weightsBytes (spec: ModelSpec, tensors: TensorIndex): number {
-  let bytes = 0
-  for (const { name } of Object.values(spec.tensors) as TensorRef[]) {
+function weightsOf (spec: ModelSpec, tensors: TensorIndex): Pick<ModelDescription, 'weights' | 'weightsBytes'> {
+  const weights: WeightInfo[] = []
+  for (const [role, { name }] of Object.entries(spec.tensors) as Array<[WeightInfo['role'], TensorRef]>) {
     const numCopies = name.includes('{layer}') ? spec.numLayers : 1
-    for (let layer = 0; layer < numCopies; layer++) bytes += tensors.get(name.replace('{layer}', String(layer)))?.bytes ?? 0
+    for (let layer = 0; layer < numCopies; layer++) {
+      const tensor = tensors.get(name.replace('{layer}', String(layer)))
+      if (tensor !== undefined) weights.push({ ...tensor, role })
+    }
   }
-  return bytes
+  return { weights, weightsBytes: weights.reduce((sum, { bytes }) => sum + bytes, 0) }
 }

@@ -217,6 +217,9 @@ export interface LoadOptions {
   spec: string
   /** Layers [start, end) of each stage, in order, with its ranks' devices. */
   deviceMap: ReadonlyArray<{ start: number; end: number; devices: readonly string[] }>
+  /** For matrices in a float type: int8 with a scale per row, or int4 with a scale per `quantizeGroup` columns. */
+  quantize: 'none' | 'int8' | 'int4'
+  quantizeGroup: 32 | 64 | 128
   kvDtype: 'f32' | 'f16' | 'bf16'
   kvBlocks: number
   blockTokens: number

@@ -8,6 +8,7 @@ t.test('options left out take their defaults, and texts from flags are read', as
   t.match(parseEngineOptions({}), { maxNumSeqs: 32, maxBatchTokens: 256, prefixCaching: true, kvDtype: 'auto' })
   const parsed = parseEngineOptions({ kvCacheMemory: '2GiB', maxModelLen: '4096' as never, prefixCaching: 'false' as never })
   t.match(parsed, { kvCacheMemory: 2 ** 31, maxModelLen: 4096, prefixCaching: false })
+  t.match(parseEngineOptions({ quantize: 'int4', quantizeGroup: '128' as never }), { quantize: 'int4', quantizeGroup: 128 })
   t.equal(flagOf('kvCacheMemory'), '--kv-cache-memory')
 })
 
@@ -18,6 +19,9 @@ t.test('a wrong option names itself, what it may be, and the nearest name', asyn
     [{ threads: 'many' }, /threads is "many"/],
     [{ kvCacheMemory: '2 apples' }, /such as 2GiB/],
     [{ kvDtype: 'int3' }, /one of auto, f32, f16, bf16/],
+    [{ quantize: 'int2' }, /one of none, int8, int4/],
+    [{ quantize: 'int4', quantizeGroup: 48 }, /quantizeGroup is 48; it must be one of 32, 64, 128 \(--quantize-group\)/],
+    [{ quantize: 'int8', quantizeGroup: 64 }, /quantizeGroup is 64, but quantize is int8/],
     [{ prefixCaching: 1 }, /true or false/],
     [{ servedModelName: '' }, /not empty/],
     [{ maxNumSeqs: 64, maxBatchTokens: 32 }, /maxBatchTokens is 32.*maxNumSeqs \(64\)/],

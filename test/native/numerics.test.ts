@@ -11,7 +11,7 @@ import { greedy, loadNative, runStep, slotParams } from '../support/native-model
 
 const vocabSize = 320
 
-interface Case { name: string, promptIds: number[], greedyIds: number[] }
+interface Case { name: string, promptIds: number[], greedyIds: number[], greedyTop2Gap: number[] }
 
 interface Reference {
   cases: Case[]
@@ -56,15 +56,19 @@ async function scorePrompt (model: NativeModel, ids: readonly number[], chunk: n
 /** max|difference| / max|reference logit| over the kept positions. */
 function relativeError (rows: Float64Array[], positions: Tensor, logits: Tensor, baseline = logits): number {
   let worst = 0
-  let largest = 0
   positions.data.forEach((position, i) => {
     const expected = logSoftmax(logits.data.subarray(i * vocabSize, (i + 1) * vocabSize) as Float32Array)
     rows[position]!.forEach((value, k) => {
       worst = Math.max(worst, Number.isNaN(value) ? Infinity : Math.abs(value - expected[k]!))
     })
   })
-  for (const logit of baseline.data) largest = Math.max(largest, Math.abs(logit))
-  return worst / largest
+  return worst / largestOf(baseline)
+}
+
+function largestOf ({ data }: Tensor): number {
+  let largest = 0
+  for (const value of data) largest = Math.max(largest, Math.abs(value))
+  return largest
 }
 
 /** How many of the numbers differ: tap's own comparison takes minutes for arrays of this size. */
@@ -92,7 +96,8 @@ const models: Model[] = [
   ...['llama-f32', 'llama3-f32', 'llama3-f16', 'qwen2-f32', 'qwen2-yarn-f32', 'qwen3-f32']
     .map(name => ({ path: `gguf/${name}.gguf`, expected: `models/${name.replace('-f32', '')}/expected` })),
   // Whole-number weights are multiplied with activations rounded to whole numbers, 32 with a scale.
-  { path: 'gguf/qwen3-q8_0.gguf', expected: 'gguf/qwen3-q8_0-expected', tolerance: { scalar: 6e-2, auto: 6e-2 } }
+  { path: 'gguf/qwen3-q8_0.gguf', expected: 'gguf/qwen3-q8_0-expected', tolerance: { scalar: 6e-2, auto: 6e-2 } },
+  { path: 'gguf/llama-blocks-q4_k.gguf', expected: 'gguf/llama-blocks-q4_k-expected', tolerance: { scalar: 6e-2, auto: 6e-2 } }
 ]
 
 for (const { path, expected, tolerance } of models) {
@@ -101,13 +106,19 @@ for (const { path, expected, tolerance } of models) {
     for (const kernels of ['scalar', 'auto'] as const) {
       const { model } = await load(path, { kernels })
       const most = tolerance?.[kernels] ?? 1e-4
-      for (const { name, promptIds, greedyIds } of cases) {
+      for (const { name, promptIds, greedyIds, greedyTop2Gap } of cases) {
+        const logits = tensors.get(`${name}.logits`)!
         for (const chunk of [256, 7]) {
           const rows = await scorePrompt(model, promptIds, chunk)
-          const error = relativeError(rows, tensors.get(`${name}.positions`)!, tensors.get(`${name}.logits`)!)
+          const error = relativeError(rows, tensors.get(`${name}.positions`)!, logits)
           t.ok(error <= most, `${name}, ${kernels} kernels, chunks of ${chunk}: error ${error.toExponential(1)} is at most ${most}`)
         }
-        t.same(await greedy(model, promptIds, 24), greedyIds, `${name}, ${kernels} kernels: the same 24 tokens`)
+        // Both logits of a near tie may be off by the tolerance. In F32 that allows for no difference.
+        const nearTie = 2 * most * largestOf(logits)
+        const ids = await greedy(model, promptIds, 24)
+        const different = ids.findIndex((id, i) => id !== greedyIds[i])
+        t.ok(different < 0 || greedyTop2Gap[different]! <= nearTie,
+          `${name}, ${kernels} kernels: the same 24 tokens, but for near ties (${different < 0 ? 'all the same' : `${different} the same`})`)
       }
       await model.dispose()
     }
@@ -130,6 +141,37 @@ t.test('with BF16 weights and KV the error is at most 1.5 times that of transfor
     t.ok(ours <= 1.5 * theirs, `${name}: ${ours.toExponential(1)} against ${theirs.toExponential(1)}`)
   }
   await model.dispose()
+})
+
+t.test('weights quantised at load keep the logits near those of transformers', async t => {
+  const { cases, tensors } = readReference('models/qwen3-bf16/expected')
+  const bounds = [['int8', 32, 0.1], ['int4', 32, 0.5], ['int4', 64, 0.5]] as const
+  for (const [quantize, quantizeGroup, most] of bounds) {
+    for (const kernels of ['scalar', 'auto'] as const) {
+      const { model } = await load('models/qwen3-bf16', { quantize, quantizeGroup, kernels })
+      for (const { name, promptIds } of cases) {
+        const rows = await scorePrompt(model, promptIds, 256)
+        const error = relativeError(rows, tensors.get(`${name}.positions`)!, tensors.get(`${name}.logits`)!)
+        t.ok(error <= most, `${name}, ${quantize}, ${quantizeGroup}, ${kernels} kernels: error ${error.toExponential(1)} is at most ${most}`)
+      }
+      await model.dispose()
+    }
+  }
+})
+
+t.test('int4 takes int8 for rows that are no multiple of its group, and leaves whole-number weights alone', async t => {
+  const same = async (path: string, expected: string, a: Partial<LoadOptions>, b: Partial<LoadOptions>) => {
+    const { promptIds } = readReference(expected).cases[0]!
+    const [one, other] = [await load(path, a), await load(path, b)]
+    const difference = countDifferences(await scorePrompt(one.model, promptIds, 64), await scorePrompt(other.model, promptIds, 64))
+    await one.model.dispose()
+    await other.model.dispose()
+    return difference === 0
+  }
+  const int4 = (quantizeGroup: 32 | 128) => ({ quantize: 'int4', quantizeGroup } as const)
+  t.ok(await same('models/llama', 'models/llama/expected', { quantize: 'int8' }, int4(128)), 'rows of 64 and 96')
+  t.notOk(await same('models/llama', 'models/llama/expected', { quantize: 'int8' }, int4(32)))
+  t.ok(await same('gguf/qwen3-q8_0.gguf', 'gguf/qwen3-q8_0-expected', {}, int4(32)), 'Q8_0')
 })
 
 t.test('safetensors and GGUF of the same weights give the same logits bit for bit', async t => {

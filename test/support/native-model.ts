@@ -69,6 +69,8 @@ export async function smallLoadOptions (path: string): Promise<{ spec: ModelSpec
     path: location.path,
     spec: JSON.stringify(spec),
     deviceMap: [{ start: 0, end: spec.numLayers, devices: ['cpu:0'] }],
+    quantize: 'none',
+    quantizeGroup: 32,
     kvDtype: 'f32',
     kvBlocks: 64,
     blockTokens: 16,

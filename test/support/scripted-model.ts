@@ -170,6 +170,8 @@ export function scriptedEngine (
       servedModelName: 'scripted',
       threads: 1,
       deviceMap: [],
+      quantize: 'none',
+      quantizeGroup: 32,
       kvDtype: 'f32',
       prefixCaching: true,
       deterministic: false,

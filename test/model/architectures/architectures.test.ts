@@ -159,8 +159,8 @@ t.test('a missing head is tied only when the config says so', async t => {
 
 t.test('an element type that the runtime cannot read is refused with tensor and type', async t => {
   const llama = await folder('llama')
-  const quantized = madeUpTensors(llama, tensor => tensor.name.includes('1.mlp.up') ? { ...tensor, dtype: 'Q4_K' } : tensor)
+  const quantized = madeUpTensors(llama, tensor => tensor.name.includes('1.mlp.up') ? { ...tensor, dtype: 'Q5_K' } : tensor)
   t.throws(() => specOf(llama.config, quantized), {
-    code: 'ERR_MODEL_UNSUPPORTED', message: /model.layers.1.mlp.up_proj.weight has type Q4_K. Supported: F32, F16, BF16, Q8_0/
+    code: 'ERR_MODEL_UNSUPPORTED', message: /model.layers.1.mlp.up_proj.weight has type Q5_K. Supported: F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K/
   })
 })

@@ -10,13 +10,15 @@
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "cpu/block_formats.hpp"
 #include "cpu/convert.hpp"
 #include "cpu/cpu_device.hpp"
 #include "harness.hpp"
 
 namespace millrace::test {
 
-constexpr DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0};
+constexpr DType kDTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
+                             DType::kQ4_0, DType::kQ4_K, DType::kQ6_K};
 
 // The instruction sets that can be tested here; kernels_test.cpp says which cannot.
 inline std::vector<Isa> tested_isas() {
@@ -78,8 +80,8 @@ struct RandomWeight {
     bytes.resize(static_cast<std::size_t>(1 + r * row_bytes));
     std::normal_distribution<float> normal;
     for (std::int64_t i = 0; i < r; ++i) {
-      if (type == DType::kQ8_0) {
-        for (std::int64_t b = 0; b < c / 32; ++b) put_block(i, b, normal(rng), rng);
+      if (is_quantized(type)) {
+        put_blocks(i, rng);
       } else {
         for (std::int64_t j = 0; j < c; ++j) put(i, j, normal(rng));
       }
@@ -102,15 +104,27 @@ struct RandomWeight {
     std::memcpy(row_at(r) + c * 2, &bits, 2);
     values.push_back(dtype == DType::kF16 ? f16_to_float(bits) : bf16_to_float(bits));
   }
-  void put_block(std::int64_t r, std::int64_t block, float scale, std::mt19937_64& rng) {
-    const std::uint16_t bits = float_to_f16(scale / 64);
-    std::byte* to = row_at(r) + block * 34;
-    std::memcpy(to, &bits, 2);
-    for (int i = 0; i < 32; ++i) {
-      const auto q = static_cast<std::int8_t>(uniform(rng, -127, 127));
-      std::memcpy(to + 2 + i, &q, 1);
-      values.push_back(static_cast<double>(f16_to_float(bits)) * q);
+  // Random codes and scales; block_formats_test.cpp holds widen_row() to independent values.
+  void put_blocks(std::int64_t r, std::mt19937_64& rng) {
+    std::normal_distribution<float> normal;
+    const std::int64_t block = block_bytes(dtype), size = storage_bytes(dtype, cols);
+    std::byte* row = row_at(r);
+    for (std::int64_t i = 0; i < size; ++i) row[i] = static_cast<std::byte>(rng());
+    for (std::byte* at = row; at < row + size; at += block) {
+      const auto scale = [&](int offset, float value) {
+        const std::uint16_t bits = float_to_f16(value);
+        std::memcpy(at + offset, &bits, 2);
+      };
+      if (dtype == DType::kQ6_K) {
+        scale(208, normal(rng) / 2048);
+      } else {
+        scale(0, normal(rng) / (dtype == DType::kQ8_0 ? 64.0F : dtype == DType::kQ4_0 ? 4.0F : 256.0F));
+      }
+      if (dtype == DType::kQ4_K) scale(2, std::fabs(normal(rng)) / 32);
     }
+    std::vector<float> widened(static_cast<std::size_t>(cols));
+    widen_row(dtype, row, widened.data(), cols);
+    values.insert(values.end(), widened.begin(), widened.end());
   }
 };
 

@@ -1,4 +1,5 @@
-#include "cpu/packed_weight.hpp"
+#include "cpu/cpu_weight.hpp"
+#include "cpu/panels.hpp"
 #include "device_fixture.hpp"
 
 namespace {
@@ -6,13 +7,46 @@ namespace {
 using namespace millrace;
 using namespace millrace::test;
 
-std::int64_t random_cols(DType dtype, std::mt19937_64& rng) {
-  if (dtype == DType::kQ8_0) return 32 * uniform(rng, 1, 12);
-  return uniform(rng, 1, 300);
+// A checkpoint's type, and what upload makes of it.
+struct Storage {
+  DType dtype;
+  Quantization quantization = {};
+
+  // Columns come in multiples of this.
+  [[nodiscard]] std::int64_t unit() const {
+    return std::max<std::int64_t>(block_elements(dtype), quantization.group);
+  }
+  [[nodiscard]] std::int64_t whole(std::int64_t cols) const { return (cols + unit() - 1) / unit() * unit(); }
+  [[nodiscard]] std::string name() const {
+    return std::string(dtype_name(dtype)) + "/" + std::to_string(static_cast<int>(quantization.kind)) + "/" +
+           std::to_string(quantization.group);
+  }
+};
+
+constexpr Storage kStorages[] = {{DType::kF32},
+                                 {DType::kF16},
+                                 {DType::kBF16},
+                                 {DType::kQ8_0},
+                                 {DType::kQ4_0},
+                                 {DType::kQ4_K},
+                                 {DType::kQ6_K},
+                                 {DType::kBF16, {Quantization::Kind::kInt8}},
+                                 {DType::kF32, {Quantization::Kind::kInt4, 32}},
+                                 {DType::kF16, {Quantization::Kind::kInt4, 64}},
+                                 {DType::kBF16, {Quantization::Kind::kInt4, 128}}};
+
+std::int64_t random_cols(const Storage& storage, std::mt19937_64& rng) {
+  return storage.whole(uniform(rng, 1, 300));
 }
 
-ActivationForm form_of(Isa isa, DType dtype, int m) {
-  return panel_method(panels_for(isa, false), stored_format(dtype).format, m).form;
+std::unique_ptr<Weight> upload(Device& device, const RandomWeight& weight, Quantization quantization = {}) {
+  const WeightView views[] = {weight.view()};
+  return device.upload(views, quantization);
+}
+
+ActivationForm form_of(Isa isa, const Weight& weight, int m) {
+  const PanelFormat format = static_cast<const CpuWeight&>(weight).segments()[0].layout.format;
+  return panel_method(panels_for(isa, false), format, m).form;
 }
 
 // Row i of x as a product with weights of that form sees it: rounded to BF16, or to whole numbers with a
@@ -41,9 +75,9 @@ std::vector<double> seen(const Matrix& x, int i, ActivationForm form) {
 struct Dot {
   double sum = 0, magnitudes = 0;
 
-  Dot(const std::vector<double>& x, const RandomWeight& w, std::int64_t j) {
-    for (std::int64_t k = 0; k < w.cols; ++k) {
-      const double term = x[static_cast<std::size_t>(k)] * w.value(j, k);
+  Dot(const std::vector<double>& x, const std::vector<float>& w) {
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      const double term = x[k] * static_cast<double>(w[k]);
       sum += term;
       magnitudes += std::abs(term);
     }
@@ -53,27 +87,39 @@ struct Dot {
   [[nodiscard]] double tolerance() const { return 1e-6 * magnitudes + 1e-6; }
 };
 
-void check_product(Isa isa, DType dtype, int m, std::int64_t n, std::int64_t k, std::mt19937_64& rng) {
+// What is multiplied is what the embedding reads, which other tests compare with the checkpoint.
+std::vector<std::vector<float>> rows_of(const Weight& weight) {
+  std::vector<std::vector<float>> rows;
+  for (std::int64_t j = 0; j < weight.rows(); ++j) {
+    rows.emplace_back(static_cast<std::size_t>(weight.cols()));
+    static_cast<const CpuWeight&>(weight).read_row(j, rows.back().data());
+  }
+  return rows;
+}
+
+void check_product(Isa isa, const Storage& storage, int m, std::int64_t n, std::int64_t cols,
+                   std::mt19937_64& rng) {
+  const std::int64_t k = storage.whole(cols);
   const auto device = make_device(isa, 2);
-  const RandomWeight w(dtype, n, k, rng), bias(DType::kF32, n, 1, rng);
+  const RandomWeight w(storage.dtype, n, k, rng), bias(DType::kF32, n, 1, rng);
   Matrix x(m, static_cast<int>(k), rng), y(m, static_cast<int>(n));
-  const WeightView views[] = {w.view()}, bias_views[] = {bias.view()};
-  const auto weight = device->upload(views), bias_weight = device->upload(bias_views);
+  const auto weight = upload(*device, w, storage.quantization), bias_weight = upload(*device, bias);
   const bool with_bias = uniform(rng, 0, 1) == 1;
   device->matmul({x.tensor(), weight.get(), with_bias ? bias_weight.get() : nullptr, y.tensor()});
   device->synchronize();
   bool right = y.guards_hold();
+  const std::vector<std::vector<float>> rows = rows_of(*weight);
   for (int i = 0; i < m; ++i) {
-    const std::vector<double> row = seen(x, i, form_of(isa, dtype, m));
+    const std::vector<double> row = seen(x, i, form_of(isa, *weight, m));
     for (std::int64_t j = 0; j < n; ++j) {
-      const Dot dot(row, w, j);
+      const Dot dot(row, rows[static_cast<std::size_t>(j)]);
       const double expected = dot.sum + (with_bias ? bias.value(j, 0) : 0);
       right = right && std::abs(y.at(i, static_cast<int>(j)) - expected) <= dot.tolerance();
     }
   }
   if (!right) {
     fail(__FILE__, __LINE__,
-         std::string(isa_name(isa)) + " " + std::string(dtype_name(dtype)) + " m=" + std::to_string(m) +
+         std::string(isa_name(isa)) + " " + storage.name() + " m=" + std::to_string(m) +
              " n=" + std::to_string(n) + " k=" + std::to_string(k));
   }
   count_check();
@@ -84,15 +130,15 @@ void check_product(Isa isa, DType dtype, int m, std::int64_t n, std::int64_t k, 
 TEST("a matrix product equals a plain loop in double precision, for every type and awkward shapes") {
   auto rng = make_rng(1);
   for (const Isa isa : tested_isas()) {
-    for (const DType dtype : kDTypes) {
+    for (const Storage& storage : kStorages) {
       for (int m = 1; m <= 9; ++m) {
-        check_product(isa, dtype, m, uniform(rng, 1, 20), random_cols(dtype, rng), rng);
+        check_product(isa, storage, m, uniform(rng, 1, 20), random_cols(storage, rng), rng);
       }
-      check_product(isa, dtype, 1, 1, block_elements(dtype), rng);
-      check_product(isa, dtype, 65, 37, random_cols(dtype, rng), rng);
-      check_product(isa, dtype, 33, 300, 64, rng);
-      check_product(isa, dtype, 8, 9, 2176, rng);
-      check_product(isa, dtype, 2, 3, 2176, rng);
+      check_product(isa, storage, 1, 1, 1, rng);
+      check_product(isa, storage, 65, 37, random_cols(storage, rng), rng);
+      check_product(isa, storage, 33, 300, 64, rng);
+      check_product(isa, storage, 8, 9, 2176, rng);
+      check_product(isa, storage, 2, 3, 2176, rng);
     }
   }
 }
@@ -101,13 +147,12 @@ TEST("each row of a matrix product has the same bits alone, in any batch and on 
   auto rng = make_rng(2);
   for (const Isa isa : tested_isas()) {
     const auto one = make_device(isa, 1, true), many = make_device(isa, 5, true);
-    for (const DType dtype : kDTypes) {
-      for (const std::int64_t k :
-           {std::int64_t{32}, 32 * std::int64_t{uniform(rng, 2, 40)}, std::int64_t{2208}}) {
+    for (const Storage& storage : kStorages) {
+      for (const int cols : {32, 32 * uniform(rng, 2, 40), 2208}) {
+        const std::int64_t k = storage.whole(cols);
         const int n = uniform(rng, 1, 100), most = uniform(rng, 10, 50);
-        const RandomWeight w(dtype, n, k, rng);
-        const WeightView views[] = {w.view()};
-        const auto weight = one->upload(views);
+        const RandomWeight w(storage.dtype, n, k, rng);
+        const auto weight = upload(*one, w, storage.quantization);
         Matrix x(most, static_cast<int>(k), rng), alone(most, n);
         for (int i = 0; i < most; ++i) {
           one->matmul({x.slice(i, 1), weight.get(), nullptr, alone.slice(i, 1)});
@@ -130,15 +175,14 @@ TEST("a weight stacked of views of different types multiplies like its parts one
     const RandomWeight a(DType::kBF16, 300, 96, rng), b(DType::kQ8_0, 7, 96, rng),
         c(DType::kF32, 40, 96, rng);
     const WeightView views[] = {a.view(), b.view(), c.view()};
-    const auto weight = device->upload(views);
+    const auto weight = device->upload(views, {});
     CHECK_EQ(weight->rows(), 347);
     for (const int m : {1, 5, 40}) {
       Matrix x(m, 96, rng), y(m, 347), part(m, 300);
       device->matmul({x.tensor(), weight.get(), nullptr, y.tensor()});
       int start = 0;
       for (const RandomWeight* w : {&a, &b, &c}) {
-        const WeightView one[] = {w->view()};
-        device->matmul({x.tensor(), device->upload(one).get(), nullptr, part.tensor()});
+        device->matmul({x.tensor(), upload(*device, *w).get(), nullptr, part.tensor()});
         bool same = true;
         for (int i = 0; i < m; ++i) {
           same = same && std::equal(&part.at(i, 0), &part.at(i, 0) + w->rows, &y.at(i, start));
@@ -162,7 +206,7 @@ TEST("Q8_0 scales that are zero, subnormal, negative or the largest multiply exa
       std::memcpy(block, &bits, 2);
       for (int i = 0; i < 32; ++i) block[2 + i] = static_cast<std::byte>(i == 7 ? -128 : 0);
       const WeightView views[] = {{block, DType::kQ8_0, 1, 32, 34}};
-      const auto weight = device->upload(views);
+      const auto weight = device->upload(views, {});
       for (const int m : {1, 40}) {
         Matrix x(m, 32), y(m, 1);
         for (int i = 0; i < m; ++i) {
@@ -185,8 +229,8 @@ TEST("a gated product is the activation of one half of the weight's rows times t
       for (const int n : {1, 16, 40, 200}) {
         const RandomWeight gate(gate_type, n, 96, rng), up(up_type, n, 96, rng);
         const WeightView both[] = {gate.view(), up.view()}, first[] = {gate.view()}, second[] = {up.view()};
-        const auto weight = device->upload(both), gate_weight = device->upload(first),
-                   up_weight = device->upload(second);
+        const auto weight = device->upload(both, {}), gate_weight = device->upload(first, {}),
+                   up_weight = device->upload(second, {});
         for (const int m : {1, 7, 100}) {
           Matrix x(m, 96, rng), fused(m, n), gates(m, n), ups(m, n), expected(m, n);
           for (const Activation activation : {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh}) {
@@ -208,8 +252,7 @@ TEST("an infinite or NaN activation is not lost when activations become whole nu
   for (const Isa isa : tested_isas()) {
     const auto device = make_device(isa);
     const RandomWeight w(DType::kQ8_0, 3, 64, rng);
-    const WeightView views[] = {w.view()};
-    const auto weight = device->upload(views);
+    const auto weight = upload(*device, w);
     for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
       for (const int m : {1, 40}) {
         Matrix x(m, 64, rng), y(m, 3);
@@ -227,7 +270,7 @@ TEST("a product without rows does nothing") {
   const auto device = make_device(Isa::kScalar);
   const RandomWeight w(DType::kF32, 3, 4, rng);
   const WeightView views[] = {w.view()};
-  const auto weight = device->upload(views);
+  const auto weight = device->upload(views, {});
   Matrix x(1, 4, rng), y(1, 3);
   device->matmul({x.slice(0, 0), weight.get(), nullptr, y.slice(0, 0)});
   CHECK_EQ(y.at(0, 0), Matrix::kGuard);
@@ -238,12 +281,16 @@ TEST("views that do not stack are refused by upload") {
   const auto device = make_device(Isa::kScalar);
   const RandomWeight a(DType::kF32, 3, 4, rng), b(DType::kF32, 3, 5, rng), q(DType::kQ8_0, 2, 32, rng);
   const WeightView different[] = {a.view(), b.view()};
-  CHECK_CONTAINS(CHECK_THROWS_CODE(device->upload(different), "ERR_INVALID_PARAMETER"), "4 and 5 columns");
+  CHECK_CONTAINS(CHECK_THROWS_CODE(device->upload(different, {}), "ERR_INVALID_PARAMETER"),
+                 "4 and 5 columns");
   WeightView odd[] = {q.view()};
   odd[0].cols = 31;
-  CHECK_THROWS_CODE(device->upload(odd), "ERR_INVALID_PARAMETER");
+  CHECK_THROWS_CODE(device->upload(odd, {}), "ERR_INVALID_PARAMETER");
   WeightView narrow[] = {a.view()};
   narrow[0].row_bytes = 15;
-  CHECK_THROWS_CODE(device->upload(narrow), "ERR_INVALID_PARAMETER");
-  CHECK_THROWS_CODE(device->upload({}), "ERR_INVALID_PARAMETER");
+  CHECK_THROWS_CODE(device->upload(narrow, {}), "ERR_INVALID_PARAMETER");
+  CHECK_THROWS_CODE(device->upload({}, {}), "ERR_INVALID_PARAMETER");
+  const WeightView whole[] = {a.view()};
+  const Quantization groups{Quantization::Kind::kInt4, 32};
+  CHECK_CONTAINS(CHECK_THROWS_CODE(device->upload(whole, groups), "ERR_INVALID_PARAMETER"), "group of 32");
 }

@@ -47,7 +47,7 @@ void check_case(Isa isa, const Case& c, std::mt19937_64& rng) {
   KvFixture kv(c.kv_dtype, batch, c.kv_heads, c.dim);
   const RandomWeight q_norm(DType::kF32, 1, c.dim, rng), k_norm(DType::kBF16, 1, c.dim, rng);
   const WeightView q_views[] = {q_norm.view()}, k_views[] = {k_norm.view()};
-  const auto q_weight = device->upload(q_views), k_weight = device->upload(k_views);
+  const auto q_weight = device->upload(q_views, {}), k_weight = device->upload(k_views, {});
   std::vector<float> frequencies;
   for (int i = 0; i < c.rotary_dim / 2; ++i) {
     frequencies.push_back(

@@ -10,7 +10,7 @@ using namespace millrace::test;
 
 namespace {
 
-constexpr std::uint32_t kF32 = 0, kQ8_0 = 8, kQ4K = 12;
+constexpr std::uint32_t kF32 = 0, kQ8_0 = 8, kQ4K = 12, kQ5K = 13;
 
 GgufBuilder two_tensors() {
   GgufBuilder builder;
@@ -60,11 +60,11 @@ TEST("a GGUF file gives its tensors with the outermost dimension first") {
 }
 
 TEST("a GGUF tensor of a type that Millrace cannot compute with is listed and refused when it is needed") {
-  const Bytes bytes = one_tensor({"blk.0.attn_q.weight", {256, 2}, kQ4K, 288, std::nullopt}).build();
+  const Bytes bytes = one_tensor({"blk.0.attn_q.weight", {256, 2}, kQ5K, 352, std::nullopt}).build();
   const GgufFile file = parse_gguf(bytes, "m.gguf");
-  CHECK_EQ(file.tensors.at(0).bytes, 288);
+  CHECK_EQ(file.tensors.at(0).bytes, 352);
   const std::string message = CHECK_THROWS_CODE(require_dtype(file.tensors.at(0)), "ERR_UNSUPPORTED_DTYPE");
-  CHECK_CONTAINS(message, "tensor \"blk.0.attn_q.weight\" has the type Q4_K");
+  CHECK_CONTAINS(message, "tensor \"blk.0.attn_q.weight\" has the type Q5_K");
 }
 
 TEST("other versions, big-endian files and other files are refused, each with its reason") {

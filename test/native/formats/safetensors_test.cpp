@@ -64,7 +64,7 @@ TEST("a type that Millrace cannot compute with is listed and refused only when i
   CHECK_EQ(file.tensors.at(0).type_name, "F8_E4M3");
   const std::string message = CHECK_THROWS_CODE(require_dtype(file.tensors.at(0)), "ERR_UNSUPPORTED_DTYPE");
   CHECK_CONTAINS(message, "tensor \"w\" has the type F8_E4M3");
-  CHECK_CONTAINS(message, "F32, F16, BF16 and Q8_0");
+  CHECK_CONTAINS(message, "F32, F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K");
 }
 
 TEST("packed types take whole bytes") {

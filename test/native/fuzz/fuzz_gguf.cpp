@@ -59,13 +59,14 @@ void write_random(ByteWriter& out, GgufType type, Rng& rng, int depth) {
   }
 }
 
-// Of the types F32, Q8_0, Q4_K and BF16.
+// Of the types that Millrace computes with, and of Q5_K.
 test::GgufTensorSpec random_tensor(std::size_t number, Rng& rng) {
   struct Type {
     std::uint32_t id;
     std::uint64_t block_elements, block_bytes;
   };
-  constexpr Type kTypes[] = {{0, 1, 4}, {8, 32, 34}, {12, 256, 144}, {30, 1, 2}};
+  constexpr Type kTypes[] = {{0, 1, 4},      {1, 1, 2},      {2, 32, 18},    {8, 32, 34},
+                             {12, 256, 144}, {13, 256, 176}, {14, 256, 210}, {30, 1, 2}};
   const Type& type = kTypes[below(rng, std::size(kTypes))];
   const std::uint64_t blocks = 1 + below(rng, 4);
   test::GgufTensorSpec spec;

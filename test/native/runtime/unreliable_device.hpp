@@ -21,8 +21,9 @@ class UnreliableDevice final : public Device {
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override {
     return device_->allocate(bytes);
   }
-  [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views) override {
-    return device_->upload(views);
+  [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
+                                               Quantization quantization) override {
+    return device_->upload(views, quantization);
   }
   void copy_to_device(void* to, const void* from, std::int64_t bytes) override {
     device_->copy_to_device(to, from, bytes);
