@@ -71,6 +71,7 @@ async function loadScorer ({ matrices, vocabulary, load }: Omit<Variant, 'name'>
     maxTokens,
     maxLogprobs: spec.vocabSize,
     maxSequenceTokens: maxTokens,
+    deterministic: false,
     kernels: options.kernels,
     ...load
   }, () => {})

@@ -128,8 +128,8 @@ class Device {
   // Throws ERR_OUT_OF_MEMORY with the numbers.
   [[nodiscard]] virtual std::unique_ptr<Buffer> allocate(std::int64_t bytes) = 0;
   // One weight out of views with equal columns, stacked by rows (q, k, v; gate, up), copied into a layout of
-  // the device's own: the views' memory is not needed afterwards. With kInt4 the columns are a multiple of the
-  // group.
+  // the device's own: the views' memory is not needed afterwards. With kInt4 the columns are a multiple of
+  // the group.
   [[nodiscard]] virtual std::unique_ptr<Weight> upload(std::span<const WeightView> views,
                                                        Quantization quantization) = 0;
   virtual void copy_to_device(void* to, const void* from, std::int64_t bytes) = 0;

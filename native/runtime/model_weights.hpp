@@ -42,7 +42,6 @@ struct ModelWeights {
 // embedding and the head become kInt8, and so do matrices whose columns are no multiple of the group. Vectors
 // stay. `progress` is called with a share from 0 to 1.
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const ExecutionPlan& plan,
-                          Quantization quantization,
-                          const std::function<void(double)>& progress);
+                          Quantization quantization, const std::function<void(double)>& progress);
 
 }  // namespace millrace
