@@ -55,19 +55,21 @@ async function decode (model: NativeModel, steps: number, share: number) {
   return { tokens, medianIdleUs: idleUs[idleUs.length >> 1]!, stepMs }
 }
 
-t.test('JavaScript that is half a step late at every step does not let the device wait', async t => {
-  loadAddon().setThreads(1) // and one for JavaScript: on two cores neither waits for the system
-  const { model } = await loadNative(fixture('models/qwen3'), { kvBlocks: 256 })
-  const expected = await greedy(model, prompt, 60)
-  // Another process may take a core for a while: the best of a few tries is what the queue can do.
-  let best = await decode(model, 60, 0.5)
-  for (let tries = 1; tries < 5 && best.medianIdleUs >= 50; tries++) {
-    const again = await decode(model, 60, 0.5)
-    if (again.medianIdleUs < best.medianIdleUs) best = again
-  }
-  const { tokens, medianIdleUs, stepMs } = best
-  t.ok(stepMs > 1, `a step takes ${stepMs.toFixed(1)} ms: long enough to mean something`)
-  t.ok(medianIdleUs < 50, `the device idles ${medianIdleUs.toFixed(0)} us between steps (median)`)
-  t.same(tokens, expected, 'placeholders gave the tokens of one step at a time')
-  await model.dispose()
-})
+for (const threads of [2, 1]) {
+  t.test(`JavaScript that is half a step late at every step does not let the device wait, with ${threads} compute threads`, async t => {
+    loadAddon().setThreads(threads)
+    const { model } = await loadNative(fixture('models/qwen3'), { kvBlocks: 256 })
+    const expected = await greedy(model, prompt, 60)
+    // Another process may take a core for a while: the best of a few tries is what the queue can do.
+    let best = await decode(model, 60, 0.5)
+    for (let tries = 1; tries < 5 && best.medianIdleUs >= 20; tries++) {
+      const again = await decode(model, 60, 0.5)
+      if (again.medianIdleUs < best.medianIdleUs) best = again
+    }
+    const { tokens, medianIdleUs, stepMs } = best
+    t.ok(stepMs > 1, `a step takes ${stepMs.toFixed(1)} ms: long enough to mean something`)
+    t.ok(medianIdleUs < 20, `the device idles ${medianIdleUs.toFixed(0)} us between steps (median)`)
+    t.same(tokens, expected, 'placeholders gave the tokens of one step at a time')
+    await model.dispose()
+  })
+}
