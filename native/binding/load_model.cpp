@@ -33,6 +33,7 @@ struct LoadOptions {
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
   StepLimits limits;
+  bool stage_times = false;
 };
 
 DType read_kv_dtype(const std::string& name) {
@@ -76,6 +77,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
                     count_field(object, "maxSequenceTokens", 1), count_field(object, "blockTokens", 1, 4096),
                     count_field(object, "maxLogprobs", 0)};
+  options.stage_times = object.Get("stageTimes").ToBoolean();
   if (!object.Get("deviceMap").IsArray()) refuse_argument("deviceMap", "must be a list of stages");
   const auto map = object.Get("deviceMap").As<Napi::Array>();
   for (std::uint32_t i = 0; i < map.Length(); ++i) {
@@ -99,6 +101,7 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
   runtime.kv_dtype = options.kv_dtype;
   runtime.kv_blocks = options.kv_blocks;
   runtime.limits = options.limits;
+  runtime.stage_times = options.stage_times;
   for (const MapEntry& entry : options.device_map) {
     DeviceMapEntry stage{entry.start, entry.end, {}};
     for (const std::string& name : entry.devices) {

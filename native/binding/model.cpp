@@ -74,6 +74,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
        InstanceMethod<&ModelObject::open_slot>("openSlot"),
        InstanceMethod<&ModelObject::close_slot>("closeSlot"),
        InstanceMethod<&ModelObject::set_mask>("setMask"), InstanceMethod<&ModelObject::step>("step"),
+       InstanceMethod<&ModelObject::stage_times>("stageTimes"),
        InstanceMethod<&ModelObject::dispose>("dispose")});
 }
 
@@ -170,6 +171,21 @@ Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
     pending_.push_back(std::move(pending));
     hold(env);
     return promise;
+  });
+}
+
+Napi::Value ModelObject::stage_times(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    const std::vector<StageTime> times = runtime().take_stage_times();
+    auto list = Napi::Array::New(info.Env(), times.size());
+    for (std::uint32_t i = 0; i < times.size(); ++i) {
+      Napi::Object stage = Napi::Object::New(info.Env());
+      stage.Set("name", times[i].name);
+      stage.Set("calls", static_cast<double>(times[i].calls));
+      stage.Set("ms", times[i].ms);
+      list.Set(i, stage);
+    }
+    return list;
   });
 }
 

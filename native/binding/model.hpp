@@ -39,6 +39,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
   Napi::Value get_max_logprobs(const Napi::CallbackInfo& info);
   void open_slot(const Napi::CallbackInfo& info);
   void close_slot(const Napi::CallbackInfo& info);
+  Napi::Value stage_times(const Napi::CallbackInfo& info);
   void set_mask(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);

@@ -81,7 +81,7 @@ StepOutput make_output(const StepLimits& limits) {
 
 ModelRuntime::ModelRuntime(const ModelFiles& files, RuntimeOptions options,
                            const std::function<void(double)>& progress)
-    : options_(std::move(options)),
+    : options_(with_timers(std::move(options))),
       plan_(compile_plan(options_.spec, options_.device_map)),
       weights_(load_weights(files, options_.spec, plan_, options_.quantization, progress)),
       storage_(options_.spec, plan_, options_.kv_dtype, options_.kv_blocks, options_.limits.block_tokens),
@@ -96,6 +96,34 @@ ModelRuntime::ModelRuntime(const ModelFiles& files, RuntimeOptions options,
     jobs_.back()->token_ids.reserve(index(options_.limits.max_tokens));
     idle_jobs_.push_back(jobs_.back().get());
   }
+}
+
+RuntimeOptions ModelRuntime::with_timers(RuntimeOptions options) {
+  if (!options.stage_times) return options;
+  for (DeviceMapEntry& stage : options.device_map) {
+    for (std::shared_ptr<Device>& device : stage.devices) {
+      timed_devices_.push_back(std::make_shared<TimedDevice>(std::move(device)));
+      device = timed_devices_.back();
+    }
+  }
+  return options;
+}
+
+std::vector<StageTime> ModelRuntime::take_stage_times() {
+  std::vector<StageTime> all;
+  for (const auto& device : timed_devices_) {
+    for (StageTime& time : device->take_times()) {
+      const auto same =
+          std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name == time.name; });
+      if (same == all.end()) {
+        all.push_back(std::move(time));
+      } else {
+        same->calls += time.calls;
+        same->ms += time.ms;
+      }
+    }
+  }
+  return all;
 }
 
 ModelRuntime::~ModelRuntime() {

@@ -14,6 +14,7 @@
 #include "runtime/forward.hpp"
 #include "runtime/kv_pool.hpp"
 #include "runtime/step.hpp"
+#include "runtime/timed_device.hpp"
 
 namespace millrace {
 
@@ -24,6 +25,7 @@ struct RuntimeOptions {
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
   StepLimits limits;
+  bool stage_times = false;  // note how long each kind of operation takes
 };
 
 // A loaded model with the thread that runs its steps. All functions belong to one thread (JavaScript's);
@@ -56,6 +58,9 @@ class ModelRuntime {
   [[nodiscard]] std::int64_t kv_bytes() const { return storage_.bytes(); }
   [[nodiscard]] std::int64_t workspace_bytes() const { return forward_.workspace_bytes(); }
 
+  // Of all devices, since the last call; empty unless the options ask for it.
+  [[nodiscard]] std::vector<StageTime> take_stage_times();
+
   // Throws ERR_BAD_SLOT when the pool has no such slot, ERR_INVALID_PARAMETER for values out of range.
   void open_slot(Slot slot, SamplingParams params, StopRules stop, std::span<const std::int32_t> prompt_ids,
                  std::span<const std::int32_t> output_ids);
@@ -78,6 +83,10 @@ class ModelRuntime {
   StepJob* take_first();
   SlotState& state(Slot slot) const;
 
+  // Puts timers around the devices of the map.
+  RuntimeOptions with_timers(RuntimeOptions options);
+
+  std::vector<std::shared_ptr<TimedDevice>> timed_devices_;
   RuntimeOptions options_;
   ExecutionPlan plan_;
   ModelWeights weights_;

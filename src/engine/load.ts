@@ -15,6 +15,8 @@ export interface LoadHooks {
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined
   /** What was decided, before the weights are loaded. */
   readonly onResolved?: ((options: ResolvedOptions, description: ModelDescription) => void) | undefined
+  /** Note how long each kind of operation takes, for `EngineParts.model.stageTimes`. */
+  readonly stageTimes?: boolean | undefined
   /** Weights loaded so far, from 0 to 1. */
   readonly onProgress?: ((done: number) => void) | undefined
 }
@@ -49,7 +51,8 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
       maxLogprobs: resolved.maxLogprobs,
       maxSequenceTokens: resolved.maxModelLen,
       deterministic: resolved.deterministic,
-      kernels: resolved.kernels
+      kernels: resolved.kernels,
+      stageTimes: hooks.stageTimes ?? false
     }, done => { hooks.onProgress?.(done) }),
     spec: description.spec,
     ...text,

@@ -172,6 +172,8 @@ export interface NativeModel {
    * are queued come back as `skipped`.
    */
   step (input: StepInput, output: StepOutput): Promise<void>
+  /** Time by kind of operation since the last call; empty unless loaded with `stageTimes`. */
+  stageTimes (): StageTime[]
   /** Idempotent; waits for the running step, rejects the queued one. */
   dispose (): Promise<void>
 }
@@ -210,6 +212,13 @@ export interface DeviceInfo {
   readonly reason: string
 }
 
+export interface StageTime {
+  /** 'attention', ..., or 'matmul 4096x1024': rows and columns of the weight */
+  readonly name: string
+  readonly calls: number
+  readonly ms: number
+}
+
 export interface LoadOptions {
   /** A folder of safetensors, or a GGUF file. */
   path: string
@@ -230,6 +239,8 @@ export interface LoadOptions {
   maxSequenceTokens: number
   /** The same bits for a row alone and in any batch, also where the fastest kernels would differ. */
   deterministic: boolean
+  /** Note how long each kind of operation takes; `NativeModel.stageTimes`. Costs well under 1 us an operation. */
+  stageTimes?: boolean
   /** 'scalar' is the oracle; 'auto' takes the best that the CPU has. */
   kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
 }

@@ -3,7 +3,7 @@ import t from 'tap'
 import ts from 'typescript'
 import { loadAddon } from '../../src/native/addon.js'
 import { fixture } from '../support/fixtures.js'
-import { loadNative } from '../support/native-model.js'
+import { greedy, loadNative } from '../support/native-model.js'
 
 const page = new URL('../../src/native/binding.ts', import.meta.url)
 const source = ts.createSourceFile('binding.ts', readFileSync(page, 'utf8'), ts.ScriptTarget.ES2023)
@@ -38,4 +38,22 @@ t.test('files, tensors and devices have the fields that binding.ts declares', as
   t.same(Object.keys(info).sort(), declared('ModelFilesInfo'))
   t.same(Object.keys(info.tensors[0]!).sort(), declared('TensorInfo'))
   t.same(Object.keys(loadAddon().devices()[0]!).sort(), declared('DeviceInfo'))
+})
+
+t.test('a model that was asked for it says how long each kind of operation took, and begins anew each time', async t => {
+  const { model, spec } = await loadNative(fixture('models/qwen3'), { stageTimes: true })
+  await greedy(model, [5, 6, 7], 3)
+  const times = model.stageTimes()
+  const callsOf = (name: string) => times.find(time => time.name === name)?.calls
+  t.equal(callsOf('embed'), 3, 'one for each step')
+  t.equal(callsOf('attention'), 3 * spec.numLayers)
+  t.equal(callsOf('sample'), 3)
+  t.ok(times.some(({ name }) => name === `matmul ${spec.vocabSize}x${spec.hiddenSize}`), 'the head is a product of its own')
+  t.ok(times.every(({ ms }) => ms >= 0) && times.some(({ ms }) => ms > 0))
+  t.same(model.stageTimes(), [])
+  await model.dispose()
+  const plain = await loadNative(fixture('models/qwen3'))
+  await greedy(plain.model, [5, 6, 7], 1)
+  t.same(plain.model.stageTimes(), [])
+  await plain.model.dispose()
 })
