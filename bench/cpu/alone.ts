@@ -3,15 +3,12 @@ import { median, medians } from '../lib/statistics.js'
 import { percent, times, type Cell } from '../lib/table.js'
 import type { DecodeRun } from '../lib/engine-runs.js'
 import {
-  announce, failure, inTurn, kvFor, machineFor, millraceJobs, outputTokens, peerCheckpoint, peerRun, promptTokens, type Context, type Section
+  announce, failure, inTurn, kvFor, machineFor, maxBatchTokens, millraceJobs, outputTokens, peerCheckpoint, peerRun, promptTokens, type Context, type Section
 } from './context.js'
 import type { EngineReport, JobResult } from './engine-jobs.js'
 import type { BenchFormat } from './formats.js'
 import { decodeBytesPerStep, decodeLimit, prefillFlopsPerToken, prefillLimit } from './limits.js'
 import { costsOf, vocabularyOf, weightBytes } from './models.js'
-
-/** As llama.cpp's micro-batch: both compute prompts in pieces of this many tokens. */
-const maxBatchTokens = 512
 
 export async function measurePrefills (context: Context, lengths: readonly number[]): Promise<Section> {
   const rows: Cell[][] = []

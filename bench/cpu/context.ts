@@ -35,6 +35,8 @@ export interface Section {
 
 export const promptTokens = 128
 export const outputTokens = 64
+/** As llama.cpp's micro-batch: both compute prompts in pieces of this many tokens. */
+export const maxBatchTokens = 512
 
 /** The machine's limits for products with weights of this format; NaN where they were not measured. */
 export function machineFor ({ ceilings, kernels }: Context, { arithmetic }: BenchFormat): Machine {

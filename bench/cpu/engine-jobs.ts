@@ -1,12 +1,21 @@
 // What a process of its own measures of an engine, so that one model's memory and threads are not another's.
 import type { DecodeRun, PrefixRun } from '../lib/engine-runs.js'
 import type { Neighbour } from './neighbour.js'
+import type { StagesRun } from './stage-run.js'
+import type { StepRun } from './step-run.js'
 
 export type EngineJob =
   | { readonly kind: 'prefill', readonly tokens: number }
   | { readonly kind: 'decode', readonly batch: number, readonly promptTokens: number, readonly outputTokens: number, readonly neighbour?: Neighbour }
   | { readonly kind: 'prefix', readonly tokens: number }
   | { readonly kind: 'memory' }
+  | { readonly kind: 'stages', readonly of: StagedWork }
+  | { readonly kind: 'step', readonly batch: number, readonly promptTokens: number, readonly outputTokens: number }
+
+/** A prompt of one step, or decode steps of a batch. */
+export type StagedWork =
+  | { readonly kind: 'prefill', readonly tokens: number }
+  | { readonly kind: 'decode', readonly batch: number, readonly promptTokens: number, readonly outputTokens: number }
 
 export interface EngineTask {
   readonly model: string
@@ -30,6 +39,8 @@ export type JobResult =
   | { readonly kind: 'decode', readonly run: DecodeRun }
   | { readonly kind: 'prefix', readonly run: PrefixRun }
   | { readonly kind: 'memory', readonly run: MemoryRun }
+  | { readonly kind: 'stages', readonly run: StagesRun }
+  | { readonly kind: 'step', readonly run: StepRun }
   | { readonly kind: 'failed', readonly message: string }
 
 export type EngineReport =
@@ -40,6 +51,6 @@ export type EngineReport =
     readonly kvDtype: string
     readonly memory: { readonly weightsBytes: number, readonly kvBytes: number, readonly workspaceBytes: number }
     readonly results: readonly JobResult[]
-    /** The engine's counters at the end, stage timings included where it has them. */
+    /** The engine's counters at the end. */
     readonly steps: unknown
   }

@@ -17,11 +17,15 @@ import { measureMemory } from './memory.js'
 import { modelNames } from './models.js'
 import { NodeLlamaCpp } from './node-llama-cpp.js'
 import { measurePrefixes } from './prefix.js'
+import { measureStepStages } from './stages.js'
+import { measureBetweenSteps } from './steps.js'
 
 const parts: Readonly<Record<string, (context: Context) => Promise<Section>>> = {
   prefill: context => measurePrefills(context, [512]),
   long: context => measurePrefills(context, [512, 8192]),
   decode: measureDecodes,
+  stages: measureStepStages,
+  step: measureBetweenSteps,
   http: measureHttp,
   contention: measureContention,
   prefix: measurePrefixes,

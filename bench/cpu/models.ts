@@ -1,7 +1,10 @@
 // The models that are measured, and what a token of them costs.
 
 interface Shape {
+  readonly vocabSize: number
   readonly tokenizerSize: number
+  readonly hidden: number
+  readonly feedForward: number
   readonly layers: number
   readonly heads: number
   readonly kvHeads: number
@@ -41,6 +44,19 @@ export function costsOf (model: string): ModelCosts {
     attentionFlops: 4 * shape.layers * shape.heads * shape.headDim,
     kvValues: 2 * shape.layers * shape.kvHeads * shape.headDim
   }
+}
+
+/** What each product is for, by the engine's name for it: rows and columns of its weight. */
+export function productNames (model: string): ReadonlyMap<string, string> {
+  const { vocabSize, hidden, feedForward, heads, kvHeads, headDim } = shapeOf(model)
+  const products = [
+    ['q, k, v', (heads + 2 * kvHeads) * headDim, hidden],
+    ['attention out', hidden, heads * headDim],
+    ['gate, up', 2 * feedForward, hidden],
+    ['down', hidden, feedForward],
+    ['logits', vocabSize, hidden]
+  ] as const
+  return new Map(products.map(([name, rows, cols]) => [`matmul ${rows}x${cols}`, `${name} (${rows}x${cols})`]))
 }
 
 /** Ids from 0 on that are tokens. */

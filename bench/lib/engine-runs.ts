@@ -41,12 +41,22 @@ export interface DecodeRun {
   readonly loopDelayP99Ms: number
 }
 
+/** Called when the clock of `measureDecode` starts and stops. */
+export interface ClockHooks {
+  onStart (): void
+  onStop (): void
+  /** The event loop's delay is not watched: that takes a timer every millisecond, which is most of what JavaScript does. */
+  readonly isUndisturbed?: boolean
+}
+
 /**
  * Decodes `batch` sequences at once. Prompts are computed in turn, so the first sequences are ahead when the last one
  * begins: each may go on for longer than `outputTokens`, and the clock runs while all of them do, until
  * batch x outputTokens tokens have come.
  */
-export async function measureDecode (engine: Engine, batch: number, promptTokens: number, outputTokens: number): Promise<DecodeRun> {
+export async function measureDecode (
+  engine: Engine, batch: number, promptTokens: number, outputTokens: number, hooks?: ClockHooks
+): Promise<DecodeRun> {
   const { maxBatchTokens } = engine.info.options
   const ahead = Math.ceil(batch * promptTokens / Math.max(1, maxBatchTokens - batch)) + 8
   const prompts = Array.from({ length: batch }, () => randomPrompt(engine.info.spec.vocabSize, promptTokens))
@@ -66,13 +76,15 @@ export async function measureDecode (engine: Engine, batch: number, promptTokens
       if (isFirst && --waiting === 0) {
         startMs = performance.now()
         before = engine.stats().steps
-        delay.enable()
+        if (hooks?.isUndisturbed !== true) delay.enable()
+        hooks?.onStart()
       } else if (startMs > 0) counted += chunk.tokenIds.length
       isFirst = false
       if (counted < wanted) continue
       endMs = performance.now()
       after = engine.stats().steps
       delay.disable()
+      hooks?.onStop()
       for (const other of generations) other.abort()
       return
     }

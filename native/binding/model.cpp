@@ -183,6 +183,8 @@ Napi::Value ModelObject::stage_times(const Napi::CallbackInfo& info) {
       stage.Set("name", times[i].name);
       stage.Set("calls", static_cast<double>(times[i].calls));
       stage.Set("ms", times[i].ms);
+      stage.Set("weightBytes", static_cast<double>(times[i].weight_bytes));
+      stage.Set("ops", times[i].ops);
       list.Set(i, stage);
     }
     return list;

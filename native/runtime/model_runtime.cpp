@@ -120,6 +120,8 @@ std::vector<StageTime> ModelRuntime::take_stage_times() {
       } else {
         same->calls += time.calls;
         same->ms += time.ms;
+        same->weight_bytes += time.weight_bytes;
+        same->ops += time.ops;
       }
     }
   }

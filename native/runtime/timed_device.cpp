@@ -1,35 +1,43 @@
 #include "runtime/timed_device.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 namespace millrace {
 
 template <typename Operation>
-void TimedDevice::timed(const char* kind, Operation operation, int rows, int cols) {
+void TimedDevice::timed(const char* kind, Operation operation, const MatmulArgs* product) {
   const auto start = std::chrono::steady_clock::now();
   operation();
   inside_->synchronize();
   const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
   const std::lock_guard lock(mutex_);
-  auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
-    return e.kind == kind && e.rows == rows && e.cols == cols;
-  });
-  if (entry == entries_.end())
-    entry = entries_.insert(entry, Entry{.kind = kind, .rows = rows, .cols = cols});
-  ++entry->calls;
-  entry->ms += spent.count();
+  const std::int64_t rows = product ? product->weight->rows() : 0;
+  const std::int64_t cols = product ? product->weight->cols() : 0;
+  StageTime& time = entry(kind, rows, cols).time;
+  ++time.calls;
+  time.ms += spent.count();
+  if (!product) return;
+  time.weight_bytes += product->weight->device_bytes();
+  time.ops += 2.0 * static_cast<double>(rows * cols) * product->x.rows;
+}
+
+TimedDevice::Entry& TimedDevice::entry(const char* kind, std::int64_t rows, std::int64_t cols) {
+  for (Entry& known : entries_) {
+    if (known.kind == kind && known.rows == rows && known.cols == cols) return known;
+  }
+  entries_.push_back({.kind = kind, .rows = rows, .cols = cols, .time = {.name = kind}});
+  return entries_.back();
 }
 
 std::vector<StageTime> TimedDevice::take_times() {
   const std::lock_guard lock(mutex_);
   std::vector<StageTime> times;
-  for (const Entry& entry : std::exchange(entries_, {})) {
-    std::string name = entry.kind;
-    if (entry.rows > 0) name += " " + std::to_string(entry.rows) + "x" + std::to_string(entry.cols);
-    times.push_back({std::move(name), entry.calls, entry.ms});
+  for (Entry& entry : entries_) {
+    if (entry.rows > 0) entry.time.name += " " + std::to_string(entry.rows) + "x" + std::to_string(entry.cols);
+    times.push_back(std::move(entry.time));
   }
+  entries_.clear();
   return times;
 }
 
@@ -52,9 +60,7 @@ void TimedDevice::norm(const NormArgs& args) {
   timed("norm", [&] { inside_->norm(args); });
 }
 void TimedDevice::matmul(const MatmulArgs& args) {
-  timed(
-      "matmul", [&] { inside_->matmul(args); }, static_cast<int>(args.weight->rows()),
-      static_cast<int>(args.weight->cols()));
+  timed("matmul", [&] { inside_->matmul(args); }, &args);
 }
 void TimedDevice::rope_store(const Batch& batch, const RopeStoreArgs& args) {
   timed("rope_store", [&] { inside_->rope_store(batch, args); });

@@ -13,6 +13,9 @@ struct StageTime {
   std::string name;  // "attention", "matmul 4096x1024" (rows and columns of the weight)
   std::int64_t calls = 0;
   double ms = 0;
+  // Of products, all calls together; else 0.
+  std::int64_t weight_bytes = 0;  // as the device keeps them
+  double ops = 0;                 // multiplications and additions
 };
 
 // A device that notes how long each operation takes: it waits for every one, so that a device that queues its
@@ -45,13 +48,13 @@ class TimedDevice final : public Device {
  private:
   struct Entry {
     const char* kind;
-    int rows, cols;  // of a product's weight; else 0
-    std::int64_t calls = 0;
-    double ms = 0;
+    std::int64_t rows = 0, cols = 0;  // of a product's weight
+    StageTime time;
   };
 
   template <typename Operation>
-  void timed(const char* kind, Operation operation, int rows = 0, int cols = 0);
+  void timed(const char* kind, Operation operation, const MatmulArgs* product = nullptr);
+  Entry& entry(const char* kind, std::int64_t rows, std::int64_t cols);
 
   const std::shared_ptr<Device> inside_;
   std::mutex mutex_;

@@ -217,6 +217,10 @@ export interface StageTime {
   readonly name: string
   readonly calls: number
   readonly ms: number
+  /** Of products, all calls together, else 0: bytes of the weights as the device keeps them. */
+  readonly weightBytes: number
+  /** Of products, all calls together, else 0: multiplications and additions. */
+  readonly ops: number
 }
 
 export interface LoadOptions {

@@ -48,7 +48,10 @@ t.test('a model that was asked for it says how long each kind of operation took,
   t.equal(callsOf('embed'), 3, 'one for each step')
   t.equal(callsOf('attention'), 3 * spec.numLayers)
   t.equal(callsOf('sample'), 3)
-  t.ok(times.some(({ name }) => name === `matmul ${spec.vocabSize}x${spec.hiddenSize}`), 'the head is a product of its own')
+  const head = times.find(({ name }) => name === `matmul ${spec.vocabSize}x${spec.hiddenSize}`)!
+  t.equal(head.ops, 3 * 2 * spec.vocabSize * spec.hiddenSize, 'of one row a step: the others are not sampled')
+  t.ok(head.weightBytes >= 3 * 2 * spec.vocabSize * spec.hiddenSize)
+  t.same(Object.keys(head).sort(), declared('StageTime'))
   t.ok(times.every(({ ms }) => ms >= 0) && times.some(({ ms }) => ms > 0))
   t.same(model.stageTimes(), [])
   await model.dispose()

@@ -85,6 +85,10 @@ export class ScriptedModel implements NativeModel {
     await run
   }
 
+  stageTimes (): [] {
+    return []
+  }
+
   async dispose (): Promise<void> {
     this.disposals++
     await this.#device

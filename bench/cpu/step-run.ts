@@ -1,0 +1,101 @@
+// What lies between two steps, step by step, measured in this process.
+import { readFileSync } from 'node:fs'
+import type { Engine } from '../../src/engine/engine.js'
+import type { NativeModel } from '../../src/native/binding.js'
+import { measureDecode } from '../lib/engine-runs.js'
+import { percentile } from '../lib/statistics.js'
+
+export interface StepRun {
+  readonly stepMs: number
+  /** Device idle between two steps that were both queued. */
+  readonly idleP50Us: number
+  readonly idleP95Us: number
+  /** From a step's result to the end of all that JavaScript does about it, the next step queued and tokens consumed. */
+  readonly jsP50Us: number
+  readonly jsP95Us: number
+  /** Processor time of JavaScript's thread per step, all that it does; NaN where the system does not tell. */
+  readonly jsCpuUs: number
+}
+
+/** @param recorder of the engine's model */
+export async function measureSteps (
+  engine: Engine, recorder: StepRecorder, batch: number, promptTokens: number, outputTokens: number
+): Promise<StepRun> {
+  let cpuUs = 0
+  const run = await measureDecode(engine, batch, promptTokens, outputTokens, {
+    isUndisturbed: true,
+    onStart () {
+      recorder.start()
+      cpuUs = threadCpuUs()
+    },
+    onStop () {
+      cpuUs = threadCpuUs() - cpuUs
+      recorder.stop()
+    }
+  })
+  const { idleUs, jsUs } = recorder
+  return {
+    stepMs: run.stepMs,
+    idleP50Us: percentile(idleUs, 50),
+    idleP95Us: percentile(idleUs, 95),
+    jsP50Us: percentile(jsUs, 50),
+    jsP95Us: percentile(jsUs, 95),
+    jsCpuUs: cpuUs / jsUs.length
+  }
+}
+
+/** Of the process's first thread, on Linux; exact since it last slept. */
+function threadCpuUs (): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ', 1)[0]) / 1000
+  } catch {
+    return NaN
+  }
+}
+
+/** Writes down what a model's steps take. */
+export class StepRecorder {
+  /** The same model, for an engine. */
+  readonly model: NativeModel
+  readonly idleUs: number[] = []
+  readonly jsUs: number[] = []
+  #outstanding = 0
+  #isOn = false
+
+  constructor (model: NativeModel) {
+    const step: NativeModel['step'] = (input, output) => {
+      const isBehindAnother = this.#outstanding++ > 0
+      const done = model.step(input, output)
+      // Asked before the engine does, so this is told first.
+      void done.then(() => { this.#onDone(output.timing[2]!, isBehindAnother) }, () => {})
+      return done
+    }
+    this.model = new Proxy(model, {
+      get (_, key) {
+        const value: unknown = Reflect.get(model, key, model)
+        if (typeof value !== 'function') return value
+        return key === 'step' ? step : value.bind(model) as unknown
+      }
+    })
+  }
+
+  /** Forgets what was. */
+  start (): void {
+    this.#isOn = true
+    this.idleUs.length = 0
+    this.jsUs.length = 0
+  }
+
+  stop (): void {
+    this.#isOn = false
+  }
+
+  #onDone (idleMs: number, isBehindAnother: boolean): void {
+    this.#outstanding--
+    if (!this.#isOn) return
+    if (isBehindAnother) this.idleUs.push(idleMs * 1000)
+    const startMs = performance.now()
+    // Runs when nothing that follows from the result is left to do.
+    setImmediate(() => { this.jsUs.push((performance.now() - startMs) * 1000) })
+  }
+}
