@@ -34,7 +34,8 @@ std::vector<StageTime> TimedDevice::take_times() {
   const std::lock_guard lock(mutex_);
   std::vector<StageTime> times;
   for (Entry& entry : entries_) {
-    if (entry.rows > 0) entry.time.name += " " + std::to_string(entry.rows) + "x" + std::to_string(entry.cols);
+    if (entry.rows > 0)
+      entry.time.name += " " + std::to_string(entry.rows) + "x" + std::to_string(entry.cols);
     times.push_back(std::move(entry.time));
   }
   entries_.clear();
@@ -60,7 +61,8 @@ void TimedDevice::norm(const NormArgs& args) {
   timed("norm", [&] { inside_->norm(args); });
 }
 void TimedDevice::matmul(const MatmulArgs& args) {
-  timed("matmul", [&] { inside_->matmul(args); }, &args);
+  timed(
+      "matmul", [&] { inside_->matmul(args); }, &args);
 }
 void TimedDevice::rope_store(const Batch& batch, const RopeStoreArgs& args) {
   timed("rope_store", [&] { inside_->rope_store(batch, args); });
