@@ -45,8 +45,8 @@ std::vector<StageTime> TimedDevice::take_times() {
 std::unique_ptr<Buffer> TimedDevice::allocate(std::int64_t bytes) {
   return inside_->allocate(bytes);
 }
-std::unique_ptr<Weight> TimedDevice::upload(std::span<const WeightView> views) {
-  return inside_->upload(views);
+std::unique_ptr<Weight> TimedDevice::upload(std::span<const WeightView> views, Quantization quantization) {
+  return inside_->upload(views, quantization);
 }
 void TimedDevice::copy_to_device(void* to, const void* from, std::int64_t bytes) {
   timed("copy_to_device", [&] { inside_->copy_to_device(to, from, bytes); });

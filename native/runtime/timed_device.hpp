@@ -29,7 +29,8 @@ class TimedDevice final : public Device {
   [[nodiscard]] DeviceInfo info() const override { return inside_->info(); }
   [[nodiscard]] int activation_bytes() const override { return inside_->activation_bytes(); }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override;
-  [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views) override;
+  [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
+                                               Quantization quantization) override;
   void copy_to_device(void* to, const void* from, std::int64_t bytes) override;
   void copy_to_host(void* to, const void* from, std::int64_t bytes) override;
   void embed(const Batch& batch, const Weight& table, Tensor out) override;
