@@ -72,6 +72,7 @@ async function loadScorer ({ matrices, vocabulary, load }: Omit<Variant, 'name'>
     maxLogprobs: spec.vocabSize,
     maxSequenceTokens: maxTokens,
     deterministic: false,
+    preallocateKv: false,
     kernels: options.kernels,
     ...load
   }, () => {})

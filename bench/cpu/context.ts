@@ -57,9 +57,9 @@ export async function millraceJobs (
   }
 }
 
-/** Options for sequences that take so many tokens of KV together. */
-export function kvFor (model: string, tokens: number): { kvCacheMemory: number } {
-  return { kvCacheMemory: Math.ceil(tokens * costsOf(model).kvValues * 2 * 1.1) }
+/** Options for sequences that take so many tokens of KV together. The memory is there from the start, as in the peers. */
+export function kvFor (model: string, tokens: number): { kvCacheMemory: number, preallocateKv: boolean } {
+  return { kvCacheMemory: Math.ceil(tokens * costsOf(model).kvValues * 2 * 1.1), preallocateKv: true }
 }
 
 export async function peerCheckpoint (model: string, { peerDtype }: BenchFormat): Promise<string> {

@@ -29,6 +29,7 @@ struct LoadOptions {
   std::string path, spec, kernels;
   std::vector<MapEntry> device_map;
   bool deterministic = false;
+  bool preallocate_kv = false;
   Quantization quantization;
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
@@ -71,6 +72,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.kernels = string_field(object, "kernels");
   read_isa(options.kernels);
   options.deterministic = bool_field(object, "deterministic");
+  options.preallocate_kv = bool_field(object, "preallocateKv");
   options.quantization = read_quantization(object);
   options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
   options.kv_blocks = count_field(object, "kvBlocks", 1);
@@ -100,6 +102,7 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
   runtime.quantization = options.quantization;
   runtime.kv_dtype = options.kv_dtype;
   runtime.kv_blocks = options.kv_blocks;
+  runtime.preallocate_kv = options.preallocate_kv;
   runtime.limits = options.limits;
   runtime.stage_times = options.stage_times;
   for (const MapEntry& entry : options.device_map) {

@@ -1,5 +1,6 @@
 #include "cpu/cpu_device.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -39,6 +40,13 @@ DeviceInfo CpuDevice::info() const {
 
 std::unique_ptr<Buffer> CpuDevice::allocate(std::int64_t bytes) {
   return allocate_cpu_buffer(bytes, name_, budget_);
+}
+
+void CpuDevice::populate(void* memory, std::int64_t bytes) {
+  constexpr std::int64_t kPiece = 2 << 20;
+  pool_->run((bytes + kPiece - 1) / kPiece, [&](std::int64_t piece, int) {
+    touch_pages(static_cast<std::byte*>(memory) + piece * kPiece, std::min(kPiece, bytes - piece * kPiece));
+  });
 }
 
 std::unique_ptr<Weight> CpuDevice::upload(std::span<const WeightView> views, Quantization quantization) {

@@ -28,6 +28,7 @@ class CpuDevice final : public Device {
   [[nodiscard]] DeviceInfo info() const override;
   [[nodiscard]] int activation_bytes() const override { return 4; }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override;
+  void populate(void* memory, std::int64_t bytes) override;
   [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
                                                Quantization quantization) override;
   void copy_to_device(void* to, const void* from, std::int64_t bytes) override;

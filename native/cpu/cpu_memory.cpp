@@ -100,6 +100,18 @@ std::unique_ptr<Buffer> allocate_cpu_buffer(std::int64_t bytes, const std::strin
   return std::make_unique<CpuBuffer>(bytes == 0 ? 1 : bytes, device, std::move(budget));
 }
 
+void touch_pages(std::byte* memory, std::int64_t bytes) {
+  constexpr std::int64_t kSmallPage = 4096;
+  for (std::int64_t at = 0; at < bytes; at += kSmallPage) {
+    volatile std::byte* byte = memory + at;
+    *byte = *byte;
+  }
+  if (bytes > 0) {
+    volatile std::byte* last = memory + bytes - 1;
+    *last = *last;
+  }
+}
+
 // A whole number of huge pages, at an address that is one.
 struct WeightMemory::Mapping {
   std::byte* start = nullptr;

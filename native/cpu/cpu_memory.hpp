@@ -30,6 +30,10 @@ class MemoryBudget {
 std::unique_ptr<Buffer> allocate_cpu_buffer(std::int64_t bytes, const std::string& device,
                                             std::shared_ptr<MemoryBudget> budget);
 
+// Has the system give the pages of [memory, memory + bytes), whose contents stay. Nobody else may write there
+// meanwhile.
+void touch_pages(std::byte* memory, std::int64_t bytes);
+
 // Memory for weights: many pieces of very different sizes that are read over and over. They share mappings of
 // whole huge pages, which cost fewer misses of the address cache and let the hardware prefetch further.
 class WeightMemory {

@@ -127,6 +127,9 @@ class Device {
 
   // Throws ERR_OUT_OF_MEMORY with the numbers.
   [[nodiscard]] virtual std::unique_ptr<Buffer> allocate(std::int64_t bytes) = 0;
+  // Part of a buffer that is about to be used: takes from the system now what it would take at first use.
+  // What it holds stays.
+  virtual void populate(void* memory, std::int64_t bytes) = 0;
   // One weight out of views with equal columns, stacked by rows (q, k, v; gate, up), copied into a layout of
   // the device's own: the views' memory is not needed afterwards. With kInt4 the columns are a multiple of
   // the group.

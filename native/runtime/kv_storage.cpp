@@ -1,5 +1,7 @@
 #include "runtime/kv_storage.hpp"
 
+#include <cstddef>
+
 namespace millrace {
 
 KvStorage::KvStorage(const ModelSpec& spec, const ExecutionPlan& plan, DType dtype, int num_blocks,
@@ -19,6 +21,18 @@ KvStorage::KvStorage(const ModelSpec& spec, const ExecutionPlan& plan, DType dty
           bytes_ += bytes;
         }
         held.layers.push_back(kv);
+      }
+    }
+  }
+}
+
+void KvStorage::populate(const ExecutionPlan& plan) {
+  std::size_t index = 0;
+  for (const Stage& stage : plan.stages) {
+    for (const Rank& rank : stage.ranks) {
+      for (int half = 0; half < 2 * stage.layers.size(); ++half) {
+        Buffer& buffer = *buffers_[index++];
+        rank.device->populate(buffer.data(), buffer.bytes());
       }
     }
   }

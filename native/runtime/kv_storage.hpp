@@ -15,6 +15,8 @@ class KvStorage {
   // Throws ERR_OUT_OF_MEMORY.
   KvStorage(const ModelSpec& spec, const ExecutionPlan& plan, DType dtype, int num_blocks, int block_tokens);
 
+  // Takes all of it from the system now, so that no step waits for memory that was never used before.
+  void populate(const ExecutionPlan& plan);
   // Layer of the model, on the rank that holds some of its KV heads.
   [[nodiscard]] const KvLayer& layer(const Rank& rank, int layer) const;
   [[nodiscard]] std::int64_t bytes() const { return bytes_; }

@@ -88,6 +88,7 @@ ModelRuntime::ModelRuntime(const ModelFiles& files, RuntimeOptions options,
       forward_(options_.spec, plan_, weights_, storage_, options_.limits),
       runner_(forward_, options_.limits, options_.spec.vocab_size),
       kv_(std::make_shared<KvPool>(options_.kv_blocks, options_.limits.block_tokens)) {
+  if (options_.preallocate_kv) storage_.populate(plan_);
   queue_.reserve(kMaxQueuedSteps);
   for (int i = 0; i < kMaxQueuedSteps; ++i) {
     jobs_.push_back(std::make_unique<StepJob>());

@@ -24,6 +24,7 @@ struct RuntimeOptions {
   Quantization quantization;
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
+  bool preallocate_kv = false;  // take the memory from the system at the start, not at first use
   StepLimits limits;
   bool stage_times = false;  // note how long each kind of operation takes
 };

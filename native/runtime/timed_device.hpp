@@ -29,6 +29,7 @@ class TimedDevice final : public Device {
   [[nodiscard]] DeviceInfo info() const override { return inside_->info(); }
   [[nodiscard]] int activation_bytes() const override { return inside_->activation_bytes(); }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override;
+  void populate(void* memory, std::int64_t bytes) override { inside_->populate(memory, bytes); }
   [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
                                                Quantization quantization) override;
   void copy_to_device(void* to, const void* from, std::int64_t bytes) override;

@@ -51,6 +51,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
       maxLogprobs: resolved.maxLogprobs,
       maxSequenceTokens: resolved.maxModelLen,
       deterministic: resolved.deterministic,
+      preallocateKv: resolved.preallocateKv,
       kernels: resolved.kernels,
       stageTimes: hooks.stageTimes ?? false
     }, done => { hooks.onProgress?.(done) }),

@@ -33,6 +33,11 @@ export const engineOptions = {
     minimum: 1,
     description: 'Memory for the KV cache, in bytes or as 2GiB. Default: half of the memory (of the cgroup, else of the system) that the weights leave free, but not more than max-num-seqs sequences of max-model-len tokens need.'
   },
+  preallocateKv: {
+    type: 'boolean',
+    default: false,
+    description: 'Take the memory of the KV cache from the system at the start. Else it is taken when it is first used, for which steps wait now and then.'
+  },
   servedModelName: {
     type: 'string',
     minLength: 1,

@@ -40,6 +40,7 @@ export interface ResolvedOptions {
   readonly kvDtype: KvDtype
   readonly prefixCaching: boolean
   readonly deterministic: boolean
+  readonly preallocateKv: boolean
   readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
   readonly maxLogprobs: number
   readonly seed: number | undefined
@@ -81,6 +82,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     kvDtype,
     prefixCaching: parsed.prefixCaching,
     deterministic: parsed.deterministic,
+    preallocateKv: parsed.preallocateKv,
     kernels: parsed.kernels,
     maxLogprobs: parsed.maxLogprobs,
     seed: parsed.seed

@@ -243,6 +243,8 @@ export interface LoadOptions {
   maxSequenceTokens: number
   /** The same bits for a row alone and in any batch, also where the fastest kernels would differ. */
   deterministic: boolean
+  /** Take the KV cache's memory from the system at the start, not at first use. */
+  preallocateKv: boolean
   /** Note how long each kind of operation takes; `NativeModel.stageTimes`. Costs well under 1 us an operation. */
   stageTimes?: boolean
   /** 'scalar' is the oracle; 'auto' takes the best that the CPU has. */

@@ -79,6 +79,7 @@ export async function smallLoadOptions (path: string): Promise<{ spec: ModelSpec
     maxLogprobs: 0,
     maxSequenceTokens: 512,
     deterministic: false,
+    preallocateKv: false,
     kernels: 'scalar'
   }
   return { spec, options }

@@ -179,6 +179,7 @@ export function scriptedEngine (
       kvDtype: 'f32',
       prefixCaching: true,
       deterministic: false,
+      preallocateKv: false,
       kernels: 'scalar',
       maxLogprobs,
       seed: 1

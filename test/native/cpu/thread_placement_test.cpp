@@ -70,7 +70,7 @@ TEST("a thread that sleeps is not running, one that computes is, one that has en
   CHECK(comes_true([&] { return !sleeps.handle.is_running(); }));
   CHECK(comes_true([&] { return computes.handle.is_running(); }));
   computes.end();
-  CHECK(!computes.handle.is_running());
+  CHECK(comes_true([&] { return !computes.handle.is_running(); }));  // the system may still be at it
   CHECK(!computes.handle.bring_here());
 }
 

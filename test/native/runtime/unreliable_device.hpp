@@ -21,6 +21,7 @@ class UnreliableDevice final : public Device {
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override {
     return device_->allocate(bytes);
   }
+  void populate(void* memory, std::int64_t bytes) override { device_->populate(memory, bytes); }
   [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
                                                Quantization quantization) override {
     return device_->upload(views, quantization);
