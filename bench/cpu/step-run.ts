@@ -10,7 +10,10 @@ export interface StepRun {
   /** Device idle between two steps that were both queued. */
   readonly idleP50Us: number
   readonly idleP95Us: number
-  /** From a step's result to the end of all that JavaScript does about it, the next step queued and tokens consumed. */
+  /** From a step's result until the engine has taken it in and queued the next step. */
+  readonly engineP50Us: number
+  readonly engineP95Us: number
+  /** From a step's result to the end of all that JavaScript does about it: that, and what consumers do with the tokens. */
   readonly jsP50Us: number
   readonly jsP95Us: number
   /** Processor time of JavaScript's thread per step, all that it does; NaN where the system does not tell. */
@@ -33,11 +36,13 @@ export async function measureSteps (
       recorder.stop()
     }
   })
-  const { idleUs, jsUs } = recorder
+  const { idleUs, engineUs, jsUs } = recorder
   return {
     stepMs: run.stepMs,
     idleP50Us: percentile(idleUs, 50),
     idleP95Us: percentile(idleUs, 95),
+    engineP50Us: percentile(engineUs, 50),
+    engineP95Us: percentile(engineUs, 95),
     jsP50Us: percentile(jsUs, 50),
     jsP95Us: percentile(jsUs, 95),
     jsCpuUs: cpuUs / jsUs.length
@@ -58,7 +63,10 @@ export class StepRecorder {
   /** The same model, for an engine. */
   readonly model: NativeModel
   readonly idleUs: number[] = []
+  readonly engineUs: number[] = []
   readonly jsUs: number[] = []
+  /** When the result came that is being taken in. */
+  #resultMs: number | undefined
   #outstanding = 0
   #isOn = false
 
@@ -68,6 +76,8 @@ export class StepRecorder {
       const done = model.step(input, output)
       // Asked before the engine does, so this is told first.
       void done.then(() => { this.#onDone(output.timing[2]!, isBehindAnother) }, () => {})
+      if (this.#resultMs !== undefined) this.engineUs.push((performance.now() - this.#resultMs) * 1000)
+      this.#resultMs = undefined
       return done
     }
     this.model = new Proxy(model, {
@@ -83,6 +93,7 @@ export class StepRecorder {
   start (): void {
     this.#isOn = true
     this.idleUs.length = 0
+    this.engineUs.length = 0
     this.jsUs.length = 0
   }
 
@@ -95,6 +106,7 @@ export class StepRecorder {
     if (!this.#isOn) return
     if (isBehindAnother) this.idleUs.push(idleMs * 1000)
     const startMs = performance.now()
+    this.#resultMs = startMs
     // Runs when nothing that follows from the result is left to do.
     setImmediate(() => { this.jsUs.push((performance.now() - startMs) * 1000) })
   }

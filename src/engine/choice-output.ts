@@ -1,5 +1,6 @@
 import type { FinishReason } from '../core/finish-reason.js'
-import type { Choice, GenerationChunk, TokenLogprob } from './api.js'
+import type { Choice, TokenLogprob } from './api.js'
+import type { ChunkDraft } from './chunk-queue.js'
 import { scanStops } from './stop-strings.js'
 
 /** Text from tokens as they come; never half a character. */
@@ -12,8 +13,9 @@ export interface TextDecoder {
 /** Tokens that only together make whole characters, and their text. */
 interface Piece {
   readonly text: string
-  readonly tokenIds: readonly number[]
-  readonly logprobs: readonly TokenLogprob[]
+  readonly tokenIds: number[]
+  /** Empty when nobody asked for them. */
+  readonly logprobs: TokenLogprob[]
 }
 
 /**
@@ -31,8 +33,8 @@ export class ChoiceOutput {
   /** Complete text that is kept back. */
   #held: Piece[] = []
   #heldText = ''
-  #ready: Piece[] = []
-  readonly #texts: string[] = []
+  readonly #ready: Piece[] = []
+  #text = ''
   readonly #tokenIds: number[] = []
   readonly #logprobs: TokenLogprob[] = []
   #finishReason: FinishReason | undefined
@@ -46,36 +48,35 @@ export class ChoiceOutput {
 
   /** Takes in a token. True when it completes a stop string: the text ends before that. */
   push (id: number, logprob?: TokenLogprob): boolean {
+    const text = this.#decoder.push(id)
+    // As a rule a token is whole characters.
+    if (text !== '' && this.#openIds.length === 0) {
+      return this.#addPiece({ text, tokenIds: [id], logprobs: logprob === undefined ? [] : [logprob] })
+    }
     this.#openIds.push(id)
     if (logprob !== undefined) this.#openLogprobs.push(logprob)
-    const text = this.#decoder.push(id)
-    return text !== '' && this.#addText(text)
+    return text !== '' && this.#addOpen(text)
   }
 
   /** No token follows: what was kept back is text after all. */
   end (): void {
     const text = this.#decoder.end()
     // Tokens without text, such as an end-of-sequence token that was ignored, count as well.
-    if (this.#openIds.length > 0 && this.#addText(text)) return
+    if (this.#openIds.length > 0 && this.#addOpen(text)) return
     this.#release(this.#heldText.length)
   }
 
-  /** What can be sent now; a last chunk always, with why the choice ended. */
-  take (finishReason?: FinishReason): GenerationChunk | undefined {
+  /** What can be sent now, the caller's to keep; a last chunk always, with why the choice ended. */
+  take (finishReason?: FinishReason): ChunkDraft | undefined {
     this.#finishReason = finishReason
     if (this.#ready.length === 0 && finishReason === undefined) return undefined
-    const pieces = this.#ready
-    this.#ready = []
-    const chunk: GenerationChunk = {
-      index: this.index,
-      text: pieces.map(piece => piece.text).join(''),
-      tokenIds: pieces.flatMap(piece => piece.tokenIds),
-      ...this.#wantsLogprobs ? { logprobs: pieces.flatMap(piece => piece.logprobs) } : {},
-      ...finishReason !== undefined ? { finishReason } : {}
-    }
-    this.#texts.push(chunk.text)
-    this.#tokenIds.push(...chunk.tokenIds)
-    if (chunk.logprobs !== undefined) this.#logprobs.push(...chunk.logprobs)
+    const { text, tokenIds, logprobs } = this.#ready.length === 1 ? this.#ready.pop()! : joined(this.#ready.splice(0))
+    const chunk: ChunkDraft = { index: this.index, text, tokenIds }
+    if (this.#wantsLogprobs) chunk.logprobs = logprobs
+    if (finishReason !== undefined) chunk.finishReason = finishReason
+    this.#text += text
+    for (const id of tokenIds) this.#tokenIds.push(id)
+    if (this.#wantsLogprobs) this.#logprobs.push(...logprobs)
     return chunk
   }
 
@@ -83,23 +84,28 @@ export class ChoiceOutput {
   choice (): Choice {
     return {
       index: this.index,
-      text: this.#texts.join(''),
+      text: this.#text,
       tokenIds: this.#tokenIds,
       ...this.#wantsLogprobs ? { logprobs: this.#logprobs } : {},
       finishReason: this.#finishReason!
     }
   }
 
-  #addText (text: string): boolean {
+  /** The text of the tokens that were open. */
+  #addOpen (text: string): boolean {
     const piece = { text, tokenIds: this.#openIds, logprobs: this.#openLogprobs }
     this.#openIds = []
     this.#openLogprobs = []
+    return this.#addPiece(piece)
+  }
+
+  #addPiece (piece: Piece): boolean {
     if (this.#stops.length === 0) {
       this.#ready.push(piece)
       return false
     }
     this.#held.push(piece)
-    this.#heldText += text
+    this.#heldText += piece.text
     const { safe, matched } = scanStops(this.#heldText, this.#stops)
     if (matched) this.#cutAt(safe)
     else this.#release(safe)
@@ -128,5 +134,13 @@ export class ChoiceOutput {
     if (rest > 0 && cut !== undefined) this.#ready.push({ ...cut, text: cut.text.slice(0, rest) })
     this.#held = []
     this.#heldText = ''
+  }
+}
+
+function joined (pieces: readonly Piece[]): Piece {
+  return {
+    text: pieces.map(piece => piece.text).join(''),
+    tokenIds: pieces.flatMap(piece => piece.tokenIds),
+    logprobs: pieces.flatMap(piece => piece.logprobs)
   }
 }

@@ -1,14 +1,19 @@
 import type { GenerationChunk, TokenLogprob } from './api.js'
 
-type Draft = { -readonly [Key in keyof GenerationChunk]: GenerationChunk[Key] } & { tokenIds: number[], logprobs?: TokenLogprob[] }
+/** A chunk that more may be added to. */
+export type ChunkDraft = { -readonly [Key in keyof GenerationChunk]: GenerationChunk[Key] } & { tokenIds: number[], logprobs?: TokenLogprob[] }
+
+type Result = IteratorResult<GenerationChunk, undefined>
+interface Waiter { resolve (result: Result): void, reject (error: Error): void }
 
 /**
  * Chunks between the engine and one consumer. A consumer that does not keep up finds fewer and longer
  * ones: what waits is at most one chunk for each choice.
  */
 export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
-  readonly #pending = new Map<number, Draft>()
-  #wake: (() => void) | undefined
+  /** By choice. Empty while somebody waits. */
+  readonly #pending = new Map<number, ChunkDraft>()
+  readonly #waiters: Waiter[] = []
   #ended = false
   #error: Error | undefined
   readonly #onLeave: () => void
@@ -18,55 +23,56 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
     this.#onLeave = onLeave
   }
 
-  push (chunk: GenerationChunk): void {
-    const waiting = this.#pending.get(chunk.index)
-    if (waiting === undefined) this.#pending.set(chunk.index, copyOf(chunk))
-    else merge(waiting, chunk)
-    this.#wakeUp()
+  /** The chunk is the queue's from here on, and then the consumer's. */
+  push (chunk: ChunkDraft): void {
+    const waiter = this.#waiters.shift()
+    if (waiter !== undefined) {
+      waiter.resolve({ done: false, value: chunk })
+      return
+    }
+    const pending = this.#pending.get(chunk.index)
+    if (pending === undefined) this.#pending.set(chunk.index, chunk)
+    else merge(pending, chunk)
   }
 
   /** No more chunks; those that wait can still be read, before the error. */
   end (error?: Error): void {
     this.#ended = true
     this.#error = error
-    this.#wakeUp()
+    for (const waiter of this.#waiters.splice(0)) this.#settle(waiter)
   }
 
-  async next (): Promise<IteratorResult<GenerationChunk, undefined>> {
-    for (;;) {
-      for (const [index, chunk] of this.#pending) {
-        this.#pending.delete(index)
-        return { done: false, value: chunk }
-      }
-      if (this.#ended) {
-        const error = this.#error
-        this.#error = undefined
-        if (error !== undefined) throw error
-        return { done: true, value: undefined }
-      }
-      await new Promise<void>(resolve => { this.#wake = resolve })
+  // Not an async function: one promise a chunk, not three.
+
+  next (): Promise<Result> {
+    for (const [index, chunk] of this.#pending) {
+      this.#pending.delete(index)
+      return Promise.resolve({ done: false, value: chunk })
     }
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject }
+      if (this.#ended) this.#settle(waiter)
+      else this.#waiters.push(waiter)
+    })
   }
 
-  async return (): Promise<IteratorResult<GenerationChunk, undefined>> {
+  async return (): Promise<Result> {
     if (!this.#ended) this.#onLeave()
     this.#pending.clear()
     this.#error = undefined
     return { done: true, value: undefined }
   }
 
-  #wakeUp (): void {
-    this.#wake?.()
-    this.#wake = undefined
+  /** Nothing is left: one consumer learns of an error, once. */
+  #settle (waiter: Waiter): void {
+    const error = this.#error
+    this.#error = undefined
+    if (error === undefined) waiter.resolve({ done: true, value: undefined })
+    else waiter.reject(error)
   }
 }
 
-function copyOf (chunk: GenerationChunk): Draft {
-  const { logprobs, ...rest } = chunk
-  return { ...rest, tokenIds: [...chunk.tokenIds], ...logprobs === undefined ? {} : { logprobs: [...logprobs] } }
-}
-
-function merge (draft: Draft, chunk: GenerationChunk): void {
+function merge (draft: ChunkDraft, chunk: ChunkDraft): void {
   draft.text += chunk.text
   draft.tokenIds.push(...chunk.tokenIds)
   if (chunk.logprobs !== undefined) draft.logprobs?.push(...chunk.logprobs)

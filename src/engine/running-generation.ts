@@ -1,5 +1,5 @@
 import type { Generation, GenerationChunk, GenerationResult } from './api.js'
-import { ChunkQueue } from './chunk-queue.js'
+import { ChunkQueue, type ChunkDraft } from './chunk-queue.js'
 
 /** The engine's end of a `Generation`, and the caller's. */
 export class RunningGeneration implements Generation {
@@ -50,7 +50,8 @@ export class RunningGeneration implements Generation {
     this.#accept()
   }
 
-  push (chunk: GenerationChunk): void {
+  /** The chunk is the generation's from here on. */
+  push (chunk: ChunkDraft): void {
     this.#chunks.push(chunk)
   }
 

@@ -13,21 +13,26 @@ export class PhaseClock {
     this.#sinceMs = startMs
   }
 
-  /** The time since the last call belongs to the phase that ends here. */
+  /** The time until now belongs to the phase that ends here, if it is another. */
   enter (phase: Phase, nowMs: number): void {
-    this.spentMs[this.#phase] += nowMs - this.#sinceMs
-    this.#sinceMs = nowMs
+    if (phase === this.#phase) return
+    this.#add(nowMs)
     this.#phase = phase
   }
 
   /** Ends the phase that runs; the parts sum to `nowMs - startMs`. */
   stop (nowMs: number): void {
-    this.enter(this.#phase, nowMs)
+    this.#add(nowMs)
     this.#stoppedMs = nowMs
   }
 
   /** Undefined while it runs. */
   get stoppedMs (): number | undefined {
     return this.#stoppedMs
+  }
+
+  #add (nowMs: number): void {
+    this.spentMs[this.#phase] += nowMs - this.#sinceMs
+    this.#sinceMs = nowMs
   }
 }

@@ -130,6 +130,7 @@ class HfTokenizer implements Tokenizer {
     const keepsSpecials = options.keepSpecials === true
     return new ByteStreamDecoder({
       bytesOf: id => this.#bytes.of(id),
+      textOf: id => this.#bytes.textOf(id),
       isSkipped: id => !keepsSpecials && this.#specialIds.has(id),
       dropFirstSpace: this.#dropsFirstSpace && options.continues !== true
     })

@@ -6,6 +6,8 @@ export class TokenBytes {
   readonly #bytes: Uint8Array
   /** Token i owns bytes [#starts[i], #starts[i + 1]). */
   readonly #starts: Uint32Array
+  /** By id, filled as they are asked for; null: no whole characters. */
+  readonly #texts: Array<string | null> = []
 
   /** `pieces[id]`: undefined for ids that are not in use. */
   constructor (pieces: ReadonlyArray<Uint8Array | undefined>) {
@@ -22,6 +24,21 @@ export class TokenBytes {
   /** A view; empty for ids that are not in use or past the end. */
   of (id: number): Uint8Array {
     return this.#bytes.subarray(this.#starts[id] ?? 0, this.#starts[id + 1] ?? this.#starts[id] ?? 0)
+  }
+
+  /** The text of a token that is whole characters; undefined for one that is not. */
+  textOf (id: number): string | undefined {
+    return (this.#texts[id] ??= tryDecode(this.of(id))) ?? undefined
+  }
+}
+
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function tryDecode (bytes: Uint8Array): string | null {
+  try {
+    return strictDecoder.decode(bytes)
+  } catch {
+    return null
   }
 }
 

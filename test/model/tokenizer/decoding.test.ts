@@ -5,8 +5,10 @@ import { parseTokenizerJson } from '../../../src/model/tokenizer/tokenizer-json.
 import { seededRandom } from '../support/random.js'
 
 /** Token id = byte. */
-const stream = (dropFirstSpace = false): ByteStreamDecoder =>
-  new ByteStreamDecoder({ bytesOf: id => Uint8Array.of(id), isSkipped: id => id > 255, dropFirstSpace })
+const stream = (dropFirstSpace = false): ByteStreamDecoder => {
+  const bytes = new TokenBytes(Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)))
+  return new ByteStreamDecoder({ bytesOf: id => bytes.of(id), textOf: id => bytes.textOf(id), isSkipped: id => id > 255, dropFirstSpace })
+}
 
 t.test('a character comes whole, with its last byte', async t => {
   const decoder = stream()
@@ -35,6 +37,29 @@ t.test('streamed pieces joined are the whole text, for random bytes as for rando
     const text = pieces.join('') + decoder.end()
     if (text !== new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)) t.fail('texts differ', { bytes: [...bytes] })
   }
+})
+
+t.test('tokens of several bytes, cut anywhere, give the whole text too', async t => {
+  const [seed, random] = seededRandom()
+  t.comment(`seed ${seed}`)
+  const below = (limit: number) => Math.floor(random() * limit)
+  // Leads, continuations and what is next to them: characters, beginnings of characters, and errors of all kinds.
+  const edges = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF]
+  for (let round = 0; round < 3000; round++) {
+    const pieces = Array.from({ length: 8 }, () => Uint8Array.from({ length: below(6) }, () => edges[below(edges.length)]!))
+    if (round % 2 === 0) pieces.splice(below(8), 0, new TextEncoder().encode('é🙂漢'.slice(below(2))))
+    const table = new TokenBytes(pieces)
+    const decoder = new ByteStreamDecoder({ bytesOf: id => table.of(id), textOf: id => table.textOf(id), isSkipped: () => false, dropFirstSpace: false })
+    const text = pieces.map((_, id) => decoder.push(id)).join('') + decoder.end()
+    const whole = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(pieces))
+    if (text !== whole) t.fail('texts differ', { pieces: pieces.map(piece => [...piece]), text, whole })
+  }
+})
+
+t.test('a token has a text of its own when it is whole characters', async t => {
+  const table = new TokenBytes([...['ab', '', 'é'].map(text => new TextEncoder().encode(text)), Uint8Array.of(0x61, 0xC3), Uint8Array.of(0xA9), undefined])
+  t.same([0, 1, 2, 3, 4, 5, 6].map(id => table.textOf(id)), ['ab', '', 'é', undefined, undefined, '', ''])
+  t.equal(table.textOf(0), 'ab', 'again')
 })
 
 t.test('a byte-order mark is text', async t => {
