@@ -47,7 +47,8 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 
 void set_threads(const Napi::CallbackInfo& info) {
   guarded(info, [&] {
-    Registry::instance().set_threads(static_cast<int>(int_argument(info, 0, "threads", 1, kMaxThreads)));
+    Registry::instance().set_threads(static_cast<int>(int_argument(info, 0, "threads", 1, kMaxThreads)),
+                                     info[1].ToBoolean());
   });
 }
 

@@ -10,6 +10,7 @@
 #include "binding/model.hpp"
 #include "binding/run_async.hpp"
 #include "cpu/registry.hpp"
+#include "cpu/thread_placement.hpp"
 #include "formats/fingerprint.hpp"
 #include "formats/model_files.hpp"
 #include "runtime/model_runtime.hpp"
@@ -97,6 +98,7 @@ struct Loaded {
 };
 
 Loaded load(const LoadOptions& options, const std::function<void(double)>& report) {
+  const AffinityGuard guard;  // weights are packed by the pool, and this thread is Node's
   RuntimeOptions runtime;
   runtime.spec = parse_model_spec(options.spec);
   runtime.quantization = options.quantization;

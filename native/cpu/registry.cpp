@@ -8,6 +8,7 @@
 #include "cpu/features.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/system_limits.hpp"
+#include "cpu/thread_placement.hpp"
 
 namespace millrace {
 
@@ -20,18 +21,26 @@ Registry& Registry::instance() {
 Registry::Registry()
     : threads_(default_threads()), memory_(std::make_shared<MemoryBudget>(memory_limit_bytes())) {}
 
-void Registry::set_threads(int threads) {
+void Registry::set_threads(int threads, bool pinned) {
   if (threads < 1 || threads > 1024) {
     throw Error("ERR_INVALID_PARAMETER", "threads must be 1 to 1024, not " + std::to_string(threads));
   }
+  std::vector<int> cpus = pinned ? cpus_to_pin_to() : std::vector<int>();
+  if (pinned && cpus.empty()) {
+    throw Error("ERR_INVALID_PARAMETER", "threads cannot be pinned on this system.");
+  }
   const std::lock_guard lock(mutex_);
   const bool in_use = std::any_of(pools_.begin(), pools_.end(), [](const auto& p) { return !p.expired(); });
-  if (in_use && threads != threads_) {
-    throw Error("ERR_THREADS_FIXED", "the number of threads is " + std::to_string(threads_) +
-                                         " and cannot become " + std::to_string(threads) +
+  if (in_use && (threads != threads_ || cpus != cpus_)) {
+    const auto described = [](int count, bool fixed) {
+      return std::to_string(count) + (fixed ? ", pinned," : "");
+    };
+    throw Error("ERR_THREADS_FIXED", "the number of threads is " + described(threads_, !cpus_.empty()) +
+                                         " and cannot become " + described(threads, pinned) +
                                          " while a model is loaded. Set it before the first load.");
   }
   threads_ = threads;
+  cpus_ = std::move(cpus);
 }
 
 std::shared_ptr<Device> Registry::device(std::string_view name, std::optional<Isa> isa, bool deterministic) {
@@ -50,14 +59,25 @@ std::shared_ptr<Device> Registry::device(std::string_view name, std::optional<Is
 std::shared_ptr<ThreadPool> Registry::pool(int index) {
   std::weak_ptr<ThreadPool>& known = pools_[static_cast<std::size_t>(index)];
   if (auto existing = known.lock()) return existing;
-  auto created = std::shared_ptr<ThreadPool>(new ThreadPool(threads_), [this](ThreadPool* pool) {
-    delete pool;
-    const std::lock_guard lock(mutex_);
-    share_threads();
-  });
+  auto created =
+      std::shared_ptr<ThreadPool>(new ThreadPool(threads_, cpus_for(index)), [this](ThreadPool* pool) {
+        delete pool;
+        const std::lock_guard lock(mutex_);
+        share_threads();
+      });
   known = created;
   share_threads();
   return created;
+}
+
+// Two devices have a half of the processors each. More than two share them: there is no telling how many
+// will be in use.
+std::vector<int> Registry::cpus_for(int index) const {
+  std::vector<int> cpus = cpus_;
+  if (cpus.empty()) return cpus;
+  const auto first = static_cast<std::size_t>(index) * static_cast<std::size_t>(threads_ + 1) / 2;
+  std::rotate(cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(first % cpus.size()), cpus.end());
+  return cpus;
 }
 
 void Registry::share_threads() {

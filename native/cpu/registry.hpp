@@ -23,9 +23,10 @@ class Registry {
   static Registry& instance();
   Registry();
 
-  // Threads of all devices together. Throws ERR_THREADS_FIXED while a device is in use, and
-  // ERR_INVALID_PARAMETER unless it is 1 to 1024. Default: default_threads().
-  void set_threads(int threads);
+  // Threads of all devices together, and whether each stays on a processor of its own. Throws
+  // ERR_THREADS_FIXED while a device is in use, and ERR_INVALID_PARAMETER unless it is 1 to 1024, or when
+  // threads cannot be pinned here. Default: default_threads(), not pinned.
+  void set_threads(int threads, bool pinned = false);
   // "cpu:0" to "cpu:7". isa: empty takes the best there is. deterministic: see CpuDevice. Throws
   // ERR_DEVICE_UNAVAILABLE saying which devices exist, and ERR_UNSUPPORTED_ISA.
   std::shared_ptr<Device> device(std::string_view name, std::optional<Isa> isa = std::nullopt,
@@ -37,11 +38,13 @@ class Registry {
   // Kept by the devices of one name; when the last goes, its threads end and the others get its share.
   std::shared_ptr<ThreadPool> pool(int index);
   void share_threads();
+  std::vector<int> cpus_for(int index) const;
 
   // Recursive: letting go of a pool under the lock may be what ends it, and that shares its threads out
   // again.
   std::recursive_mutex mutex_;
   int threads_;
+  std::vector<int> cpus_;  // to pin threads to, in this order; empty: they are not
   std::shared_ptr<MemoryBudget> memory_;
   std::array<std::weak_ptr<ThreadPool>, kMaxCpuDevices> pools_;
 };

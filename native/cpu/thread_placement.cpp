@@ -1,9 +1,10 @@
 #include "cpu/thread_placement.hpp"
 
+#include <algorithm>
+#include <fstream>
+#include <map>
 #include <mutex>
-#include <string>
-
-#include "core/error.hpp"
+#include <utility>
 
 #if defined(__linux__)
 #include <sched.h>
@@ -51,6 +52,27 @@ bool move(std::int32_t id, Choose choose) {
   return moved;
 }
 
+std::vector<int> own_cpus() {
+  cpu_set_t set;
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;  // more processors than a set has places
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+bool set_own_cpus(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+  }
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+thread_local int pinned_to = -1;
+
 }  // namespace
 
 void ThreadHandle::adopt_caller() {
@@ -92,18 +114,22 @@ int current_cpu() {
   return sched_getcpu();
 }
 
-void pin_caller(std::span<const int> cpus) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::string names;
-  for (const int cpu : cpus) {
-    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
-    names += (names.empty() ? "" : ", ") + std::to_string(cpu);
-  }
-  if (sched_setaffinity(0, sizeof set, &set) != 0) {
-    throw Error("ERR_INVALID_PARAMETER", "this process cannot run on processor " + names +
-                                             "; `taskset -p` and the cpuset of its cgroup say where it can");
-  }
+std::vector<int> cpus_to_pin_to() {
+  return by_core(own_cpus(), "/sys/devices/system/cpu");
+}
+
+bool pin_caller(int cpu) {
+  if (pinned_to == cpu) return true;
+  if (!set_own_cpus({cpu})) return false;
+  pinned_to = cpu;
+  return true;
+}
+
+AffinityGuard::AffinityGuard() : cpus_(own_cpus()) {}
+AffinityGuard::~AffinityGuard() {
+  if (own_cpus() == cpus_) return;
+  set_own_cpus(cpus_);
+  pinned_to = -1;
 }
 
 #else
@@ -121,10 +147,31 @@ bool ThreadHandle::send_away(std::span<const int>) const {
 int current_cpu() {
   return -1;
 }
-void pin_caller(std::span<const int>) {
-  throw Error("ERR_INVALID_PARAMETER", "threads cannot be pinned on this system");
+std::vector<int> cpus_to_pin_to() {
+  return {};
 }
+bool pin_caller(int) {
+  return false;
+}
+AffinityGuard::AffinityGuard() = default;
+AffinityGuard::~AffinityGuard() = default;
 
 #endif
+
+std::vector<int> by_core(const std::vector<int>& allowed, const std::string& root) {
+  std::map<std::string, int> seen;            // processors of a core so far
+  std::vector<std::pair<int, int>> by_place;  // place within its core, number
+  for (const int cpu : allowed) {
+    std::ifstream file(root + "/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    // Where the system does not tell, every processor is a core.
+    if (!std::getline(file, siblings)) siblings = "of " + std::to_string(cpu);
+    by_place.emplace_back(seen[siblings]++, cpu);
+  }
+  std::stable_sort(by_place.begin(), by_place.end());
+  std::vector<int> cpus;
+  for (const auto& [place, cpu] : by_place) cpus.push_back(cpu);
+  return cpus;
+}
 
 }  // namespace millrace

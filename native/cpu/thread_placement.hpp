@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace millrace {
@@ -29,7 +30,25 @@ class ThreadHandle {
 // The processor that the calling thread is on; -1 where nobody knows.
 int current_cpu();
 
-// Restricts the calling thread to these processors. Throws ERR_INVALID_PARAMETER when the system refuses.
-void pin_caller(std::span<const int> cpus);
+// Processors for threads that are pinned, first those of different cores, then the second of each core, and
+// so on: those that this process may use, in that order. Empty where threads cannot be pinned.
+std::vector<int> cpus_to_pin_to();
+// The same of `allowed` (rising), by a folder such as /sys/devices/system/cpu.
+std::vector<int> by_core(const std::vector<int>& allowed, const std::string& root);
+
+// Restricts the calling thread to a processor; cheap when it is already. False when the system refuses.
+bool pin_caller(int cpu);
+
+// Gives a thread back the processors that it had when this was made: for threads that are ours for a while.
+class AffinityGuard {
+ public:
+  AffinityGuard();
+  ~AffinityGuard();
+  AffinityGuard(const AffinityGuard&) = delete;
+  AffinityGuard& operator=(const AffinityGuard&) = delete;
+
+ private:
+  std::vector<int> cpus_;
+};
 
 }  // namespace millrace

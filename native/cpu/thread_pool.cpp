@@ -94,9 +94,8 @@ void ThreadPool::run(std::int64_t tasks, Task fn) {
 
 void ThreadPool::adopt_caller() {
   members_[0].handle.adopt_caller();
-  if (cpus_.empty() || pinned_caller_ == std::this_thread::get_id()) return;
-  pin_caller(std::span(cpus_).first(1));
-  pinned_caller_ = std::this_thread::get_id();
+  // Where the system refuses, the thread computes unpinned.
+  if (!cpus_.empty()) pin_caller(cpus_[0]);
 }
 
 void ThreadPool::begin_job(std::int64_t tasks, const Task& fn, int limit) {
@@ -193,7 +192,7 @@ void ThreadPool::work(int worker) {
   Member& self = members_[static_cast<std::size_t>(worker)];
   self.handle.adopt_caller();
   if (!cpus_.empty()) {
-    pin_caller(std::span(cpus_).subspan(static_cast<std::size_t>(worker) % cpus_.size(), 1));
+    pin_caller(cpus_[static_cast<std::size_t>(worker) % cpus_.size()]);
   }
   std::uint32_t seen = 0;
   const auto is_new = [&] { return job_.load(std::memory_order_acquire) != seen; };

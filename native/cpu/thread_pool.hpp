@@ -73,7 +73,6 @@ class ThreadPool {
   const int threads_;
   const std::vector<int> cpus_;
   std::mutex turn_;
-  std::thread::id pinned_caller_;
   // The job. Written by run() while no piece is left, and stable while one is unfinished.
   const Task* task_ = nullptr;
   std::int64_t tasks_ = 0;

@@ -32,9 +32,9 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
   const location = await locateModel(model, { onProgress: hooks.onDownload })
   const description = await describeModel(location, addon)
   const machine = readMachine()
-  const resolved = resolveOptions(parsed, factsOf(description, addon), { ...machine, threads: threadsInUse ?? machine.threads })
+  const resolved = resolveOptions(parsed, factsOf(description, addon), { ...machine, threads: threadsInUse?.threads ?? machine.threads })
   hooks.onResolved?.(resolved, description)
-  useThreads(addon, resolved.threads)
+  useThreads(addon, resolved)
   const text = await description.loadText()
   return {
     model: await addon.loadModel({
@@ -65,15 +65,21 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
 }
 
 /** The compute pools belong to the process, and cannot change once a model has been loaded. */
-let threadsInUse: number | undefined
+let threadsInUse: Pick<ResolvedOptions, 'threads' | 'pinThreads'> | undefined
 
-function useThreads (addon: Addon, threads: number): void {
+function useThreads (addon: Addon, { threads, pinThreads }: ResolvedOptions): void {
   if (threadsInUse === undefined) {
-    addon.setThreads(threads)
-    threadsInUse = threads
-  } else if (threads !== threadsInUse) {
+    addon.setThreads(threads, pinThreads)
+    threadsInUse = { threads, pinThreads }
+    return
+  }
+  if (threads !== threadsInUse.threads) {
     throw new InvalidOptionError('threads',
-      `threads is ${threads}, but this process already computes with ${threadsInUse}. Leave it out, or start another process.`)
+      `threads is ${threads}, but this process already computes with ${threadsInUse.threads}. Leave it out, or start another process.`)
+  }
+  if (pinThreads !== threadsInUse.pinThreads) {
+    throw new InvalidOptionError('pinThreads',
+      `pinThreads is ${pinThreads}, but the threads of this process are ${threadsInUse.pinThreads ? '' : 'not '}pinned. It must be the same for all models of a process.`)
   }
 }
 

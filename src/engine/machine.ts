@@ -15,7 +15,7 @@ export interface Machine {
 
 export type ReadText = (path: string) => string | undefined
 
-/** @param read reads a file of /sys/fs/cgroup, undefined when there is none */
+/** @param read reads a file of /sys/fs/cgroup or /proc, undefined when there is none */
 export function readMachine (read: ReadText = tryRead): Machine {
   const group = readCgroup(read)
   const isLimited = group.limitBytes !== undefined && group.limitBytes < totalmem()
@@ -27,27 +27,57 @@ export function readMachine (read: ReadText = tryRead): Machine {
 
 interface Cgroup {
   readonly limitBytes: number | undefined
+  /** Of what the limit is for. */
   readonly usedBytes: number
   /** Cores' worth of time; undefined = no quota. */
   readonly cpus: number | undefined
 }
 
+/** The tightest limits of all groups that the process is in: its own, and those around it. */
 function readCgroup (read: ReadText): Cgroup {
-  const v2 = '/sys/fs/cgroup'
-  const limit = read(`${v2}/memory.max`)
-  if (limit !== undefined || read(`${v2}/cpu.max`) !== undefined) {
-    const [quota, period] = (read(`${v2}/cpu.max`) ?? 'max').trim().split(' ')
-    return {
-      limitBytes: numberIn(limit),
-      usedBytes: usedBytes(read(`${v2}/memory.current`), read(`${v2}/memory.stat`), 'inactive_file'),
-      cpus: quotaOf(numberIn(quota), numberIn(period))
-    }
-  }
-  const memory = `${v2}/memory`
+  const groups = groupFolders(read).map(folder => readGroup(read, folder))
+  const tightest = groups.filter(({ limitBytes }) => limitBytes !== undefined).sort((a, b) => a.limitBytes! - b.limitBytes!)[0]
+  const quotas = groups.map(({ cpus }) => cpus).filter(cpus => cpus !== undefined)
   return {
-    limitBytes: numberIn(read(`${memory}/memory.limit_in_bytes`)),
-    usedBytes: usedBytes(read(`${memory}/memory.usage_in_bytes`), read(`${memory}/memory.stat`), 'total_inactive_file'),
-    cpus: quotaOf(numberIn(read(`${v2}/cpu/cpu.cfs_quota_us`)), numberIn(read(`${v2}/cpu/cpu.cfs_period_us`)))
+    limitBytes: tightest?.limitBytes,
+    usedBytes: tightest?.usedBytes ?? 0,
+    cpus: quotas.length > 0 ? Math.min(...quotas) : undefined
+  }
+}
+
+const cgroupRoot = '/sys/fs/cgroup'
+
+/**
+ * Folders of the process's groups and of their parents. In a container the paths may be the host's, which are not
+ * mounted there; the root is then the container's own group.
+ */
+function groupFolders (read: ReadText): string[] {
+  const folders = new Set([cgroupRoot, `${cgroupRoot}/memory`, `${cgroupRoot}/cpu`])
+  for (const line of (read('/proc/self/cgroup') ?? '').split('\n')) {
+    // hierarchy:controllers:path, without controllers in version 2
+    const [, controllers, path] = /^\d+:([^:]*):\/(.*)$/.exec(line) ?? []
+    if (controllers === undefined || path === undefined) continue
+    const root = controllers === '' ? cgroupRoot : `${cgroupRoot}/${controllers}`
+    const parts = path.split('/').filter(part => part !== '')
+    for (let depth = 0; depth <= parts.length; depth++) folders.add([root, ...parts.slice(0, depth)].join('/'))
+  }
+  return [...folders]
+}
+
+/** Files of version 2, or of version 1. */
+function readGroup (read: ReadText, folder: string): Cgroup {
+  const limit = read(`${folder}/memory.max`)
+  const [quota, period] = (read(`${folder}/cpu.max`) ?? '').trim().split(' ')
+  const cpus = quotaOf(numberIn(quota), numberIn(period)) ??
+    quotaOf(numberIn(read(`${folder}/cpu.cfs_quota_us`)), numberIn(read(`${folder}/cpu.cfs_period_us`)))
+  const stat = read(`${folder}/memory.stat`)
+  if (limit !== undefined) {
+    return { limitBytes: numberIn(limit), usedBytes: usedBytes(read(`${folder}/memory.current`), stat, 'inactive_file'), cpus }
+  }
+  return {
+    limitBytes: numberIn(read(`${folder}/memory.limit_in_bytes`)),
+    usedBytes: usedBytes(read(`${folder}/memory.usage_in_bytes`), stat, 'total_inactive_file'),
+    cpus
   }
 }
 

@@ -49,6 +49,11 @@ export const engineOptions = {
     maximum: 1024,
     description: 'Compute threads of the process, all devices together. Default: the CPU quota of the cgroup, else the number of cores.'
   },
+  pinThreads: {
+    type: 'boolean',
+    default: false,
+    description: 'Keep each compute thread on a processor of its own. For machines that run nothing else; it loses where others want those processors.'
+  },
   device: {
     type: 'string',
     default: 'auto',

@@ -34,6 +34,7 @@ export interface ResolvedOptions {
   readonly blockTokens: number
   readonly servedModelName: string
   readonly threads: number
+  readonly pinThreads: boolean
   readonly deviceMap: readonly DeviceStage[]
   readonly quantize: Quantization['quantize']
   readonly quantizeGroup: Quantization['quantizeGroup']
@@ -76,6 +77,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     blockTokens,
     servedModelName: parsed.servedModelName ?? model.name,
     threads: parsed.threads ?? machine.threads,
+    pinThreads: parsed.pinThreads,
     deviceMap,
     quantize: parsed.quantize,
     quantizeGroup: parsed.quantizeGroup,

@@ -257,8 +257,8 @@ export interface Addon {
   /** Instruction sets that the kernels can use here, such as 'avx512'. */
   cpuFeatures (): readonly string[]
   devices (): readonly DeviceInfo[]
-  /** Threads of the process's compute pools, all devices together; before the first load. */
-  setThreads (threads: number): void
+  /** Threads of the process's compute pools, all devices together, each on a processor of its own if `pinned`; before the first load. */
+  setThreads (threads: number, pinned?: boolean): void
   readModelFiles (path: string): Promise<ModelFilesInfo>
   /** One tensor of those files, converted to F32, row-major. */
   readTensor (path: string, name: string): Promise<Float32Array>

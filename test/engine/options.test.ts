@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import t from 'tap'
 import { parseDeviceMap, checkDeviceMap } from '../../src/engine/device-map.js'
 import { readMachine } from '../../src/engine/machine.js'
@@ -108,5 +109,36 @@ t.test('limits are those of the cgroup, whichever version', async t => {
   }))
   t.match(one, { limitBytes: 104857600, availableBytes: 100000000 })
   t.equal(readMachine(files({ 'memory.max': 'max', 'cpu.max': 'max 100000' })).limitedBy, 'system')
+  const throttled = readMachine(files({ 'cpu/cpu.cfs_quota_us': '20000', 'cpu/cpu.cfs_period_us': '100000' }))
+  t.equal(throttled.threads, 1, 'a fifth of a core is one thread')
   t.equal(readMachine(() => undefined).limitedBy, 'system')
+})
+
+t.test('the tightest limit of a group and those around it counts', async t => {
+  const nested = (entries: Record<string, string>) => readMachine(path => entries[path.replace('/sys/fs/cgroup/', '')])
+  const two = nested({
+    '/proc/self/cgroup': '0::/machine.slice/job.scope\n',
+    'machine.slice/memory.max': '209715200',
+    'machine.slice/memory.current': '20971520',
+    'machine.slice/job.scope/memory.max': 'max',
+    'machine.slice/job.scope/cpu.max': '90000 100000'
+  })
+  t.match(two, { limitBytes: 209715200, availableBytes: 209715200 - 20971520, limitedBy: 'cgroup', threads: 1 })
+  const one = nested({
+    '/proc/self/cgroup': '5:cpu,cpuacct:/batch/job\n4:memory:/batch/job\n',
+    'cpu,cpuacct/batch/cpu.cfs_quota_us': '100000',
+    'cpu,cpuacct/batch/cpu.cfs_period_us': '100000',
+    'cpu,cpuacct/batch/job/cpu.cfs_quota_us': '-1',
+    'cpu,cpuacct/batch/job/cpu.cfs_period_us': '100000',
+    'memory/batch/job/memory.limit_in_bytes': '104857600',
+    'memory/batch/job/memory.usage_in_bytes': '4857600'
+  })
+  t.match(one, { limitBytes: 104857600, availableBytes: 100000000, threads: 1 })
+  const elsewhere = nested({ '/proc/self/cgroup': '0::/of/the/host\n', 'cpu.max': '50000 100000' })
+  t.equal(elsewhere.threads, 1, 'in a container the root is its own group')
+})
+
+t.test('a quota of a part of a core counts as a whole one', async t => {
+  const { threads } = readMachine(path => path.endsWith('cpu.max') ? `${(availableParallelism() - 0.5) * 100000} 100000` : undefined)
+  t.equal(threads, availableParallelism())
 })

@@ -173,6 +173,7 @@ export function scriptedEngine (
       blockTokens,
       servedModelName: 'scripted',
       threads: 1,
+      pinThreads: false,
       deviceMap: [],
       quantize: 'none',
       quantizeGroup: 32,

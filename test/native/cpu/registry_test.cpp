@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "cpu/features.hpp"
+#include "cpu/thread_placement.hpp"
 #include "harness.hpp"
 
 namespace {
@@ -56,6 +57,12 @@ TEST("the number of threads is fixed while a device is in use") {
   }
   registry.set_threads(3);
   CHECK_EQ(registry.device("cpu:0")->info().threads, 3);
+  if (!cpus_to_pin_to().empty()) {
+    registry.set_threads(2, true);
+    const auto device = registry.device("cpu:0");
+    registry.set_threads(2, true);
+    CHECK_CONTAINS(CHECK_THROWS_CODE(registry.set_threads(2, false), "ERR_THREADS_FIXED"), "2, pinned,");
+  }
   CHECK_THROWS_CODE(registry.set_threads(0), "ERR_INVALID_PARAMETER");
 }
 

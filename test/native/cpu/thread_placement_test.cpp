@@ -1,7 +1,11 @@
 #include "cpu/thread_placement.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -93,14 +97,48 @@ TEST("the caller does not move itself") {
   CHECK(!own.send_away(std::vector<int>{current_cpu()}));
 }
 
-TEST("a pinned thread is on its processor, and one that does not exist is refused") {
+TEST("a pinned thread is on its processor, and is not pinned to one that does not exist") {
   const std::vector<int> cpus = allowed_cpus();
   std::thread([&] {
     for (const int cpu : cpus) {
-      pin_caller(std::vector<int>{cpu});
+      CHECK(pin_caller(cpu));
       CHECK_EQ(current_cpu(), cpu);
+      CHECK_EQ(allowed_cpus(), std::vector<int>{cpu});
     }
-    CHECK_CONTAINS(CHECK_THROWS_CODE(pin_caller(std::vector<int>{1000}), "ERR_INVALID_PARAMETER"), "1000");
+    CHECK(!pin_caller(1000));
+    CHECK_EQ(allowed_cpus(), std::vector<int>{cpus.back()});
   }).join();
+}
+
+TEST("a thread that was pinned under a guard has its processors back, and can be pinned again") {
+  const std::vector<int> cpus = allowed_cpus();
+  std::thread([&] {
+    for (int round = 0; round < 2; ++round) {
+      {
+        const AffinityGuard guard;
+        CHECK(pin_caller(cpus.front()));
+        CHECK_EQ(allowed_cpus(), std::vector<int>{cpus.front()});
+      }
+      CHECK_EQ(allowed_cpus(), cpus);
+    }
+  }).join();
+}
+
+TEST("threads are pinned to different cores first, then to the second processors of the same") {
+  const auto root =
+      std::filesystem::temp_directory_path() / ("millrace-topology-" + std::to_string(make_rng(61)()));
+  const auto put = [&](int cpu, const std::string& siblings) {
+    const auto folder = root / ("cpu" + std::to_string(cpu)) / "topology";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "thread_siblings_list") << siblings << "\n";
+  };
+  for (const int cpu : {0, 1, 2, 3}) put(cpu, cpu < 2 ? "0-1" : "2-3");
+  CHECK_EQ(by_core({0, 1, 2, 3}, root.string()), (std::vector<int>{0, 2, 1, 3}));
+  CHECK_EQ(by_core({1, 2, 3}, root.string()), (std::vector<int>{1, 2, 3}));
+  CHECK_EQ(by_core({4, 5, 6}, root.string()), (std::vector<int>{4, 5, 6}));  // nothing is known of them
+  std::filesystem::remove_all(root);
+  std::vector<int> all = cpus_to_pin_to();
+  std::sort(all.begin(), all.end());
+  CHECK_EQ(all, allowed_cpus());
 }
 #endif
