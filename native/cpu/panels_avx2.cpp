@@ -30,10 +30,9 @@ struct Avx2Panels : Avx2 {
     return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xB1)));
   }
   static F negated_fma(F a, F b, F c) { return _mm256_fnmadd_ps(a, b, c); }
-  static void widen_bf16_pairs(const std::byte* p, F& first, F& second) {
-    const I both = load_bits(p);
-    first = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
-    second = _mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(static_cast<int>(0xFFFF0000U))));
+  static F first_bf16(I pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); }
+  static F second_bf16(I pairs) {
+    return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xFFFF0000U))));
   }
 
   static I low_nibbles(I x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
@@ -44,21 +43,11 @@ struct Avx2Panels : Avx2 {
   }
 
   // As Avx512Panels: vpmaddubsw would cut off sums of bytes that use all eight bits.
-  static constexpr int kXBytes = 8;
-  struct Products {
-    I even, odd;
-  };
-  struct X {
-    I even, odd;
-  };
-  static Products products(I w) {
-    return {_mm256_and_si256(w, _mm256_set1_epi16(255)), _mm256_srli_epi16(w, 8)};
+  static constexpr int kTurns = 2;
+  static I of_turn(I four, int turn) {
+    return turn == 0 ? _mm256_and_si256(four, _mm256_set1_epi16(255)) : _mm256_srli_epi16(four, 8);
   }
-  static X load_x(const std::byte* p) { return {set_bits(p), set_bits(p + 4)}; }
-  static I add_products(I sums, const Products& w, const X& x) {
-    return _mm256_add_epi32(
-        sums, _mm256_add_epi32(_mm256_madd_epi16(w.even, x.even), _mm256_madd_epi16(w.odd, x.odd)));
-  }
+  static I add_products(I sums, I w, I x) { return _mm256_add_epi32(sums, _mm256_madd_epi16(w, x)); }
   static void store_activations(std::byte* to, const std::int32_t* q) {
     auto* words = reinterpret_cast<std::int16_t*>(to);
     for (int i = 0; i < kActivationGroup; i += 4) {
@@ -69,8 +58,8 @@ struct Avx2Panels : Avx2 {
     }
   }
 
-  using FloatShape = TileShape<3, 4, 8>;
-  using IntShape = TileShape<2, 2, 4>;
+  using FloatShape = TileShape<6, 2, 8>;
+  using IntShape = TileShape<4, 2, 4>;
 };
 
 }  // namespace

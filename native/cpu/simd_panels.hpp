@@ -110,7 +110,11 @@ struct Bf16Panels {
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) acc[i][n] = S::zero();
     }
-    const auto add = [&](std::int64_t k, const typename S::F(&wk)[N]) __attribute__((always_inline)) {
+    // Two k lie side by side. Each reads its weights anew, which takes less than registers for both.
+    const auto add = [&](std::int64_t k, auto widen) __attribute__((always_inline)) {
+      typename S::F wk[N];
+#pragma GCC unroll 8
+      for (int n = 0; n < N; ++n) wk[n] = widen(S::load_bits(w[n] + k / 2 * 64));
 #pragma GCC unroll 8
       for (int i = 0; i < M; ++i) {
         const auto xi = S::set(x[i][k]);
@@ -118,16 +122,15 @@ struct Bf16Panels {
         for (int n = 0; n < N; ++n) acc[i][n] = S::fma(xi, wk[n], acc[i][n]);
       }
     };
+    const auto first = [](typename S::I both) { return S::first_bf16(both); };
+    const auto second = [](typename S::I both) { return S::second_bf16(both); };
     std::int64_t k = 0;
-    for (; k < p.k; k += 2) {
+    for (; k + 2 <= p.k; k += 2) {
       prefetch(at, p.layout.elements + k * 32);
-      typename S::F first[N], second[N];
-#pragma GCC unroll 8
-      for (int n = 0; n < N; ++n) S::widen_bf16_pairs(w[n] + k * 32, first[n], second[n]);
       add(k, first);
-      // The second of an odd k's last pair is padding: x has nothing there.
-      if (k + 1 < p.k) add(k + 1, second);
+      add(k + 1, second);
     }
+    if (k < p.k) add(k, first);
     store_tile<S, M, N>(p, at, acc);
   }
 };
@@ -243,16 +246,20 @@ struct IntPanels {
         for (int j = 0; j < 8 / kParts; ++j) {
           const int v = part * 4 + j;
           if (!Q::kNibbles || v < 4) prefetch(at, p.layout.elements + g * Q::kGroupBytes + v * 64);
-          typename S::Products wk[N];
+          typename S::I four[N];
 #pragma GCC unroll 8
-          for (int n = 0; n < N; ++n) {
-            wk[n] = S::products(Q::vector(w[n] + g * Q::kGroupBytes, high[n] + g * 128, v));
-          }
+          for (int n = 0; n < N; ++n) four[n] = Q::vector(w[n] + g * Q::kGroupBytes, high[n] + g * 128, v);
+#pragma GCC unroll 2
+          for (int turn = 0; turn < S::kTurns; ++turn) {
+            typename S::I wk[N];
 #pragma GCC unroll 8
-          for (int i = 0; i < M; ++i) {
-            const auto xi = S::load_x(x[i] + (g * 8 + v) * S::kXBytes);
+            for (int n = 0; n < N; ++n) wk[n] = S::of_turn(four[n], turn);
 #pragma GCC unroll 8
-            for (int n = 0; n < N; ++n) sums[i][n] = S::add_products(sums[i][n], wk[n], xi);
+            for (int i = 0; i < M; ++i) {
+              const auto xi = S::set_bits(x[i] + ((g * 8 + v) * S::kTurns + turn) * 4);
+#pragma GCC unroll 8
+              for (int n = 0; n < N; ++n) sums[i][n] = S::add_products(sums[i][n], wk[n], xi);
+            }
           }
         }
         typename S::F of_w[N], least[N];
@@ -405,7 +412,7 @@ void quantize_row(const float* x, std::int64_t k, std::byte* q, float* scales, s
     scales[g] = finite ? scale : __builtin_nanf("");
     sums[2 * g] = low;
     sums[2 * g + 1] = low + high;
-    S::store_activations(q + g * 8 * S::kXBytes, rounded);
+    S::store_activations(q + g * kActivationGroup * S::kTurns, rounded);
   }
 }
 

@@ -25,10 +25,9 @@ struct Avx512Panels : Avx512 {
   static I max_int(I a, I b) { return _mm512_max_epi32(a, b); }
   static std::int32_t largest_int(I x) { return _mm512_reduce_max_epi32(x); }
   static F negated_fma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }
-  static void widen_bf16_pairs(const std::byte* p, F& first, F& second) {
-    const I both = load_bits(p);
-    first = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
-    second = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
+  static F first_bf16(I pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+  static F second_bf16(I pairs) {
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
   }
 
   static I low_nibbles(I x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
@@ -40,22 +39,12 @@ struct Avx512Panels : Avx512 {
     return _mm512_or_si512(low, _mm512_and_si512(moved, _mm512_set1_epi8(0x30)));
   }
 
-  // Products of bytes in 16 bits, so that none is cut off: even and odd bytes apart.
-  static constexpr int kXBytes = 8;  // of four k of an activation
-  struct Products {
-    I even, odd;
-  };
-  struct X {
-    I even, odd;
-  };
-  static Products products(I w) {
-    return {_mm512_and_si512(w, _mm512_set1_epi16(255)), _mm512_srli_epi16(w, 8)};
+  // Products of bytes in 16 bits, so that none is cut off: first the even bytes, then the odd ones.
+  static constexpr int kTurns = 2;
+  static I of_turn(I four, int turn) {
+    return turn == 0 ? _mm512_and_si512(four, _mm512_set1_epi16(255)) : _mm512_srli_epi16(four, 8);
   }
-  static X load_x(const std::byte* p) { return {set_bits(p), set_bits(p + 4)}; }
-  static I add_products(I sums, const Products& w, const X& x) {
-    return _mm512_add_epi32(
-        sums, _mm512_add_epi32(_mm512_madd_epi16(w.even, x.even), _mm512_madd_epi16(w.odd, x.odd)));
-  }
+  static I add_products(I sums, I w, I x) { return _mm512_add_epi32(sums, _mm512_madd_epi16(w, x)); }
   static void store_activations(std::byte* to, const std::int32_t* q) {
     auto* words = reinterpret_cast<std::int16_t*>(to);
     for (int i = 0; i < kActivationGroup; i += 4) {

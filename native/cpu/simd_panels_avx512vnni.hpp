@@ -6,11 +6,8 @@ namespace millrace {
 namespace {
 
 struct Avx512VnniPanels : Avx512Panels {
-  static constexpr int kXBytes = 4;
-  using Products = I;
-  using X = I;
-  static I products(I w) { return w; }
-  static I load_x(const std::byte* p) { return set_bits(p); }
+  static constexpr int kTurns = 1;
+  static I of_turn(I four, int) { return four; }
   // Bytes of w are without sign, those of x with; no sum of four is cut off.
   static I add_products(I sums, I w, I x) { return _mm512_dpbusd_epi32(sums, w, x); }
   static void store_activations(std::byte* to, const std::int32_t* q) {
