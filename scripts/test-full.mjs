@@ -24,13 +24,20 @@ function part (title, command, args, env = {}) {
   return status === 0
 }
 
+/** GCC 12's ThreadSanitizer ends with "unexpected memory mapping" where addresses are randomised more than it expects. */
+function threadSanitized (program) {
+  return [[program], ['setarch', '-R', program]].find(([command, ...args]) => spawnSync(command, [...args, '--list']).status === 0)
+}
+
 part('npm test', process.execPath, ['scripts/test.mjs'])
 
 const jobs = String(availableParallelism())
 const tsan = 'build-tsan'
 if (part('build with ThreadSanitizer', 'cmake', ['-S', '.', '-B', tsan, '-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMILLRACE_BUILD_TESTS=ON', '-DMILLRACE_SANITIZE=thread']) &&
     part('compile', 'cmake', ['--build', tsan, '--parallel', jobs, '--target', 'millrace_tests'])) {
-  part('C++ tests under ThreadSanitizer', join(tsan, 'millrace_tests'), [], { TSAN_OPTIONS: 'halt_on_error=1' })
+  const command = threadSanitized(join(tsan, 'millrace_tests'))
+  if (command === undefined) console.log('skipped: C++ tests under ThreadSanitizer (it does not start here: address randomisation that it cannot cope with, and that setarch may not turn off)')
+  else part('C++ tests under ThreadSanitizer', command[0], command.slice(1), { TSAN_OPTIONS: 'halt_on_error=1' })
 }
 
 const asan = 'build-asan'

