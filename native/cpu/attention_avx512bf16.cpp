@@ -1,6 +1,10 @@
 // Attention over a BF16 cache with products of BF16 pairs (vdpbf16ps): queries and weights are rounded to
-// BF16, sums are F32. A score is a sum over pairs of the head's elements in order, a weighted value one over
-// pairs of positions, the total of the weights one over the same rounded weights.
+// BF16, sums are F32. The orders of summation are those that are cheap in both layouts:
+// - a score is s0 + s1 + s2 + s3, where s_g sums in order over the pairs 4 g to 4 g + 3 of each 16 pairs of
+// the
+//   head: the four pairs of a 128-bit lane;
+// - a weighted value sums in order over pairs of positions;
+// - the total of a tile's rounded weights sums over 16 lanes, by halves; lane l has the pairs l and l + 16.
 //
 // For prompts the queries stand in the lanes: keys are then read from the cache as they are, a pair at a time
 // for all lanes, and the softmax needs no sums across lanes. Only values are packed, by pairs of positions,
@@ -65,6 +69,14 @@ inline __attribute__((always_inline)) void transpose_pairs(__m512i (&x)[kLanes])
   for (int i = 0; i < kLanes; ++i) x[i] = _mm512_castps_si512(f[i]);
 }
 
+// The sum of 16 lanes: first lane l and l + 8, then l + 4, l + 2, l + 1.
+float sum_by_halves(__m512 x) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), S::upper_half(x));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
 // Elements [d, d + 32) of a query times scale.
 __m512i query_pairs(const float* row, int n, __m512 scale) {
   const __m512 low = n >= kLanes ? S::load(row) : S::load_part(row, n);
@@ -74,39 +86,75 @@ __m512i query_pairs(const float* row, int n, __m512 scale) {
   return (__m512i)_mm512_cvtne2ps_pbh(S::mul(high, scale), S::mul(low, scale));
 }
 
-// ---- few: q (queries, width) and weights (queries, 2 * kTilePositions) in BF16, the latter over the scores
-// ----
+// ---- few: q (queries, width / 32, 4, 16 pairs), weights (queries, 2 * kTilePositions) in BF16 over the
+// scores, sums (queries, width) with the elements of the head as weigh_few_pairs leaves them ----
 
+// Of 16 pairs of a query four vectors: the c-th has pair 4 g + c in all of the 128-bit lane g.
 void load_few_pairs(const QueryRows& from, float scale, void* q) {
-  const int width = round_up(from.head_dim, kWidthAlignment);
+  auto* to = static_cast<std::byte*>(q);
   for (int i = 0; i < from.num_queries; ++i) {
-    auto* to = static_cast<std::uint16_t*>(q) + i * width;
-    for (int d = 0; d < from.head_dim; d += 32) {
-      _mm512_storeu_si512(to + d, query_pairs(query_row(from, i) + d, from.head_dim - d, S::set(scale)));
+    for (int d = 0; d < from.head_dim; d += 32, to += 256) {
+      const __m512i x = query_pairs(query_row(from, i) + d, from.head_dim - d, S::set(scale));
+      _mm512_storeu_si512(to, _mm512_shuffle_epi32(x, _MM_PERM_AAAA));
+      _mm512_storeu_si512(to + 64, _mm512_shuffle_epi32(x, _MM_PERM_BBBB));
+      _mm512_storeu_si512(to + 128, _mm512_shuffle_epi32(x, _MM_PERM_CCCC));
+      _mm512_storeu_si512(to + 192, _mm512_shuffle_epi32(x, _MM_PERM_DDDD));
     }
   }
 }
 
-void score_few_pairs(const AttendTile& t) {
-  const int width = round_up(t.head_dim, kWidthAlignment);
-  const int groups = (t.end - t.begin / kLanes * kLanes + kLanes - 1) / kLanes;
-  Fetch fetch(t.next_keys, width / 32 * groups, t.head_dim * 2);
-  for (int d = 0; d < t.head_dim; d += 32) {
-    for (int j = t.begin / kLanes * kLanes; j < t.end; j += kLanes) {
-      __m512i k[kLanes];
-#pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) k[l] = row_pairs(t.keys[j + l], d, t.head_dim);
-      fetch.step();
-      transpose_pairs(k);
-      for (int i = 0; i < t.num_queries; ++i) {
-        const auto* q = static_cast<const std::uint16_t*>(t.q) + i * width + d;
-        float* scores = t.scores + i * kTilePositions + j;
-        __m512 acc = d == 0 ? S::zero() : S::load(scores);
-#pragma GCC unroll 16
-        for (int l = 0; l < kLanes; ++l) acc = dot_pairs(acc, pair(q + 2 * l), k[l]);
-        S::store(scores, acc);
+// x[c] gets in its 128-bit lane g the pairs 4 g + c of four rows. Nothing crosses lanes: on Zen 5 that halves
+// the speed of a shuffle.
+inline __attribute__((always_inline)) void transpose_lanes(__m512i (&x)[4]) {
+  const __m512i a = _mm512_unpacklo_epi32(x[0], x[1]), b = _mm512_unpackhi_epi32(x[0], x[1]);
+  const __m512i c = _mm512_unpacklo_epi32(x[2], x[3]), d = _mm512_unpackhi_epi32(x[2], x[3]);
+  x[0] = _mm512_unpacklo_epi64(a, c);
+  x[1] = _mm512_unpackhi_epi64(a, c);
+  x[2] = _mm512_unpacklo_epi64(b, d);
+  x[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+// Lane s of the result is the sum of x[s]'s lanes, in order.
+__m512 sum_lanes(const __m512 (&x)[4]) {
+  const __m512 a = _mm512_shuffle_f32x4(x[0], x[1], 0x44), b = _mm512_shuffle_f32x4(x[0], x[1], 0xEE);
+  const __m512 c = _mm512_shuffle_f32x4(x[2], x[3], 0x44), d = _mm512_shuffle_f32x4(x[2], x[3], 0xEE);
+  const __m512 low = S::add(_mm512_shuffle_f32x4(a, c, 0x88), _mm512_shuffle_f32x4(a, c, 0xDD));
+  return S::add(S::add(low, _mm512_shuffle_f32x4(b, d, 0x88)), _mm512_shuffle_f32x4(b, d, 0xDD));
+}
+
+// Elements [d, d + 32) of a row; kWhole: the head's width is a multiple of 32.
+template <bool kWhole>
+__m512i few_pairs(const std::byte* row, int d, int head_dim) {
+  return kWhole ? load_bits(row + d * 2) : row_pairs(row, d, head_dim);
+}
+
+template <int Q, bool kWhole>
+void score_few_pairs(const AttendTile& t, int query) {
+  const int query_bytes = (t.head_dim + 31) / 32 * 256;
+  const std::byte* queries = static_cast<const std::byte*>(t.q) + query * query_bytes;
+  for (int j = t.begin / kLanes * kLanes; j < t.end; j += kLanes) {
+    __m512 acc[Q][4] = {};
+    const std::byte* q = queries;
+    int ahead = query == 0 ? 0 : kLanes;
+    for (int d = 0; d < t.head_dim; d += 32, q += 256) {
+#pragma GCC unroll 4
+      for (int s = 0; s < 4; ++s) {
+        __m512i k[4];
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; ++r) k[r] = few_pairs<kWhole>(t.keys[j + 4 * s + r], d, t.head_dim);
+        if (ahead < kLanes) fetch_row(t.keys[j + ahead++ + kRowsAhead], t.head_dim * 2);
+        transpose_lanes(k);
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; ++c) {
+#pragma GCC unroll 4
+          for (int i = 0; i < Q; ++i)
+            acc[i][s] = dot_pairs(acc[i][s], load_bits(q + i * query_bytes + c * 64), k[c]);
+        }
       }
     }
+    for (; ahead < kLanes; ++ahead) fetch_row(t.keys[j + ahead + kRowsAhead], t.head_dim * 2);
+#pragma GCC unroll 4
+    for (int i = 0; i < Q; ++i) S::store(t.scores + (query + i) * kTilePositions + j, sum_lanes(acc[i]));
   }
 }
 
@@ -117,39 +165,30 @@ std::uint16_t* weights_few(const AttendTile& t, int query) {
 // Scores become weights. Returns the factor for what was summed before.
 float softmax_few_pairs(const AttendTile& t, int query) {
   const float* scores = t.scores + query * kTilePositions;
-  std::uint16_t* weights = weights_few(t, query);
   const __m512 best = best_few<S>(t, query);
   const __m512 base = reference<S>(best);
   const float factor = S::first(exp2<S>(S::sub(S::set(t.states.best[query]), base)));
   t.states.best[query] = S::first(best);
-  for (int j = t.begin / kLanes * kLanes; j < t.end; j += kLanes) {
-    const __m512 p = exp2_coarse(S::sub(S::load(scores + j), base));
-    S::store_half(reinterpret_cast<std::byte*>(weights + j), (__m256i)_mm512_cvtneps_pbh(p));
+  const __m512i ones = _mm512_set1_epi16(0x3F80);
+  __m512 sums = S::zero();
+  const int first = t.begin / kLanes * kLanes;
+  const auto weight = [&](int j) {
+    return j >= first && j < t.end ? exp2_coarse(S::sub(S::load(scores + j), base)) : S::zero();
+  };
+#pragma GCC unroll 2
+  for (int j = 0; j < kTilePositions; j += 2 * kLanes) {
+    const __m512 low = weight(j), high = weight(j + kLanes);
+    const __m512i weights = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    _mm512_storeu_si512(weights_few(t, query) + j, weights);
+    sums = dot_pairs(sums, weights, ones);
   }
-  const __m128i ones = _mm_set1_epi16(0x3F80);
-  __m128 total = _mm_set_ss(t.states.total[query] * factor);
-  for (int j = t.begin / 2 * 2; j < t.end; j += 2) {
-    total = _mm_dpbf16_ps(total, (__m128bh)_mm512_castsi512_si128(pair(weights + j)), (__m128bh)ones);
-  }
-  t.states.total[query] = _mm_cvtss_f32(total);
+  t.states.total[query] = t.states.total[query] * factor + sum_by_halves(sums);
   return factor;
-}
-
-// Elements [d, d + 32) of two positions' values as pairs of positions.
-void value_pairs(const AttendTile& t, int j, int d, __m512i& low, __m512i& high) {
-  const __m512i a = row_pairs(t.values[j], d, t.head_dim), b = row_pairs(t.values[j + 1], d, t.head_dim);
-  alignas(64) static constexpr std::uint16_t kLow[32] = {0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,
-                                                         37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
-                                                         11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
-  const __m512i low_index = load_bits(kLow);
-  const __m512i high_index = _mm512_add_epi16(low_index, _mm512_set1_epi16(16));
-  low = _mm512_permutex2var_epi16(a, low_index, b);
-  high = _mm512_permutex2var_epi16(a, high_index, b);
 }
 
 // sums[i] = sums[i] * factors[i] + sum over j of weight[i][j] * v_j for Q queries and 32 W elements of the
 // head.
-template <int Q, int W>
+template <int Q, int W, bool kWhole>
 void weigh_few_pairs(const AttendTile& t, int query, int d, const float* factors) {
   const int width = round_up(t.head_dim, kWidthAlignment);
   float* sums = t.states.sums + query * width + d;
@@ -160,12 +199,20 @@ void weigh_few_pairs(const AttendTile& t, int query, int d, const float* factors
     for (int c = 0; c < 2 * W; ++c)
       acc[i][c] = S::mul(S::load(sums + i * width + c * kLanes), S::set(factors[i]));
   }
-  Fetch fetch(query == 0 && d == 0 ? t.next_values : nullptr, (t.end - t.begin) / 2 + 1, t.head_dim * 2);
   for (int j = t.begin / 2 * 2; j < t.end; j += 2) {
     __m512i v[2 * W];
 #pragma GCC unroll 8
-    for (int w = 0; w < W; ++w) value_pairs(t, j, d + 32 * w, v[2 * w], v[2 * w + 1]);
-    fetch.step();
+    for (int w = 0; w < W; ++w) {
+      // Pairs of positions: of each 8 elements the first 4, and the last 4.
+      const __m512i a = few_pairs<kWhole>(t.values[j], d + 32 * w, t.head_dim);
+      const __m512i b = few_pairs<kWhole>(t.values[j + 1], d + 32 * w, t.head_dim);
+      v[2 * w] = _mm512_unpacklo_epi16(a, b);
+      v[2 * w + 1] = _mm512_unpackhi_epi16(a, b);
+    }
+    if (query == 0 && d == 0) {
+      fetch_row(t.values[j + kRowsAhead], t.head_dim * 2);
+      fetch_row(t.values[j + 1 + kRowsAhead], t.head_dim * 2);
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < Q; ++i) {
       const __m512i p = pair(weights_few(t, query + i) + j);
@@ -182,19 +229,52 @@ void weigh_few_pairs(const AttendTile& t, int query, int d, const float* factors
 
 template <int Q>
 void weigh_queries_pairs(const AttendTile& t, int query, const float* factors) {
+  constexpr int kWidth = Q > 2 ? 2 : 4;  // 16 vectors of sums
   int d = 0;
-  for (; d + 64 <= t.head_dim; d += 64) weigh_few_pairs<Q, 2>(t, query, d, factors);
-  for (; d < t.head_dim; d += 32) weigh_few_pairs<Q, 1>(t, query, d, factors);
+  for (; d + 32 * kWidth <= t.head_dim; d += 32 * kWidth)
+    weigh_few_pairs<Q, kWidth, true>(t, query, d, factors);
+  for (; d < t.head_dim; d += 32) weigh_few_pairs<Q, 1, false>(t, query, d, factors);
+}
+
+// What the loops over a short tile would not ask for, or too late.
+void fetch_around_part(const AttendTile& t) {
+  for (int j = t.begin; j < smaller(t.end, t.begin + kRowsAhead); ++j) fetch_row(t.values[j], t.head_dim * 2);
+  for (int j = 0; j < kRowsAhead; ++j) fetch_row(t.values[kTilePositions + j], t.head_dim * 2);
 }
 
 void attend_few_pairs(const AttendTile& t) {
-  score_few_pairs(t);
+  if (t.end - t.begin < kTilePositions) fetch_around_part(t);
   constexpr int kQueries = 4;
   for (int start = 0; start < t.num_queries; start += kQueries) {
     float factors[kQueries];
     const int n = smaller(kQueries, t.num_queries - start);
-    for (int i = 0; i < n; ++i) factors[i] = softmax_few_pairs(t, start + i);
-    with_vectors<kQueries>(n, [&]<int Q>() { weigh_queries_pairs<Q>(t, start, factors); });
+    with_vectors<kQueries>(n, [&]<int Q>() {
+      t.head_dim % 32 == 0 ? score_few_pairs<Q, true>(t, start) : score_few_pairs<Q, false>(t, start);
+      for (int i = 0; i < Q; ++i) factors[i] = softmax_few_pairs(t, start + i);
+      weigh_queries_pairs<Q>(t, start, factors);
+    });
+  }
+}
+
+// Puts the elements of the sums back in order.
+void store_few_pairs(const SoftmaxStates& all, const QueryRows& to) {
+  const int width = round_up(to.head_dim, kWidthAlignment);
+  alignas(64) static constexpr std::int32_t kOrder[16] = {0, 1, 2, 3, 16, 17, 18, 19,
+                                                          4, 5, 6, 7, 20, 21, 22, 23};
+  const __m512i first = load_bits(kOrder), second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+  for (int i = 0; i < to.num_queries; ++i) {
+    float* out = query_row(to, i);
+    const __m512 inverse = S::div(S::set(1), S::set(all.total[i]));
+    for (int d = 0; d < to.head_dim; d += 2 * kLanes) {
+      const float* sums = all.sums + i * width + d;
+      const __m512 low = S::mul(S::load(sums), inverse), high = S::mul(S::load(sums + kLanes), inverse);
+      const __m512 x[2] = {_mm512_permutex2var_ps(low, first, high),
+                           _mm512_permutex2var_ps(low, second, high)};
+      for (int half = 0; half < 2; ++half) {
+        const int n = to.head_dim - d - half * kLanes;
+        if (n > 0) S::store_part(out + d + half * kLanes, x[half], smaller(n, kLanes));
+      }
+    }
   }
 }
 
@@ -225,25 +305,39 @@ void score_many_pairs(const AttendTile& t, int row, int column) {
   const float* q = static_cast<const float*>(t.q) + column;
   const std::byte* k[R];
   for (int r = 0; r < R; ++r) k[r] = t.keys[row + r];
-  __m512 acc[R][V] = {};
-  const auto add = [&](auto load, int d) __attribute__((always_inline)) {
-    __m512i x[V];
+  __m512 sums[R][V];
+#pragma GCC unroll 4
+  for (int quarter = 0; quarter < 4; ++quarter) {
+    __m512 acc[R][V] = {};
+    const auto add = [&](auto load, int d) __attribute__((always_inline)) {
+      __m512i x[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) x[v] = load_bits(q + d / 2 * columns + v * kLanes);
+      for (int v = 0; v < V; ++v) x[v] = load_bits(q + d / 2 * columns + v * kLanes);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const __m512i elements = load(k[r] + d * 2);
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) acc[r][v] = dot_pairs(acc[r][v], elements, x[v]);
+      }
+    };
+    int d = 8 * quarter;
+    for (; d + 8 <= t.head_dim; d += 32) {
+#pragma GCC unroll 4
+      for (int c = 0; c < 8; c += 2) add(pair, d + c);
+    }
+    // At most 7 elements are left of the quarter.
+    for (; d + 2 <= t.head_dim; d += 2) add(pair, d);
+    if (d < t.head_dim) add(half_pair, d);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const __m512i elements = load(k[r] + d * 2);
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) acc[r][v] = dot_pairs(acc[r][v], elements, x[v]);
+      for (int v = 0; v < V; ++v) sums[r][v] = quarter == 0 ? acc[r][v] : S::add(sums[r][v], acc[r][v]);
     }
-  };
-  int d = 0;
-  for (; d + 2 <= t.head_dim; d += 2) add(pair, d);
-  if (d < t.head_dim) add(half_pair, d);
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) S::store(t.scores + (row + r) * columns + column + v * kLanes, acc[r][v]);
+    for (int v = 0; v < V; ++v) S::store(t.scores + (row + r) * columns + column + v * kLanes, sums[r][v]);
   }
 }
 
@@ -257,17 +351,35 @@ __m512 softmax_many_pairs(const AttendTile& t, int column) {
                                                            21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
                                                            11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   const __m512i pairs = load_bits(kPairs), ones = _mm512_set1_epi16(0x3F80);
-  __m512 total = S::mul(S::load(t.states.total + column), factor);
+  __m512 sums[16] = {};
   for (int j = first_row(t); j < last_row(t); j += 2) {
     const float* scores = t.scores + j * columns + column;
     const __m512 even = exp2_coarse(S::sub(S::load(scores), base));
     const __m512 odd = exp2_coarse(S::sub(S::load(scores + columns), base));
     const __m512i weights = _mm512_permutexvar_epi16(pairs, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
     _mm512_storeu_si512(t.scores + j / 2 * columns + column, weights);
-    total = dot_pairs(total, weights, ones);
+    sums[j / 2 % 16] = dot_pairs(sums[j / 2 % 16], weights, ones);
   }
-  S::store(t.states.total + column, total);
+#pragma GCC unroll 4
+  for (int half = 8; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int l = 0; l < half; ++l) sums[l] = S::add(sums[l], sums[l + half]);
+  }
+  const __m512 before = S::mul(S::load(t.states.total + column), factor);
+  S::store(t.states.total + column, S::add(before, sums[0]));
   return factor;
+}
+
+// Elements [d, d + 32) of two positions' values as pairs of positions.
+void value_pairs(const AttendTile& t, int j, int d, __m512i& low, __m512i& high) {
+  const __m512i a = row_pairs(t.values[j], d, t.head_dim), b = row_pairs(t.values[j + 1], d, t.head_dim);
+  alignas(64) static constexpr std::uint16_t kLow[32] = {0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,
+                                                         37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
+                                                         11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+  const __m512i low_index = load_bits(kLow);
+  const __m512i high_index = _mm512_add_epi16(low_index, _mm512_set1_epi16(16));
+  low = _mm512_permutex2var_epi16(a, low_index, b);
+  high = _mm512_permutex2var_epi16(a, high_index, b);
 }
 
 // The tile's values as (kTilePositions / 2, width) pairs of positions, into scratch.
@@ -319,11 +431,13 @@ void weigh_many_pairs(const AttendTile& t, int d, int column, const __m512* fact
 template <int V>
 void attend_columns_pairs(const AttendTile& t, int column) {
   constexpr int kRows = V > 2 ? 4 : 8;
-  const int steps = (last_row(t) - first_row(t)) / kRows;
+  // Half of the registers are for the sums of whole quarters.
+  constexpr int kScoreRows = kRows / 2;
+  const int steps = (last_row(t) - first_row(t)) / kScoreRows;
   Fetch next_keys(column == 0 ? t.next_keys : nullptr, steps, t.head_dim * 2);
   Fetch next_values(column == 0 ? t.next_values : nullptr, steps, t.head_dim * 2);
-  for (int row = first_row(t); row < last_row(t); row += kRows) {
-    score_many_pairs<kRows, V>(t, row, column);
+  for (int row = first_row(t); row < last_row(t); row += kScoreRows) {
+    score_many_pairs<kScoreRows, V>(t, row, column);
     next_keys.step();
     next_values.step();
   }
@@ -345,7 +459,7 @@ void attend_many_pairs(const AttendTile& t) {
 
 constexpr AttentionKernels make_kernels() {
   AttentionKernels kernels = make_attention<S>();
-  kernels.few[2] = {load_few_pairs, attend_few_pairs, merge_few<S>, store_few<S>};
+  kernels.few[2] = {load_few_pairs, attend_few_pairs, merge_few<S>, store_few_pairs};
   kernels.many[2] = {load_many_pairs, attend_many_pairs, merge_many<S>, store_many<S>};
   return kernels;
 }

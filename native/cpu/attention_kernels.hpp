@@ -16,6 +16,9 @@ enum class Isa : std::uint8_t;  // isa.hpp
 
 // Positions of the KV cache that attention takes at a time. Tiles are aligned to it in the sequence.
 constexpr int kTilePositions = 64;
+// Rows of the cache between the one that `few` reads and the one that it asks for. More of them, and rows
+// leave the L1 cache before they are read.
+constexpr int kRowsAhead = 16;
 // Widths of heads in scratch memory and counts of queries are padded to these.
 constexpr int kWidthAlignment = 32;
 constexpr int kQueryAlignment = 16;
@@ -29,7 +32,7 @@ struct QueryRows {
 
 // Softmax states of a unit's queries: `best` the largest score so far (in powers of two; -infinity at first),
 // `total` the sum of weights 2^(score - best), `sums` that of weights times values. few: sums is
-// (queries, width); many: (width, queries).
+// (queries, width), where a path may permute the head's elements; many: (width, queries).
 struct SoftmaxStates {
   float *sums, *best, *total;
 };
@@ -37,10 +40,13 @@ struct SoftmaxStates {
 // Up to kTilePositions positions for a unit's queries. Query i sees the positions [first[i], last[i]) of the
 // tile; where that is empty, its state does not change.
 struct AttendTile {
-  const void* q;                   // as `load` left it
-  const std::byte* const* keys;    // (kTilePositions,) rows of head_dim elements; outside [begin, end) zeros
-  const std::byte* const* values;  // as keys
-  // The rows that will probably be asked for next, or null: they are fetched meanwhile.
+  const void* q;  // as `load` left it; it has room for 2 * width floats a query
+  // (kTilePositions,) rows of head_dim elements; outside [begin, end) zeros. Behind the keys in the same
+  // array are the values, and behind these the first kRowsAhead of the keys that will probably be asked for
+  // next.
+  const std::byte* const* keys;
+  const std::byte* const* values;
+  // All of those, or null: they are fetched meanwhile.
   const std::byte *const *next_keys, *const *next_values;
   int begin, end;  // positions that some query sees
   int num_queries, head_dim;

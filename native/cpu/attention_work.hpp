@@ -14,10 +14,12 @@ namespace millrace {
 // The tasks of a step's attention on one device, and the memory that they share. Kept from step to step.
 class AttentionWork {
  public:
-  // A row of the batch that has tokens. A unit is some of its tokens with one KV head.
+  // A row of the batch that has tokens. A unit is some of its tokens with unit_heads of its KV heads, or with
+  // what is left of these: it has head_units for the same tokens.
   struct Row {
     int row = 0;
-    std::int64_t units = 0;
+    int unit_heads = 1;
+    std::int64_t head_units = 0, units = 0;
     std::int64_t first_chunk = 0, chunks = 0;  // of positions, that any of its tokens sees
     bool is_split = false;                     // a task is a unit's chunk; else a unit
     std::int64_t state_floats = 0;             // of a unit and chunk, where split

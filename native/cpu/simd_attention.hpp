@@ -82,6 +82,10 @@ typename S::F elements(const std::byte* row, int d, int head_dim) {
                                    : Cache::load_part(row + d * Cache::kBytes, head_dim - d);
 }
 
+inline __attribute__((always_inline)) void fetch_row(const std::byte* row, int bytes) {
+  for (int at = 0; at < bytes; at += 64) _mm_prefetch(reinterpret_cast<const char*>(row + at), _MM_HINT_T0);
+}
+
 // Asks for the rows of the next tile, some with each step of a loop over this one: memory is then busy all
 // the time. The hardware alone sees too late that rows lie together in blocks.
 struct Fetch {
@@ -96,11 +100,7 @@ struct Fetch {
   // Inlined at once: GCC takes a function that only prefetches for one without effect, and drops its calls.
   inline __attribute__((always_inline)) void step() {
     if (left <= 0) return;
-    for (int i = 0; i < smaller(per_step, left); ++i) {
-      for (int at = 0; at < row_bytes; at += 64) {
-        _mm_prefetch(reinterpret_cast<const char*>(rows[i] + at), _MM_HINT_T0);
-      }
-    }
+    for (int i = 0; i < smaller(per_step, left); ++i) fetch_row(rows[i], row_bytes);
     rows += per_step;
     left -= per_step;
   }

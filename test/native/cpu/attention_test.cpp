@@ -206,7 +206,8 @@ TEST("a token's attention has the same bits in one piece, in chunks, alone, and 
   for (const Table& table : tables()) {
     for (const DType dtype : kCacheDTypes) {
       Runner one(table, 1), many(table, 4);
-      for (const Heads heads : {Heads{4, 2, 32, 0}, Heads{6, 6, 40, 100}, Heads{7, 1, 21, 0}}) {
+      for (const Heads heads :
+           {Heads{4, 2, 32, 0}, Heads{2, 1, 160, 0}, Heads{6, 6, 40, 100}, Heads{7, 1, 21, 0}}) {
         const RaggedBatch whole({{0, 700}, {0, 90}}, 16, rng);
         KvFixture kv(dtype, whole, heads.kv, heads.dim);
         kv.fill(whole, rng);
