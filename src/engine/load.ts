@@ -35,26 +35,31 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
   const resolved = resolveOptions(parsed, factsOf(description, addon), { ...machine, threads: threadsInUse?.threads ?? machine.threads })
   hooks.onResolved?.(resolved, description)
   useThreads(addon, resolved)
-  const text = await description.loadText()
+  const weights = addon.loadModel({
+    path: location.path,
+    spec: JSON.stringify(description.spec),
+    deviceMap: resolved.deviceMap,
+    quantize: resolved.quantize,
+    quantizeGroup: resolved.quantizeGroup,
+    kvDtype: resolved.kvDtype,
+    kvBlocks: resolved.kvBlocks,
+    blockTokens: resolved.blockTokens,
+    maxRows: resolved.maxNumSeqs,
+    maxTokens: resolved.maxBatchTokens,
+    maxLogprobs: resolved.maxLogprobs,
+    maxSequenceTokens: resolved.maxModelLen,
+    deterministic: resolved.deterministic,
+    preallocateKv: resolved.preallocateKv,
+    kernels: resolved.kernels,
+    stageTimes: hooks.stageTimes ?? false
+  }, done => { hooks.onProgress?.(done) })
+  // At once: the tokenizer is JavaScript's work, and what is wrong with it need not wait for the weights.
+  const [native, text] = await Promise.all([weights, description.loadText()]).catch((error: unknown) => {
+    weights.then(async loaded => { await loaded.dispose() }).catch(() => {})
+    throw error
+  })
   return {
-    model: await addon.loadModel({
-      path: location.path,
-      spec: JSON.stringify(description.spec),
-      deviceMap: resolved.deviceMap,
-      quantize: resolved.quantize,
-      quantizeGroup: resolved.quantizeGroup,
-      kvDtype: resolved.kvDtype,
-      kvBlocks: resolved.kvBlocks,
-      blockTokens: resolved.blockTokens,
-      maxRows: resolved.maxNumSeqs,
-      maxTokens: resolved.maxBatchTokens,
-      maxLogprobs: resolved.maxLogprobs,
-      maxSequenceTokens: resolved.maxModelLen,
-      deterministic: resolved.deterministic,
-      preallocateKv: resolved.preallocateKv,
-      kernels: resolved.kernels,
-      stageTimes: hooks.stageTimes ?? false
-    }, done => { hooks.onProgress?.(done) }),
+    model: native,
     spec: description.spec,
     ...text,
     generation: description.generation,

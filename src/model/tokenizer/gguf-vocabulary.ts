@@ -72,11 +72,19 @@ function byteLevelJson (metadata: ConfigReader, vocabulary: GgufVocabulary): Tok
       end_of_word_suffix: null,
       fuse_unk: false,
       byte_fallback: false,
-      ignore_merges: rules.ignoreMerges,
-      vocab: plainVocab(vocabulary),
-      merges: merges.map(merge => splitMerge(merge, metadata))
-    }
+      ignore_merges: rules.ignoreMerges
+    },
+    vocabulary: { vocab: vocabText(vocabulary), merges: mergesText(merges, metadata) }
   })
+}
+
+/** As they are, where every one has a single space; the library takes both forms. */
+function mergesText (merges: readonly string[], metadata: ConfigReader): string {
+  const isPlain = merges.every(merge => {
+    const at = merge.indexOf(' ')
+    return at > 0 && at === merge.lastIndexOf(' ')
+  })
+  return JSON.stringify(isPlain ? merges : merges.map(merge => splitMerge(merge, metadata)))
 }
 
 /** "a b"; the first part is at least one character, which may be a space. */
@@ -96,7 +104,6 @@ function sentencePieceJson (metadata: ConfigReader, vocabulary: GgufVocabulary):
   }
   const addsPrefix = metadata.flag('tokenizer.ggml.add_space_prefix', true)
   const unknown = vocabulary.tokens.find((_, id) => vocabulary.types[id] === TokenType.unknown)
-  const vocab = plainVocab(vocabulary)
   const replaceSpaces = { type: 'Replace', pattern: { String: ' ' }, content: wordStart }
   return tokenizerJson(vocabulary, {
     normalizer: {
@@ -119,9 +126,11 @@ function sentencePieceJson (metadata: ConfigReader, vocabulary: GgufVocabulary):
       end_of_word_suffix: null,
       fuse_unk: true,
       byte_fallback: vocabulary.tokens.some((_, id) => vocabulary.types[id] === TokenType.byte),
-      ignore_merges: false,
-      vocab,
-      merges: sentencePieceMerges(vocabulary.tokens, scores, id => vocabulary.types[id] === TokenType.normal)
+      ignore_merges: false
+    },
+    vocabulary: {
+      vocab: vocabText(vocabulary),
+      merges: JSON.stringify(sentencePieceMerges(vocabulary.tokens, scores, id => vocabulary.types[id] === TokenType.normal))
     }
   })
 }
@@ -137,7 +146,7 @@ function refuseNormalization (metadata: ConfigReader): void {
 }
 
 function tokenizerJson (
-  vocabulary: GgufVocabulary, parts: Pick<TokenizerJson, 'normalizer' | 'pre_tokenizer' | 'decoder' | 'model'>
+  vocabulary: GgufVocabulary, parts: Pick<TokenizerJson, 'normalizer' | 'pre_tokenizer' | 'decoder' | 'model' | 'vocabulary'>
 ): TokenizerJson {
   return {
     version: '1.0', truncation: null, padding: null, added_tokens: addedTokens(vocabulary), post_processor: null, ...parts
@@ -154,12 +163,14 @@ function addedTokens ({ tokens, types }: GgufVocabulary): readonly AddedToken[] 
 
 /**
  * All tokens that are in use. Special ones are among them, so that the library finds their ids; no
- * merge leads to them.
+ * merge leads to them. Of equal tokens the first counts, and in JSON the last.
  */
-function plainVocab ({ tokens, types }: GgufVocabulary): Record<string, number> {
-  const vocab: Record<string, number> = Object.create(null) as Record<string, number>
-  tokens.forEach((token, id) => { if (types[id] !== TokenType.unused) vocab[token] ??= id })
-  return vocab
+function vocabText ({ tokens, types }: GgufVocabulary): string {
+  const members: string[] = []
+  for (let id = tokens.length - 1; id >= 0; id--) {
+    if (types[id] !== TokenType.unused) members.push(`${JSON.stringify(tokens[id])}:${id}`)
+  }
+  return `{${members.join(',')}}`
 }
 
 const isStrings = (value: unknown): value is readonly string[] =>

@@ -5,8 +5,9 @@ import { EncodeQueue } from './encode-queue.js'
 import { chooseGuard, Guarder, matcherOf, specialTokens, splitRendered, type AddedToken } from './special-tokens.js'
 import { ByteStreamDecoder } from './stream-decoder.js'
 import { TokenBytes, pieceDecoder, utf8 } from './token-bytes.js'
-import type { JsonPart, TokenizerJson } from './tokenizer-json.js'
+import { tokenizerText, type JsonPart, type TokenizerJson } from './tokenizer-json.js'
 import type { DecodeOptions, GuardedText, SpecialTokens, StreamDecoder, Tokenizer } from './tokenizer.js'
+import { forEachPiece, type VocabularyText } from './vocabulary-text.js'
 
 /** What tokenizer_config.json or GGUF key-values say beside the tokenizer itself. */
 export interface TokenizerSettings {
@@ -25,7 +26,7 @@ export interface TokenizerSettings {
 export async function loadTokenizer (
   json: TokenizerJson, settings: TokenizerSettings, source: string
 ): Promise<Tokenizer> {
-  const library = build(json, source)
+  const library = fromText(tokenizerText(json), source)
   const [prefixIds, suffixIds] = await surroundingIds(library, settings).catch((error: Error) => { throw unusable(error, source) })
   return new HfTokenizer(json, library, prefixIds, suffixIds, settings, source)
 }
@@ -45,10 +46,10 @@ class HfTokenizer implements Tokenizer {
   readonly #control: RegExp | undefined
   readonly #added: ReadonlyMap<string, AddedToken>
   readonly #controlGuard: Guarder
-  /** Knows no guarded tokens; built at once, because building takes long enough to delay others. */
-  readonly #plain: Library
+  /** Knows no guarded tokens. */
+  readonly #plain: () => Library
   /** The same for text that continues one. */
-  readonly #plainContinued: Library
+  readonly #plainContinued: () => Library
 
   constructor (
     json: TokenizerJson, library: Library, prefixIds: readonly number[], suffixIds: readonly number[],
@@ -65,8 +66,8 @@ class HfTokenizer implements Tokenizer {
     this.#controlGuard = new Guarder(this.specials.control)
     this.#bytes = tableOf(json, decoder.bytesOf, source)
     const plain = plainJson(json, this.#guarded)
-    this.#plain = this.#guarded.length === 0 ? library : build(plain, source)
-    this.#plainContinued = prependsAtStartOnly(json.pre_tokenizer) ? build(withoutPrefix(plain), source) : this.#plain
+    this.#plain = this.#guarded.length === 0 ? () => library : builtWhenNeeded(plain, source)
+    this.#plainContinued = prependsAtStartOnly(json.pre_tokenizer) ? builtWhenNeeded(withoutPrefix(plain), source) : this.#plain
     this.#added = new Map(json.added_tokens.map(token => [token.content, token]))
     this.#specialIds = new Set(json.added_tokens.filter(token => token.special).map(token => token.id))
     this.#dropsFirstSpace = decoder.dropsFirstSpace
@@ -111,7 +112,7 @@ class HfTokenizer implements Tokenizer {
         flush()
         const before = parts[i - 1]
         const after = parts[i + 1]
-        encoded.push(this.#queue.encode(i > 0 ? this.#plainContinued : this.#plain, this.#strip(part.text,
+        encoded.push(this.#queue.encode(i > 0 ? this.#plainContinued() : this.#plain(), this.#strip(part.text,
           before?.kind === 'token' ? before.token : undefined, after?.kind === 'token' ? after.token : undefined)))
       }
     })
@@ -156,11 +157,25 @@ class HfTokenizer implements Tokenizer {
   }
 }
 
-function build (json: TokenizerJson, source: string): Library {
+function fromText (text: string, source: string): Library {
   try {
-    return Library.fromString(JSON.stringify(json))
+    return Library.fromString(text)
   } catch (error) {
     throw unusable(error as Error, source)
+  }
+}
+
+/**
+ * Most servers never see a text that needs it, and it takes as much memory as the first one: 60 MB for 150,000 pieces.
+ * The price is that building it, some 0.2 s, delays others once.
+ */
+function builtWhenNeeded (json: TokenizerJson, source: string): () => Library {
+  let library: Library | undefined
+  let text: Buffer | undefined = Buffer.from(tokenizerText(json))
+  return () => {
+    library ??= fromText(text!.toString(), source)
+    text = undefined
+    return library
   }
 }
 
@@ -192,27 +207,31 @@ const maxIds = 2 ** 24
 
 /** Added tokens stand for their own text, not for characters of the byte alphabet. */
 function tableOf (json: TokenizerJson, bytesOf: (piece: string) => Uint8Array, source: string): TokenBytes {
-  const vocab = Object.entries(json.model.vocab as Record<string, number>)
-  const largest = (ids: readonly number[]): number => ids.reduce((most, id) => Math.max(most, id), -1)
-  const numIds = 1 + Math.max(largest(vocab.map(([, id]) => id)), largest(json.added_tokens.map(token => token.id)))
-  if (!(numIds <= maxIds)) throw new TokenizerError(`${source} has ids up to ${numIds - 1}; at most ${maxIds} ids are supported.`)
-  const pieces = new Array<Uint8Array | undefined>(numIds).fill(undefined)
-  for (const [piece, id] of vocab) pieces[id] = bytesOf(piece)
-  for (const token of json.added_tokens) pieces[token.id] = utf8(token.content)
-  return new TokenBytes(pieces)
+  const bytes = new TokenBytes()
+  const add = (id: number, piece: Uint8Array): void => {
+    if (!Number.isInteger(id) || id < 0 || id >= maxIds) throw new TokenizerError(`${source} has ids up to ${id}; at most ${maxIds} ids are supported.`)
+    bytes.set(id, piece)
+  }
+  forEachPiece(json.vocabulary.vocab ?? '', (piece, id) => { add(id, bytesOf(piece)) })
+  for (const token of json.added_tokens) add(token.id, utf8(token.content))
+  return bytes
 }
 
 /** The same tokenizer without the tokens that user text must not be able to write. */
 function plainJson (json: TokenizerJson, guarded: readonly string[]): TokenizerJson {
   const hidden = new Set(guarded)
   const kept = json.added_tokens.filter(token => !hidden.has(token.content))
-  return { ...json, added_tokens: kept, model: withVocab(json.model, kept), post_processor: null }
+  return { ...json, added_tokens: kept, vocabulary: withPieces(json.vocabulary, kept), post_processor: null }
 }
 
 /** The library numbers added tokens itself, in order, unless it finds them in the model's vocabulary. */
-function withVocab (model: JsonPart, kept: readonly AddedToken[]): JsonPart {
-  if (typeof model.vocab !== 'object' || model.vocab === null || Array.isArray(model.vocab) || kept.length === 0) return model
-  return { ...model, vocab: { ...Object.fromEntries(kept.map(({ content, id }) => [content, id])), ...model.vocab } }
+function withPieces (vocabulary: VocabularyText, kept: readonly AddedToken[]): VocabularyText {
+  const { vocab, merges } = vocabulary
+  if (vocab === undefined || kept.length === 0) return vocabulary
+  // Of equal members the last counts: the vocabulary's own.
+  const pieces = kept.map(({ content, id }) => `${JSON.stringify(content)}:${id}`)
+  const rest = vocab.slice(vocab.indexOf('{') + 1)
+  return { vocab: `{${pieces.join(',')}${/^\s*}/.test(rest) ? '' : ','}${rest}`, merges }
 }
 
 /** Whether only a text's first stretch gets SentencePiece's leading space. */

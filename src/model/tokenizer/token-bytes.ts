@@ -3,27 +3,37 @@ import type { JsonPart } from './tokenizer-json.js'
 
 /** The bytes of every token, one after another. */
 export class TokenBytes {
-  readonly #bytes: Uint8Array
-  /** Token i owns bytes [#starts[i], #starts[i + 1]). */
-  readonly #starts: Uint32Array
+  /** Of token i: [starts[i], ends[i]), both 0 where it is not in use. */
+  #starts = new Uint32Array(4096)
+  #ends = new Uint32Array(4096)
+  #bytes = new Uint8Array(64 * 1024)
+  #numBytes = 0
+  #size = 0
   /** By id, filled as they are asked for; null: no whole characters. */
   readonly #texts: Array<string | null> = []
 
-  /** `pieces[id]`: undefined for ids that are not in use. */
-  constructor (pieces: ReadonlyArray<Uint8Array | undefined>) {
-    this.#starts = new Uint32Array(pieces.length + 1)
-    pieces.forEach((piece, id) => { this.#starts[id + 1] = this.#starts[id]! + (piece?.length ?? 0) })
-    this.#bytes = new Uint8Array(this.#starts[pieces.length]!)
-    pieces.forEach((piece, id) => { if (piece !== undefined) this.#bytes.set(piece, this.#starts[id]) })
+  /** One more than the largest id. */
+  get size (): number {
+    return this.#size
   }
 
-  get size (): number {
-    return this.#starts.length - 1
+  set (id: number, bytes: Uint8Array): void {
+    if (id >= this.#starts.length) {
+      const length = Math.max(id + 1, 2 * this.#starts.length)
+      this.#starts = grown(this.#starts, new Uint32Array(length))
+      this.#ends = grown(this.#ends, new Uint32Array(length))
+    }
+    const end = this.#numBytes + bytes.length
+    if (end > this.#bytes.length) this.#bytes = grown(this.#bytes, new Uint8Array(2 * end))
+    this.#bytes.set(bytes, this.#numBytes)
+    this.#starts[id] = this.#numBytes
+    this.#ends[id] = this.#numBytes = end
+    this.#size = Math.max(this.#size, id + 1)
   }
 
   /** A view; empty for ids that are not in use or past the end. */
   of (id: number): Uint8Array {
-    return this.#bytes.subarray(this.#starts[id] ?? 0, this.#starts[id + 1] ?? this.#starts[id] ?? 0)
+    return this.#bytes.subarray(this.#starts[id] ?? 0, this.#ends[id] ?? 0)
   }
 
   /** The text of a token that is whole characters; undefined for one that is not. */
@@ -40,6 +50,11 @@ function tryDecode (bytes: Uint8Array): string | null {
   } catch {
     return null
   }
+}
+
+function grown<T extends Uint8Array | Uint32Array> (old: T, larger: T): T {
+  larger.set(old)
+  return larger
 }
 
 /** How a tokenizer's decoder turns one token's text into bytes. */
@@ -127,12 +142,15 @@ function makeByteAlphabet (): Map<string, number> {
   return alphabet
 }
 
+/** By character; 256 where it is none of the alphabet. */
+const alphabetBytes = Uint16Array.from({ length: 0x200 }, (_, code) => byteAlphabet.get(String.fromCharCode(code)) ?? 256)
+
 /** A piece with a character outside the alphabet is no byte-level piece; it stands for itself. */
 function byteLevelBytes (piece: string): Uint8Array {
   const bytes = new Uint8Array(piece.length)
   for (let i = 0; i < piece.length; i++) {
-    const byte = byteAlphabet.get(piece[i]!)
-    if (byte === undefined) return utf8(piece)
+    const byte = alphabetBytes[piece.charCodeAt(i)] ?? 256
+    if (byte === 256) return utf8(piece)
     bytes[i] = byte
   }
   return bytes

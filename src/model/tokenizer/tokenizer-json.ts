@@ -1,5 +1,6 @@
 import { TokenizerError } from '../errors.js'
 import type { AddedToken } from './special-tokens.js'
+import { cutVocabulary, type VocabularyText } from './vocabulary-text.js'
 
 /** The parts of a parsed tokenizer.json that Millrace itself looks at; the rest is passed on. */
 export interface TokenizerJson {
@@ -8,7 +9,9 @@ export interface TokenizerJson {
   readonly pre_tokenizer: JsonPart | null
   readonly post_processor: JsonPart | null
   readonly decoder: JsonPart | null
+  /** Without its vocabulary. */
   readonly model: JsonPart
+  readonly vocabulary: VocabularyText
   readonly [field: string]: unknown
 }
 
@@ -25,9 +28,10 @@ export interface JsonPart {
  * @throws TokenizerError when it is not such a file
  */
 export function parseTokenizerJson (text: string, source: string): TokenizerJson {
+  const cut = cutVocabulary(text)
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    parsed = JSON.parse(cut?.rest ?? text)
   } catch (error) {
     throw new TokenizerError(`${source} is not valid JSON (${(error as Error).message}). Fetch the file again.`)
   }
@@ -35,6 +39,7 @@ export function parseTokenizerJson (text: string, source: string): TokenizerJson
   if (typeof json !== 'object' || json === null || typeof json.model !== 'object' || json.model === null) {
     throw new TokenizerError(`${source} has no "model": it is not a tokenizer.json of the tokenizers library.`)
   }
+  const { vocab, merges, ...model } = json.model as JsonPart
   return {
     ...json,
     added_tokens: readAddedTokens(json.added_tokens, source),
@@ -42,10 +47,19 @@ export function parseTokenizerJson (text: string, source: string): TokenizerJson
     pre_tokenizer: partOrNull(json.pre_tokenizer),
     post_processor: partOrNull(json.post_processor),
     decoder: partOrNull(json.decoder),
-    model: bpeModel(json.model as JsonPart, source),
+    model: bpeModel(model, source),
+    vocabulary: cut?.vocabulary ?? { vocab: JSON.stringify(vocab), merges: JSON.stringify(merges) },
     truncation: null,
     padding: null
   }
+}
+
+/** The whole tokenizer.json again. */
+export function tokenizerText ({ model, vocabulary: { vocab, merges }, ...rest }: TokenizerJson): string {
+  const members = [
+    JSON.stringify(model).slice(1, -1), vocab === undefined ? '' : `"vocab":${vocab}`, merges === undefined ? '' : `"merges":${merges}`
+  ]
+  return `${JSON.stringify(rest).slice(0, -1)},"model":{${members.filter(part => part !== '').join(',')}}}`
 }
 
 /**
