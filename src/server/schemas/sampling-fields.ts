@@ -1,6 +1,7 @@
-import { Type, type Static } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import type { RequestOptions } from '../../engine/api.js'
 import { InvalidParameterError } from '../errors.js'
+import { Type } from './schema-builders.js'
 
 const maxInt32 = 2 ** 31 - 1
 const tokenId = Type.Integer({ minimum: 0, maximum: maxInt32 })
@@ -39,7 +40,7 @@ export const samplingFields = {
   store: Type.Optional(Type.Boolean())
 }
 
-export type SamplingFields = Static<Type.TObject<typeof samplingFields>>
+export type SamplingFields = Static<TObject<typeof samplingFields>>
 
 /** The engine's options for the shared fields that the request gives. */
 export function samplingOptions (body: SamplingFields): RequestOptions {
