@@ -14,7 +14,8 @@
 namespace millrace {
 namespace {
 
-constexpr std::int64_t kMappedFrom = 4 << 20;
+constexpr std::int64_t kMappedFrom = 256 << 10;
+constexpr std::int64_t kHugeFrom = 4 << 20;
 constexpr std::size_t kAlignment = 64;
 constexpr std::int64_t kHugePage = 2 << 20;
 constexpr std::int64_t kMappingBytes = 16 << 20;  // of weights that share one, at least
@@ -38,7 +39,8 @@ void* take_from_system(std::int64_t bytes) {
   if (memory == MAP_FAILED) return nullptr;
 #if defined(MADV_HUGEPAGE)
   // A wish: where the system has no huge pages, small ones serve.
-  static_cast<void>(madvise(memory, static_cast<std::size_t>(bytes), MADV_HUGEPAGE));
+  if (bytes >= kHugeFrom)
+    static_cast<void>(madvise(memory, static_cast<std::size_t>(bytes), MADV_HUGEPAGE));
 #endif
   return memory;
 }
@@ -150,14 +152,22 @@ struct WeightMemory::Mapping {
 
 std::shared_ptr<std::byte> WeightMemory::take(std::int64_t bytes) {
   const auto size = static_cast<std::int64_t>(padded(bytes));
-  if (mapping_ == nullptr || size > mapping_->bytes - used_bytes_) {
-    const std::int64_t whole = (std::max(size, kMappingBytes) + kHugePage - 1) / kHugePage * kHugePage;
-    mapping_ = std::make_shared<Mapping>(whole, device_, budget_);
-    used_bytes_ = 0;
+  std::erase_if(open_, [](const Open& open) { return open.mapping.expired(); });
+  for (Open& open : open_) {
+    if (std::shared_ptr<Mapping> mapping = open.mapping.lock()) {
+      if (size <= mapping->bytes - open.used_bytes) return take_from(open, mapping, size);
+    }
   }
-  std::byte* memory = mapping_->start + used_bytes_;
-  used_bytes_ += size;
-  return {mapping_, memory};
+  const std::int64_t whole = (std::max(size, kMappingBytes) + kHugePage - 1) / kHugePage * kHugePage;
+  const auto mapping = std::make_shared<Mapping>(whole, device_, budget_);
+  return take_from(open_.emplace_back(Open{mapping, 0}), mapping, size);
+}
+
+std::shared_ptr<std::byte> WeightMemory::take_from(Open& open, const std::shared_ptr<Mapping>& mapping,
+                                                   std::int64_t size) {
+  std::byte* memory = mapping->start + open.used_bytes;
+  open.used_bytes += size;
+  return {mapping, memory};
 }
 
 void Scratch::Free::operator()(float* memory) const {

@@ -26,7 +26,8 @@ class MemoryBudget {
   std::atomic<std::int64_t> used_bytes_ = 0;
 };
 
-// Zeroed, aligned to 64 bytes; from 4 MiB on, to a page, with huge pages asked for.
+// Zeroed, aligned to 64 bytes. From 256 KiB on, to a page, and the system gives no page before it is first
+// used; from 4 MiB on, with huge pages asked for.
 std::unique_ptr<Buffer> allocate_cpu_buffer(std::int64_t bytes, const std::string& device,
                                             std::shared_ptr<MemoryBudget> budget);
 
@@ -45,11 +46,16 @@ class WeightMemory {
 
  private:
   struct Mapping;
+  struct Open {
+    std::weak_ptr<Mapping> mapping;  // lives as long as what was taken from it
+    std::int64_t used_bytes;
+  };
+  static std::shared_ptr<std::byte> take_from(Open& open, const std::shared_ptr<Mapping>& mapping,
+                                              std::int64_t size);
 
   const std::string device_;
   const std::shared_ptr<MemoryBudget> budget_;
-  std::shared_ptr<Mapping> mapping_;  // the last, with `used_bytes_` given out
-  std::int64_t used_bytes_ = 0;
+  std::vector<Open> open_;  // first fit: a tail that nothing fits is 2 MiB that are used for one page
 };
 
 // Working memory of operations, aligned to 64 bytes: one run of floats per slot, which grows to the largest

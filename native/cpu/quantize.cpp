@@ -47,44 +47,22 @@ void put_int8(const Row& row) {
 }
 
 // The group's largest magnitude goes to minus these, before rounding and clipping to -8: clipping it buys
-// finer steps for the rest.
-constexpr float kExtremes[] = {8, 7, 7.5F, 8.5F, 9, 9.5F, 10};
+// finer steps for the rest. The last one fills the table.
+constexpr float kExtremes[kCandidates] = {8, 7, 7.5F, 8.5F, 9, 9.5F, 10, 10};
 
-struct Fit {
-  float scale = 0;
-  Rounding rounding = {0, -8, 7};
-  float error = 0;  // sum of (value - scale q)^2, less the sum of value^2
-};
-
-// The scale, rounded to F16, that fits the whole numbers of values / `step` best.
-Fit fit_scale(const QuantizeKernels& kernels, const float* values, std::int64_t count, float step) {
-  Fit fit;
-  fit.rounding.inverse = inverse_of(step);
-  const GroupSums sums = kernels.sums(values, count, fit.rounding);
-  fit.scale = f16_to_float(float_to_f16(sums.squares == 0 ? 0 : sums.products / sums.squares));
-  fit.error = fit.scale * (fit.scale * sums.squares - 2 * sums.products);
-  return fit;
-}
-
-Fit fit_group(const QuantizeKernels& kernels, const float* values, std::int64_t count) {
-  Fit best;
+GroupFit fit_group(const QuantizeKernels& kernels, const float* values, std::int64_t count) {
   const float largest = kernels.largest_magnitude(values, count);
-  if (!std::isfinite(largest)) {
-    best.scale = std::numeric_limits<float>::quiet_NaN();
-    return best;
-  }
+  if (!std::isfinite(largest)) return {.scale = std::numeric_limits<float>::quiet_NaN()};
   const float extreme = std::find(values, values + count, largest) != values + count ? largest : -largest;
-  for (const float divisor : kExtremes) {
-    const Fit fit = fit_scale(kernels, values, count, -extreme / divisor);
-    if (fit.error < best.error) best = fit;
-  }
-  return best;
+  float steps[kCandidates];
+  for (int c = 0; c < kCandidates; ++c) steps[c] = -extreme / kExtremes[c];
+  return kernels.fit(values, count, steps);
 }
 
 void put_int4(const Row& row) {
   const std::int64_t group = row.layout.group;
   for (std::int64_t k = 0; k < row.layout.k; k += group) {
-    const Fit fit = fit_group(row.kernels, row.values + k, group);
+    const GroupFit fit = fit_group(row.kernels, row.values + k, group);
     put_f16(row.panel + row.layout.scales, k / group, row.row, float_to_f16(fit.scale));
     if (std::isnan(fit.scale)) continue;
     for (std::int64_t i = k; i < k + group; i += 32) {

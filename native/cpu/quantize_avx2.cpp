@@ -22,10 +22,6 @@ float largest_magnitude(const float* values, std::int64_t count) {
 struct Rounder {
   __m256 inverse, low, high;
 
-  explicit Rounder(Rounding rounding)
-      : inverse(_mm256_set1_ps(rounding.inverse)),
-        low(_mm256_set1_ps(rounding.low)),
-        high(_mm256_set1_ps(rounding.high)) {}
   [[nodiscard]] __m256 round(__m256 values) const {
     const __m256 nearest =
         _mm256_round_ps(_mm256_mul_ps(values, inverse), 0x08);  // to nearest, no exceptions
@@ -33,26 +29,78 @@ struct Rounder {
   }
 };
 
-float sum_in_order(__m256 lanes) {
-  float each[8], sum = 0;
-  _mm256_storeu_ps(each, lanes);
-  for (const float lane : each) sum += lane;
+// Lane c of the result: the lanes of from[c], added in order.
+__m256 sums_in_order(const __m256* from) {
+  __m256 pairs[8], fours[8];
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(from[i], from[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(from[i], from[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    fours[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+    fours[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xEE);
+    fours[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+    fours[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xEE);
+  }
+  __m256 sum = _mm256_setzero_ps();
+  for (int i = 0; i < 4; ++i) sum = _mm256_add_ps(sum, _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20));
+  for (int i = 0; i < 4; ++i) sum = _mm256_add_ps(sum, _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31));
   return sum;
 }
 
-GroupSums sums(const float* values, std::int64_t count, Rounding rounding) {
-  const Rounder rounder(rounding);
-  __m256 products = _mm256_setzero_ps(), squares = _mm256_setzero_ps();
-  for (std::int64_t i = 0; i < count; i += 8) {
-    const __m256 v = _mm256_loadu_ps(values + i), q = rounder.round(v);
-    products = _mm256_add_ps(products, _mm256_mul_ps(v, q));
-    squares = _mm256_add_ps(squares, _mm256_mul_ps(q, q));
+// For candidates [first, first + 4): more would not stay in registers.
+void add_up(const float* values, std::int64_t count, const float* inverses, int first, __m256* products,
+            __m256* squares) {
+  __m256 p[4], s[4], inverse[4];
+  for (int c = 0; c < 4; ++c) {
+    p[c] = s[c] = _mm256_setzero_ps();
+    inverse[c] = _mm256_broadcast_ss(inverses + first + c);
   }
-  return {sum_in_order(products), sum_in_order(squares)};
+  const __m256 low = _mm256_set1_ps(-8), high = _mm256_set1_ps(7);
+  for (std::int64_t i = 0; i < count; i += 8) {
+    const __m256 v = _mm256_loadu_ps(values + i);
+    for (int c = 0; c < 4; ++c) {
+      const __m256 q = Rounder{inverse[c], low, high}.round(v);
+      p[c] = _mm256_add_ps(p[c], _mm256_mul_ps(v, q));
+      s[c] = _mm256_add_ps(s[c], _mm256_mul_ps(q, q));
+    }
+  }
+  for (int c = 0; c < 4; ++c) {
+    products[first + c] = p[c];
+    squares[first + c] = s[c];
+  }
+}
+
+GroupFit fit(const float* values, std::int64_t count, const float* steps) {
+  const __m256 step = _mm256_loadu_ps(steps), zero = _mm256_setzero_ps();
+  const __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0F), step);
+  const __m256 finite = _mm256_cmp_ps(magnitude, _mm256_set1_ps(0x1p-126F), _CMP_GE_OQ);
+  float inverses[kCandidates], scales[kCandidates], errors[kCandidates];
+  _mm256_storeu_ps(inverses, _mm256_and_ps(_mm256_div_ps(_mm256_set1_ps(1), step), finite));
+  __m256 each_products[kCandidates], each_squares[kCandidates];
+  add_up(values, count, inverses, 0, each_products, each_squares);
+  add_up(values, count, inverses, 4, each_products, each_squares);
+  const __m256 products = sums_in_order(each_products), squares = sums_in_order(each_squares);
+  const __m256 exact =
+      _mm256_and_ps(_mm256_div_ps(products, squares), _mm256_cmp_ps(squares, zero, _CMP_NEQ_OQ));
+  const __m256 scale = _mm256_cvtph_ps(_mm256_cvtps_ph(exact, _MM_FROUND_TO_NEAREST_INT));
+  const __m256 twice = _mm256_mul_ps(_mm256_set1_ps(2), products);
+  _mm256_storeu_ps(scales, scale);
+  _mm256_storeu_ps(errors, _mm256_mul_ps(scale, _mm256_sub_ps(_mm256_mul_ps(scale, squares), twice)));
+  GroupFit best;
+  float least = 0;
+  for (int c = 0; c < kCandidates; ++c) {
+    if (!(errors[c] < least)) continue;
+    least = errors[c];
+    best.scale = scales[c];
+    best.rounding.inverse = inverses[c];
+  }
+  return best;
 }
 
 void codes(const float* values, std::int64_t count, Rounding rounding, int offset, std::uint8_t* to) {
-  const Rounder rounder(rounding);
+  const Rounder rounder{_mm256_set1_ps(rounding.inverse), _mm256_set1_ps(rounding.low),
+                        _mm256_set1_ps(rounding.high)};
   const __m256i add = _mm256_set1_epi32(offset);
   for (std::int64_t i = 0; i < count; i += 8) {
     const __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(rounder.round(_mm256_loadu_ps(values + i))), add);
@@ -64,7 +112,7 @@ void codes(const float* values, std::int64_t count, Rounding rounding, int offse
 }  // namespace
 
 const QuantizeKernels* avx2_quantize_kernels() {
-  static constexpr QuantizeKernels kKernels = {largest_magnitude, sums, codes};
+  static constexpr QuantizeKernels kKernels = {largest_magnitude, fit, codes};
   return &kKernels;
 }
 

@@ -10,16 +10,21 @@ struct Rounding {
   float inverse, low, high;
 };
 
-struct GroupSums {
-  float products;  // of the values with their whole numbers
-  float squares;   // of the whole numbers
+constexpr int kCandidates = 8;
+
+// Whole numbers from -8 to 7 with one scale, which F16 holds.
+struct GroupFit {
+  float scale = 0;
+  Rounding rounding = {0, -8, 7};
 };
 
 // Counts are multiples of 8.
 struct QuantizeKernels {
   // NaN when one of them is.
   float (*largest_magnitude)(const float* values, std::int64_t count);
-  GroupSums (*sums)(const float* values, std::int64_t count, Rounding rounding);
+  // Each candidate is a step between whole numbers; the scale that fits its whole numbers best (by least
+  // squares, rounded to F16) takes the step's place. The first with the least squared error, or zeros.
+  GroupFit (*fit)(const float* values, std::int64_t count, const float* steps);
   // The whole numbers plus `offset`.
   void (*codes)(const float* values, std::int64_t count, Rounding rounding, int offset, std::uint8_t* to);
 };

@@ -1,7 +1,10 @@
 // The plain form of the loops of quantisation.
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <limits>
 
+#include "cpu/convert.hpp"
 #include "cpu/quantize_kernels.hpp"
 
 namespace millrace {
@@ -23,6 +26,11 @@ float round_to(float value, Rounding rounding) {
   return std::min(std::max(nearest, rounding.low), rounding.high);
 }
 
+struct GroupSums {
+  float products;  // of the values with their whole numbers
+  float squares;   // of the whole numbers
+};
+
 GroupSums sums(const float* values, std::int64_t count, Rounding rounding) {
   float products[8] = {}, squares[8] = {};
   for (std::int64_t i = 0; i < count; ++i) {
@@ -38,6 +46,24 @@ GroupSums sums(const float* values, std::int64_t count, Rounding rounding) {
   return total;
 }
 
+GroupFit fit(const float* values, std::int64_t count, const float* steps) {
+  GroupFit best;
+  float least = 0;  // sum of (value - scale q)^2, less the sum of value^2
+  for (int c = 0; c < kCandidates; ++c) {
+    GroupFit one;
+    // 0 for steps whose inverse is not finite.
+    one.rounding.inverse = std::fabs(steps[c]) < std::numeric_limits<float>::min() ? 0 : 1 / steps[c];
+    const GroupSums sum = sums(values, count, one.rounding);
+    one.scale = f16_to_float(float_to_f16(sum.squares == 0 ? 0 : sum.products / sum.squares));
+    const float error = one.scale * (one.scale * sum.squares - 2 * sum.products);
+    if (error < least) {
+      least = error;
+      best = one;
+    }
+  }
+  return best;
+}
+
 void codes(const float* values, std::int64_t count, Rounding rounding, int offset, std::uint8_t* to) {
   for (std::int64_t i = 0; i < count; ++i) {
     to[i] = static_cast<std::uint8_t>(static_cast<int>(round_to(values[i], rounding)) + offset);
@@ -47,7 +73,7 @@ void codes(const float* values, std::int64_t count, Rounding rounding, int offse
 }  // namespace
 
 const QuantizeKernels& scalar_quantize_kernels() {
-  static constexpr QuantizeKernels kKernels = {largest_magnitude, sums, codes};
+  static constexpr QuantizeKernels kKernels = {largest_magnitude, fit, codes};
   return kKernels;
 }
 

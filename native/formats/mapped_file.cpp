@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 #include <utility>
 
@@ -86,6 +87,13 @@ void MappedFile::advise(MapAdvice advice) const {
   constexpr int kFlags[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM, MADV_WILLNEED};
   if (data_ == nullptr) return;
   ::madvise(const_cast<std::byte*>(data_), size_, kFlags[static_cast<std::size_t>(advice)]);
+}
+
+void MappedFile::release(std::span<const std::byte> bytes) const {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t start = (address + page - 1) / page * page, end = (address + bytes.size()) / page * page;
+  if (start < end) ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
 }
 
 void MappedFile::unmap() noexcept {

@@ -41,6 +41,8 @@ class ModelFiles {
   [[nodiscard]] std::uint64_t tensor_bytes() const;
   // A hint about how the weights will be read.
   void advise(MapAdvice advice) const;
+  // A tensor that will hardly be read again: its pages stay in the page cache and leave the process.
+  void release(const TensorView& tensor) const { files_[tensor.file_index].release({tensor.data, tensor.bytes}); }
 
  private:
   ModelFormat format_;

@@ -1,5 +1,6 @@
 #include "runtime/model_weights.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -44,8 +45,15 @@ WeightView cols_of(const WeightView& view, std::int64_t start, std::int64_t coun
 
 class Loader {
  public:
-  Loader(const ModelFiles& files, const ModelSpec& spec, Quantization quantization, ModelWeights& out)
-      : files_(files), spec_(spec), names_(spec.tensors), quantization_(quantization), out_(out) {}
+  Loader(const ModelFiles& files, const ModelSpec& spec, Quantization quantization, ModelWeights& out,
+         const std::function<void(double)>& progress)
+      : files_(files),
+        spec_(spec),
+        names_(spec.tensors),
+        quantization_(quantization),
+        out_(out),
+        progress_(progress),
+        file_bytes_(static_cast<double>(files.tensor_bytes())) {}
 
   LayerWeights layer(int layer, const Rank& rank, bool first_rank) {
     Device& device = *rank.device;
@@ -104,6 +112,7 @@ class Loader {
       throw Error("ERR_MODEL_TENSORS",
                   "The checkpoint has no tensor \"" + name + "\", which its configuration needs.");
     }
+    read_.push_back(tensor);
     const DType dtype = require_dtype(*tensor);
     const std::int64_t file_rows = tensor->shape.empty() ? 1 : tensor->shape[0];
     std::int64_t file_cols = 1;
@@ -148,7 +157,11 @@ class Loader {
                                  Quantization quantization) {
     auto weight = device.upload({views.begin(), views.size()}, quantization);
     out_.bytes += weight->device_bytes();
+    for (const WeightView& part : views) read_bytes_ += part.rows * storage_bytes(part.dtype, part.cols);
+    progress_(std::min(1.0, static_cast<double>(read_bytes_) / file_bytes_));
     reordered_.clear();
+    for (const TensorView* tensor : read_) files_.release(*tensor);
+    read_.clear();
     return weight;
   }
 
@@ -157,7 +170,12 @@ class Loader {
   const TensorNames& names_;
   const Quantization quantization_;
   ModelWeights& out_;
-  std::vector<std::unique_ptr<std::byte[]>> reordered_;  // rows that had to be put in order, until the upload
+  const std::function<void(double)>& progress_;
+  const double file_bytes_;
+  std::int64_t read_bytes_ = 0;
+  // For the next upload: the tensors that it takes, and rows of them that had to be put in order.
+  std::vector<const TensorView*> read_;
+  std::vector<std::unique_ptr<std::byte[]>> reordered_;
 };
 
 }  // namespace
@@ -165,8 +183,7 @@ class Loader {
 ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const ExecutionPlan& plan,
                           Quantization quantization, const std::function<void(double)>& progress) {
   ModelWeights out;
-  Loader loader(files, spec, quantization, out);
-  double done = 0;
+  Loader loader(files, spec, quantization, out, progress);
   for (const Stage& stage : plan.stages) {
     const bool first_stage = &stage == &plan.stages.front(), last_stage = &stage == &plan.stages.back();
     for (const Rank& rank : stage.ranks) {
@@ -177,8 +194,6 @@ ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const 
       }
       for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
         weights.layers.push_back(loader.layer(layer, rank, first_rank));
-        done += 1.0 / (spec.num_layers * static_cast<double>(stage.ranks.size()));
-        progress(done);
       }
       if (last_stage && first_rank) {
         weights.final_norm = loader.final_norm(*rank.device);
@@ -191,6 +206,7 @@ ModelWeights load_weights(const ModelFiles& files, const ModelSpec& spec, const 
       }
     }
   }
+  progress(1);
   return out;
 }
 
