@@ -1,5 +1,9 @@
 #include "binding/load_model.hpp"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -116,7 +120,12 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
     runtime.device_map.push_back(std::move(stage));
   }
   const ModelFiles files = open_model_files(options.path);
-  return {std::make_shared<ModelRuntime>(files, std::move(runtime), report), fingerprint(files)};
+  Loaded loaded = {std::make_shared<ModelRuntime>(files, std::move(runtime), report), fingerprint(files)};
+#if defined(__GLIBC__)
+  // What loading took and freed, the tokenizer's part above all, would stay with the process.
+  malloc_trim(0);
+#endif
+  return loaded;
 }
 
 }  // namespace

@@ -39,8 +39,7 @@ void* take_from_system(std::int64_t bytes) {
   if (memory == MAP_FAILED) return nullptr;
 #if defined(MADV_HUGEPAGE)
   // A wish: where the system has no huge pages, small ones serve.
-  if (bytes >= kHugeFrom)
-    static_cast<void>(madvise(memory, static_cast<std::size_t>(bytes), MADV_HUGEPAGE));
+  if (bytes >= kHugeFrom) static_cast<void>(madvise(memory, static_cast<std::size_t>(bytes), MADV_HUGEPAGE));
 #endif
   return memory;
 }

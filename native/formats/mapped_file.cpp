@@ -92,7 +92,8 @@ void MappedFile::advise(MapAdvice advice) const {
 void MappedFile::release(std::span<const std::byte> bytes) const {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t start = (address + page - 1) / page * page, end = (address + bytes.size()) / page * page;
+  const std::uintptr_t start = (address + page - 1) / page * page,
+                       end = (address + bytes.size()) / page * page;
   if (start < end) ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
 }
 

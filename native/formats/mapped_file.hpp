@@ -29,7 +29,8 @@ class MappedFile {
 
   // A hint for the page cache; nothing depends on it.
   void advise(MapAdvice advice) const;
-  // These bytes will hardly be read again: the process need not hold their pages. Reading them is still right.
+  // These bytes will hardly be read again: the process need not hold their pages. Reading them is still
+  // right.
   void release(std::span<const std::byte> bytes) const;
 
  private:

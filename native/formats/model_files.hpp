@@ -42,7 +42,9 @@ class ModelFiles {
   // A hint about how the weights will be read.
   void advise(MapAdvice advice) const;
   // A tensor that will hardly be read again: its pages stay in the page cache and leave the process.
-  void release(const TensorView& tensor) const { files_[tensor.file_index].release({tensor.data, tensor.bytes}); }
+  void release(const TensorView& tensor) const {
+    files_[tensor.file_index].release({tensor.data, tensor.bytes});
+  }
 
  private:
   ModelFormat format_;

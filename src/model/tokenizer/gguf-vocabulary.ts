@@ -166,11 +166,16 @@ function addedTokens ({ tokens, types }: GgufVocabulary): readonly AddedToken[] 
  * merge leads to them. Of equal tokens the first counts, and in JSON the last.
  */
 function vocabText ({ tokens, types }: GgufVocabulary): string {
-  const members: string[] = []
-  for (let id = tokens.length - 1; id >= 0; id--) {
-    if (types[id] !== TokenType.unused) members.push(`${JSON.stringify(tokens[id])}:${id}`)
+  const runs: string[] = []
+  // In runs, so that 150,000 short strings are not in memory at once.
+  for (let end = tokens.length; end > 0; end -= 4096) {
+    const members: string[] = []
+    for (let id = end - 1; id >= Math.max(0, end - 4096); id--) {
+      if (types[id] !== TokenType.unused) members.push(`${JSON.stringify(tokens[id])}:${id}`)
+    }
+    if (members.length > 0) runs.push(members.join(','))
   }
-  return `{${members.join(',')}}`
+  return `{${runs.join(',')}}`
 }
 
 const isStrings = (value: unknown): value is readonly string[] =>

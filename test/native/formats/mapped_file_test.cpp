@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "../harness.hpp"
@@ -52,3 +54,29 @@ TEST("a file without read permission is refused with the system's reason") {
   REQUIRE(::chmod(path.c_str(), 0) == 0);
   CHECK_CONTAINS(CHECK_THROWS_CODE(MappedFile(path), "ERR_MODEL_FILE"), "Permission denied");
 }
+
+#if defined(__linux__)
+TEST("what is released leaves the process and reads the same afterwards") {
+  const TempFolder folder;
+  const long page = ::sysconf(_SC_PAGESIZE);
+  const std::size_t bytes = 16 << 20;
+  const MappedFile file(folder.write("a.bin", std::string(bytes, 'x')));
+  const auto file_pages = [] {
+    long size = 0, resident = 0, shared = 0;
+    std::ifstream("/proc/self/statm") >> size >> resident >> shared;
+    return shared;
+  };
+  const auto sum = [&] {
+    long total = 0;
+    for (const std::byte byte : file.bytes()) total += std::to_integer<long>(byte);
+    return total;
+  };
+  CHECK_EQ(sum(), static_cast<long>(bytes) * 'x');
+  const long before = file_pages();
+  file.release(file.bytes().subspan(100, bytes - 200));
+  CHECK(before - file_pages() > static_cast<long>(bytes) / page * 9 / 10);
+  CHECK_EQ(sum(), static_cast<long>(bytes) * 'x');
+  file.release(file.bytes().subspan(5, 10));  // less than a page
+  file.release({});
+}
+#endif
