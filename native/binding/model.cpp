@@ -96,7 +96,9 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
     memory_ = Napi::Persistent(memory_use(env, *runtime_));
     step_done_ = StepDone::New(env, "millrace step", 0, 1, this);
     step_done_.Unref(env);
-    runtime_->start([this](StepJob* job) { step_done_.NonBlockingCall(job); });
+    javascript_.adopt_caller();
+    runtime_->start(
+        [this](StepJob* job) { javascript_.wake_elsewhere([&] { step_done_.NonBlockingCall(job); }); });
     // Last: what throws above leaves no hook with a dead object behind.
     napi_add_env_cleanup_hook(env, on_environment_end, this);
   });

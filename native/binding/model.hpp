@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 
+#include "cpu/thread_placement.hpp"
 #include "runtime/model_runtime.hpp"
 
 namespace millrace {
@@ -58,6 +59,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
   std::string fingerprint_;
   StepLimits limits_;
   StepDone step_done_;
+  ThreadHandle javascript_;
   std::deque<PendingStep> pending_;  // oldest first: steps settle in order
   Napi::Reference<Napi::Promise> disposal_;
   int holds_ = 0;

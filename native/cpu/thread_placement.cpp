@@ -36,9 +36,9 @@ std::int64_t run_ns(std::int32_t id) {
   return std::int64_t{time.tv_sec} * 1000000000 + time.tv_nsec;
 }
 
-// Moves a thread onto one of `cpus`.
-template <typename Choose>
-bool move(std::int32_t id, Choose choose) {
+// Restricts a thread to the processors that `choose` makes of its own, for as long as `meanwhile` takes.
+template <typename Choose, typename Meanwhile>
+bool move(std::int32_t id, Choose choose, Meanwhile meanwhile) {
   if (id == 0 || id == own_id() || run_ns(id) < 0) return false;
   const std::unique_lock lock(moving, std::try_to_lock);
   if (!lock.owns_lock()) return false;
@@ -47,9 +47,16 @@ bool move(std::int32_t id, Choose choose) {
   choose(before, there);
   if (CPU_COUNT(&there) == 0 || CPU_EQUAL(&before, &there)) return false;
   const bool moved = sched_setaffinity(id, sizeof there, &there) == 0;
+  if (!moved) return false;
+  meanwhile();
   // Where a thread is when its affinity widens, it stays.
-  if (moved) sched_setaffinity(id, sizeof before, &before);
-  return moved;
+  sched_setaffinity(id, sizeof before, &before);
+  return true;
+}
+
+template <typename Choose>
+bool move(std::int32_t id, Choose choose) {
+  return move(id, choose, [] {});
 }
 
 std::vector<int> own_cpus() {
@@ -110,6 +117,15 @@ bool ThreadHandle::send_away(std::span<const int> cpus) const {
   });
 }
 
+void ThreadHandle::wake_elsewhere(FunctionRef<void()> wake) const {
+  const auto leave_ours = [](const cpu_set_t& before, cpu_set_t& there) {
+    there = before;
+    const int cpu = sched_getcpu();
+    if (cpu >= 0) CPU_CLR(cpu, &there);
+  };
+  if (!move(id_.load(std::memory_order_relaxed), leave_ours, [&] { wake(); })) wake();
+}
+
 int current_cpu() {
   return sched_getcpu();
 }
@@ -143,6 +159,9 @@ bool ThreadHandle::bring_here() const {
 }
 bool ThreadHandle::send_away(std::span<const int>) const {
   return false;
+}
+void ThreadHandle::wake_elsewhere(FunctionRef<void()> wake) const {
+  wake();
 }
 int current_cpu() {
   return -1;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cpu/function_ref.hpp"
+
 namespace millrace {
 
 // A thread of this process that others may look at and move. A handle of a thread that has ended is harmless.
@@ -22,6 +24,9 @@ class ThreadHandle {
   bool bring_here() const;
   // Moves the thread to a processor that it may use and that is not one of these, if there is one.
   bool send_away(std::span<const int> cpus) const;
+  // Calls `wake`, which may wake the thread: not on the caller's processor, if the thread may use another.
+  // The system likes to put it there, and then it runs in the caller's place.
+  void wake_elsewhere(FunctionRef<void()> wake) const;
 
  private:
   std::atomic<std::int32_t> id_ = 0;  // the system's; 0 = none

@@ -90,6 +90,41 @@ TEST("a thread that was moved may run where it could before") {
   CHECK_EQ(subject.allowed_at_end, cpus);
 }
 
+TEST("a thread wakes beside its waker and not in his place, and may run where it could before") {
+  const std::vector<int> cpus = allowed_cpus();
+  if (cpus.size() < 2) SKIP("there is one processor");
+  ThreadHandle handle;
+  std::atomic<int> round = 0, woken_on = -1;
+  std::vector<int> allowed_at_end;
+  std::thread sleeper([&] {
+    handle.adopt_caller();
+    for (int seen = 0; seen < 50; seen = round) {
+      woken_on = current_cpu();
+      woken_on.notify_one();
+      round.wait(seen);
+    }
+    allowed_at_end = allowed_cpus();
+  });
+  woken_on.wait(-1);
+  int same = 0;
+  for (int i = 1; i <= 50; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it sleeps by now
+    woken_on = -1;
+    int own = -1;
+    handle.wake_elsewhere([&] {
+      own = current_cpu();
+      round = i;
+      round.notify_one();
+    });
+    if (i == 50) break;
+    woken_on.wait(-1);
+    if (woken_on == own) ++same;
+  }
+  sleeper.join();
+  CHECK(same < 25);  // where it goes after it has woken is the system's affair
+  CHECK_EQ(allowed_at_end, cpus);
+}
+
 TEST("the caller does not move itself") {
   ThreadHandle own;
   own.adopt_caller();
