@@ -123,7 +123,8 @@ const context: Context = { ...options, formats, ceilings, llama, nodeLlama }
 
 const machine = describeMachine()
 const versions = { llamaCpp: await llama?.version(), nodeLlamaCpp: nodeLlama?.version }
-const command = `npm run bench:cpu -- ${process.argv.slice(2).join(' ')}`
+// Results are for others to read: where this machine keeps its programs is not.
+const command = `npm run bench:cpu -- ${process.argv.slice(2).map(word => word === options.llamaCpp ? '<folder>' : word).join(' ')}`
 const folder = new URL('../results/', import.meta.url)
 mkdirSync(folder, { recursive: true })
 const file = new URL(`${machine.date.slice(0, 10)}-cpu-${options.name}`, folder)
