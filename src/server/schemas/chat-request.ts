@@ -1,6 +1,5 @@
-import type { Static } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { samplingFields } from './sampling-fields.js'
-import { Type } from './schema-builders.js'
 
 const maxInt32 = 2 ** 31 - 1
 

@@ -1,6 +1,5 @@
-import type { Static } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { samplingFields } from './sampling-fields.js'
-import { Type } from './schema-builders.js'
 
 const maxInt32 = 2 ** 31 - 1
 const tokenIds = Type.Array(Type.Integer({ minimum: 0, maximum: maxInt32 }), { minItems: 1 })

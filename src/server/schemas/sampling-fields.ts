@@ -1,7 +1,6 @@
-import type { Static, TObject } from 'typebox'
+import { Type, type Static } from 'typebox'
 import type { RequestOptions } from '../../engine/api.js'
 import { InvalidParameterError } from '../errors.js'
-import { Type } from './schema-builders.js'
 
 const maxInt32 = 2 ** 31 - 1
 const tokenId = Type.Integer({ minimum: 0, maximum: maxInt32 })
@@ -40,7 +39,7 @@ export const samplingFields = {
   store: Type.Optional(Type.Boolean())
 }
 
-export type SamplingFields = Static<TObject<typeof samplingFields>>
+export type SamplingFields = Static<Type.TObject<typeof samplingFields>>
 
 /** The engine's options for the shared fields that the request gives. */
 export function samplingOptions (body: SamplingFields): RequestOptions {
