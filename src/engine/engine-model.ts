@@ -3,7 +3,7 @@ import type { ChatInput } from '../model/chat/chat-template.js'
 import type { GenerationDefaults } from '../model/generation-config.js'
 import type { ModelSpec } from '../model/model-spec.js'
 import type { GuardedText, Tokenizer } from '../model/tokenizer/tokenizer.js'
-import type { Policy } from '../scheduler/policy.js'
+import type { TokenBudget } from '../scheduler/token-budget.js'
 import type { PrefixHashing } from './prefix-keys.js'
 import type { ResolvedOptions } from './resolved-options.js'
 
@@ -32,5 +32,5 @@ export interface EngineParts {
   readonly hashing: PrefixHashing
   /** Folder or file of the model. */
   readonly path: string
-  readonly policy?: Policy
+  readonly budget?: TokenBudget
 }

@@ -84,7 +84,7 @@ export class Engine {
       maxBatchTokens: options.maxBatchTokens,
       maxSequenceTokens: options.maxModelLen,
       extendKeys: sequence => { this.#keys.extend(sequence) },
-      ...parts.policy === undefined ? {} : { policy: parts.policy }
+      ...parts.budget === undefined ? {} : { budget: parts.budget }
     })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
     this.#loop = new StepLoop({

@@ -1,36 +1,42 @@
+import type { StepCosts } from '../profiler/step-costs.js'
 import type { Sequence } from './sequence.js'
 
-/** What a policy may look at when it sizes a plan. */
-export interface BudgetInput {
-  readonly nowMs: number
-  /** The most tokens that a step can take. */
-  readonly maxBatchTokens: number
-  /** Sequences that will decode in this plan. */
-  readonly decodes: number
+/** What a policy may look at beside the sequence itself. One object, rewritten for each plan. */
+export interface PolicyView {
+  nowMs: number
+  /** What steps cost here. */
+  costs: StepCosts
+  /** Sequences that hold blocks at most, and those that do. */
+  maxNumSeqs: number
+  running: number
+  waiting: number
+  /** KV tokens that the pool holds, and the share of them that nobody uses (0 to 1). */
+  poolTokens: number
+  freeRatio: number
+  /** KV tokens of the running sequences. */
+  contextTokens: number
 }
 
-/** The decisions of a scheduler that are matters of taste; memory and correctness are not. */
+/**
+ * Decides who is next; memory and correctness are the scheduler's. Each sequence has a rank of three
+ * numbers, compared in order, the lowest first; equal ranks go by id, so the order is total.
+ */
 export interface Policy {
   readonly name: string
   /**
-   * Negative when `a` runs before `b`. A total order: ties break by id. The result for two sequences
-   * does not change while they wait.
+   * Writes the sequence's rank (`rankClass`, `rankKey`, `rankTie`: finite numbers) and returns until
+   * when it holds: the time of its next change by itself, Infinity = never. Of a running sequence it
+   * tells who is preempted: the highest.
    */
-  compare (a: Sequence, b: Sequence): number
-  /** Which of the running sequences to preempt when `needy` finds no block; `candidates` is not empty. */
-  victim (candidates: readonly Sequence[], needy: Sequence): Sequence
-  /** Tokens of the next plan: 1 to `maxBatchTokens`. */
-  budget (input: BudgetInput): number
+  rank (sequence: Sequence, view: PolicyView): number
+  /** Whether `needy`, which waits, may take the slot or the blocks of `running`. Missing = never. */
+  mayPreempt? (needy: Sequence, running: Sequence, view: PolicyView): boolean
 }
 
-/** First come, first served; the youngest is preempted. */
-export const fcfs: Policy = {
-  name: 'fcfs',
-  compare: byArrival,
-  victim: candidates => candidates.reduce((youngest, other) => byArrival(other, youngest) > 0 ? other : youngest),
-  budget: input => input.maxBatchTokens
-}
-
-function byArrival (a: Sequence, b: Sequence): number {
-  return a.arrivalMs - b.arrivalMs || a.id - b.id
+/** Negative when `a` is before `b`. */
+export function compareRanks (a: Sequence, b: Sequence): number {
+  if (a.rankClass !== b.rankClass) return a.rankClass - b.rankClass
+  if (a.rankKey !== b.rankKey) return a.rankKey - b.rankKey
+  if (a.rankTie !== b.rankTie) return a.rankTie - b.rankTie
+  return a.id - b.id
 }

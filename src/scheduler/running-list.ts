@@ -1,4 +1,4 @@
-import type { Policy } from './policy.js'
+import { compareRanks, type Policy, type PolicyView } from './policy.js'
 import type { Sequence } from './sequence.js'
 
 /**
@@ -8,7 +8,6 @@ import type { Sequence } from './sequence.js'
 export class RunningList<S extends Sequence> {
   readonly #policy: Policy
   readonly #items: S[] = []
-  readonly #candidates: S[] = []
   /** Sequences that run. */
   size = 0
 
@@ -25,7 +24,7 @@ export class RunningList<S extends Sequence> {
     sequence.state = 'running'
     this.size++
     let place = this.#items.length
-    while (place > 0 && this.#policy.compare(sequence, this.#items[place - 1]!) < 0) place--
+    while (place > 0 && compareRanks(sequence, this.#items[place - 1]!) < 0) place--
     this.#items.splice(place, 0, sequence)
   }
 
@@ -43,13 +42,17 @@ export class RunningList<S extends Sequence> {
     this.#items.length = kept
   }
 
-  /** Whom to preempt for `needy`: not one that has a row in the plan already. Undefined when nobody is left. */
-  victim (needy: S, planId: number): S | undefined {
-    const candidates = this.#candidates
-    candidates.length = 0
+  /**
+   * Whom to preempt for `needy`, by ranks of now: the last. Not one that has a row in the plan already.
+   * Undefined when nobody is left.
+   */
+  victim (needy: S, planId: number, view: PolicyView): S | undefined {
+    let last: S | undefined
     for (const other of this.#items) {
-      if (other !== needy && other.state === 'running' && other.lastPlanId !== planId) candidates.push(other)
+      if (other === needy || other.state !== 'running' || other.lastPlanId === planId) continue
+      this.#policy.rank(other, view)
+      if (last === undefined || compareRanks(other, last) > 0) last = other
     }
-    return candidates.length === 0 ? undefined : this.#policy.victim(candidates, needy) as S
+    return last
   }
 }

@@ -5,9 +5,12 @@ import { tryAdmit } from './admission.js'
 import type { BlockPool } from './block-pool.js'
 import { commitRow } from './commit-row.js'
 import { Plan, RowOutcome } from './plan.js'
-import { fcfs, type Policy } from './policy.js'
+import { initialStepCosts, type StepCosts } from '../profiler/step-costs.js'
+import { fcfs } from './policies/fcfs.js'
+import type { Policy, PolicyView } from './policy.js'
 import { RunningList } from './running-list.js'
 import type { Sequence } from './sequence.js'
+import { fullBudget, type TokenBudget } from './token-budget.js'
 import { WaitingQueue } from './waiting-queue.js'
 
 export interface SchedulerOptions<S extends Sequence> {
@@ -21,6 +24,9 @@ export interface SchedulerOptions<S extends Sequence> {
   /** Plans that may be uncommitted at once; 2. */
   readonly maxOutstanding?: number
   readonly policy?: Policy
+  readonly budget?: TokenBudget
+  /** What steps cost, as far as is known now; read for each plan. */
+  readonly stepCosts?: () => StepCosts
   /** Brings the sequence's `prefixKeys` up to the tokens that it has; called before a readmission. */
   readonly extendKeys?: (sequence: S) => void
 }
@@ -52,6 +58,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   #lastPlanId = 0
   #lastCommittedId = 0
   #preemptions = 0
+  readonly #view: PolicyView
 
   constructor (options: SchedulerOptions<S>) {
     if (options.maxBatchTokens < options.maxNumSeqs) {
@@ -60,10 +67,20 @@ export class Scheduler<S extends Sequence = Sequence> {
     this.#options = options
     this.#pool = options.pool
     this.policy = options.policy ?? fcfs
-    this.#waiting = new WaitingQueue<S>((a, b) => this.policy.compare(a, b))
+    this.#waiting = new WaitingQueue<S>(this.policy)
     this.#running = new RunningList(this.policy)
     this.#plans = Array.from({ length: options.maxOutstanding ?? 2 },
       () => new Plan<S>(options.maxNumSeqs, options.maxBatchTokens))
+    this.#view = {
+      nowMs: 0,
+      costs: initialStepCosts,
+      maxNumSeqs: options.maxNumSeqs,
+      running: 0,
+      waiting: 0,
+      poolTokens: options.pool.totalBlocks * options.pool.blockTokens,
+      freeRatio: 1,
+      contextTokens: 0
+    }
   }
 
   /**
@@ -92,7 +109,7 @@ export class Scheduler<S extends Sequence = Sequence> {
       parent.forks.push(sequence)
       this.#forking++
     } else {
-      this.#waiting.push(sequence)
+      this.#waiting.push(sequence, this.#look(sequence.arrivalMs))
     }
   }
 
@@ -112,6 +129,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   plan (nowMs: number): Plan<S> | undefined {
     if (this.#lastPlanId - this.#lastCommittedId >= this.#plans.length) return undefined
     this.#running.compact()
+    const view = this.#look(nowMs)
     const id = this.#lastPlanId + 1
     const plan = this.#plans[id % this.#plans.length]!
     plan.start(id)
@@ -120,7 +138,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     this.#planDecodes(plan, budget, nowMs)
     this.#planPrompts(plan, budget)
     // What was preempted for want of blocks does not come back in the same breath.
-    if (this.#preemptions === preemptions) this.#admit(plan, budget, nowMs)
+    if (this.#preemptions === preemptions) this.#admit(plan, budget, view)
     if (plan.numRows === 0) return undefined
     this.#lastPlanId = id
     this.#releaseForks(plan)
@@ -175,12 +193,32 @@ export class Scheduler<S extends Sequence = Sequence> {
     return this.#plans[planId % this.#plans.length]!
   }
 
+  /** Brings the policy's view up to date. */
+  #look (nowMs: number): PolicyView {
+    const view = this.#view
+    view.nowMs = Math.max(view.nowMs, nowMs)
+    view.costs = this.#options.stepCosts?.() ?? initialStepCosts
+    view.running = this.#running.size
+    view.waiting = this.#waiting.size + this.#forking
+    if (view.waiting > 0) {
+      const { freeBlocks, cachedBlocks } = this.#pool.stats()
+      view.freeRatio = (freeBlocks + cachedBlocks) / this.#pool.totalBlocks
+    }
+    return view
+  }
+
   #budget (nowMs: number): number {
     let decodes = 0
-    for (const sequence of this.#running.items) if (sequence.isDecoding && !sequence.isComplete) decodes++
-    const { maxBatchTokens } = this.#options
-    const budget = this.policy.budget({ nowMs, maxBatchTokens, decodes })
-    return Math.min(Math.max(1, Math.floor(budget)), maxBatchTokens)
+    let contextTokens = 0
+    for (const sequence of this.#running.items) {
+      if (!sequence.isDecoding || sequence.isComplete) continue
+      decodes++
+      contextTokens += sequence.planned
+    }
+    this.#view.contextTokens = contextTokens
+    const { maxBatchTokens, budget = fullBudget } = this.#options
+    const tokens = budget({ nowMs, maxBatchTokens, decodes, contextTokens })
+    return Math.min(Math.max(1, Math.floor(tokens)), maxBatchTokens)
   }
 
   #planDecodes (plan: Plan<S>, budget: number, nowMs: number): void {
@@ -202,9 +240,10 @@ export class Scheduler<S extends Sequence = Sequence> {
   }
 
   /** Stops at the first that does not fit: a later one that would must not overtake it for ever. */
-  #admit (plan: Plan<S>, budget: number, nowMs: number): void {
+  #admit (plan: Plan<S>, budget: number, view: PolicyView): void {
+    if (plan.numTokens < budget) this.#waiting.refresh(view)
     while (plan.numTokens < budget && this.#running.size < this.#options.maxNumSeqs) {
-      const sequence = this.#waiting.peek()
+      const sequence = this.#waiting.peek(view)
       if (sequence === undefined) return
       const admitted = tryAdmit({
         pool: this.#pool,
@@ -216,7 +255,7 @@ export class Scheduler<S extends Sequence = Sequence> {
       if (!admitted) return
       this.#waiting.remove(sequence)
       this.#running.insert(sequence)
-      sequence.clock.enter('prefill', nowMs)
+      sequence.clock.enter('prefill', view.nowMs)
       this.#addRow(plan, sequence, Math.min(sequence.remainingTokens, budget - plan.numTokens))
     }
   }
@@ -243,7 +282,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     if (sequence.planned < sequence.grown) return true
     const grown = sequence.grown + this.#pool.blockTokens
     while (!this.#pool.grow(sequence.slot!, grown)) {
-      const victim = this.#running.victim(sequence, plan.id)
+      const victim = this.#running.victim(sequence, plan.id, this.#view)
       // Those before it have the last blocks. It keeps its own and tries again in the next plan.
       if (victim === undefined) return false
       this.#preempt(victim, nowMs)
@@ -264,7 +303,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     sequence.clock.enter('preempted', nowMs)
     this.#running.leave()
     this.#preemptions++
-    this.#waiting.push(sequence)
+    this.#waiting.push(sequence, this.#view)
     this.#requeueForks(sequence)
   }
 
@@ -295,7 +334,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   #requeueForks (parent: Sequence): void {
     for (const fork of parent.forks as S[]) {
       fork.state = 'waiting'
-      this.#waiting.push(fork)
+      this.#waiting.push(fork, this.#view)
       this.#forking--
     }
     parent.forks.length = 0

@@ -1,6 +1,21 @@
 import type { FinishReason } from '../core/finish-reason.js'
 import { PhaseClock } from './phase-clock.js'
 
+/** What a request wants of its own speed, in ms from its arrival; missing = no wish. */
+export interface Slo {
+  readonly ttftMs?: number
+  readonly tpotMs?: number
+  /** Arrival to the last token. */
+  readonly deadlineMs?: number
+}
+
+/** A tool that the sequence is expected to call: after `tokens` more of its own, it waits and reads the result. */
+export interface ToolForecast {
+  readonly tokens: number
+  readonly durationMs: number
+  readonly resultTokens: number
+}
+
 export interface SequenceOptions {
   /** Unique and rising: breaks ties between equal arrivals. */
   readonly id: number
@@ -11,8 +26,18 @@ export interface SequenceOptions {
   readonly maxTokens: number
   readonly logprobs?: boolean
   readonly promptLogprobs?: boolean
-  /** Lower runs first under policies that look at it. */
+  /** Lower runs first under policies that look at it; finite. */
   readonly priority?: number
+  readonly slo?: Slo
+  /** Of the client's network: 0 (bad) to 1; 1. */
+  readonly linkHealth?: number
+  /** Output tokens that are expected (for times), and that are likely not exceeded (for memory). */
+  readonly predictedTokens?: number
+  readonly reservedTokens?: number
+  /** In the order in which they are expected; `predictedTokens` follow the last one. */
+  readonly toolForecasts?: readonly ToolForecast[]
+  /** It goes on after a tool call, in a new turn. */
+  readonly isResumed?: boolean
   /** h_0 of the prefix-key chain; missing = its blocks never enter the prefix index. */
   readonly prefixRoot?: Uint8Array
   /** h_1, h_2, ... of the prompt's full blocks, 32 bytes each; missing = it reads no cached prefix. */
@@ -20,6 +45,9 @@ export interface SequenceOptions {
   /** The sequence of the same prompt whose KV this one shares, when that is there in time. */
   readonly forkOf?: Sequence
 }
+
+/** Without a prediction: the median answer of chat traffic is about that long. */
+const defaultPredictedTokens = 192
 
 /**
  * forking: waits for its parent's prompt to be computed. waiting: in the queue, holds no blocks.
@@ -32,6 +60,15 @@ export class Sequence {
   readonly id: number
   readonly arrivalMs: number
   readonly priority: number
+  readonly slo: Slo
+  /** Moments, not durations; Infinity = none. */
+  readonly ttftDeadlineMs: number
+  readonly deadlineMs: number
+  linkHealth: number
+  predictedTokens: number
+  reservedTokens: number
+  readonly toolForecasts: readonly ToolForecast[]
+  readonly isResumed: boolean
   readonly promptTokens: number
   readonly logprobs: boolean
   readonly promptLogprobs: boolean
@@ -67,8 +104,14 @@ export class Sequence {
   /** The plan of its newest row, and the one that completed its prompt since it was admitted. */
   lastPlanId = 0
   promptPlanId = 0
-  /** Place in the waiting heap; the heap's own. */
+  /** What the policy made of it: see `Policy.rank`. */
+  rankClass = 0
+  rankKey = 0
+  rankTie = 0
+  rankUntilMs = Infinity
+  /** Places in the waiting queue's heaps; the queue's own. */
   heapIndex = -1
+  changeIndex = -1
   parent: Sequence | undefined
   /** Forks that wait for this sequence's prompt. */
   forks: Sequence[] = []
@@ -77,6 +120,14 @@ export class Sequence {
     this.id = options.id
     this.arrivalMs = options.arrivalMs
     this.priority = options.priority ?? 0
+    this.slo = options.slo ?? {}
+    this.ttftDeadlineMs = options.arrivalMs + (this.slo.ttftMs ?? Infinity)
+    this.deadlineMs = options.arrivalMs + (this.slo.deadlineMs ?? Infinity)
+    this.linkHealth = options.linkHealth ?? 1
+    this.predictedTokens = options.predictedTokens ?? defaultPredictedTokens
+    this.reservedTokens = options.reservedTokens ?? this.predictedTokens
+    this.toolForecasts = options.toolForecasts ?? []
+    this.isResumed = options.isResumed ?? false
     this.promptTokens = options.promptIds.length
     this.maxTokens = options.maxTokens
     this.logprobs = options.logprobs ?? false
@@ -92,6 +143,11 @@ export class Sequence {
 
   get generatedTokens (): number {
     return this.numTokens - this.promptTokens
+  }
+
+  /** Output tokens that are expected from now on: at least one while it goes on. */
+  get predictedRest (): number {
+    return Math.max(1, Math.min(this.predictedTokens, this.maxTokens) - this.generatedTokens)
   }
 
   /** Tokens that will be known once the outstanding plans are committed. */
@@ -122,5 +178,12 @@ export class Sequence {
       this.tokens = larger
     }
     this.tokens[this.numTokens++] = token
+    if (this.generatedTokens >= this.reservedTokens) this.#predictAgain()
+  }
+
+  /** It is longer than was likely: the next bucket of twice the size is (docs/scheduling.md). */
+  #predictAgain (): void {
+    this.reservedTokens = Math.max(8, 2 * this.reservedTokens)
+    this.predictedTokens = Math.max(this.predictedTokens, 0.75 * this.reservedTokens)
   }
 }

@@ -1,75 +1,71 @@
+import { IndexedHeap } from './indexed-heap.js'
+import { compareRanks, type Policy, type PolicyView } from './policy.js'
 import type { Sequence } from './sequence.js'
 
+/** Ranks renewed in one round at most: a round stays short however many wait. */
+const maxRenewals = 1024
+
 /**
- * Waiting sequences in policy order: a binary heap whose items know their place, so that insertion,
- * removal of the first and removal of any are O(log n). Keys do not change while an item is inside.
+ * Waiting sequences in the order of their ranks. Ranks stand still between the times that the policy
+ * names; a second heap holds those times, so that a round costs O(changes * log n).
  */
 export class WaitingQueue<S extends Sequence> {
-  readonly #items: S[] = []
-  readonly #compare: (a: Sequence, b: Sequence) => number
+  readonly #policy: Policy
+  readonly #byRank = new IndexedHeap<S>(compareRanks, (item, index) => { item.heapIndex = index })
+  readonly #byChange = new IndexedHeap<S>((a, b) => a.rankUntilMs - b.rankUntilMs || a.id - b.id,
+    (item, index) => { item.changeIndex = index })
 
-  constructor (compare: (a: Sequence, b: Sequence) => number) {
-    this.#compare = compare
+  constructor (policy: Policy) {
+    this.#policy = policy
   }
 
   get size (): number {
-    return this.#items.length
+    return this.#byRank.size
   }
 
-  peek (): S | undefined {
-    return this.#items[0]
-  }
-
-  push (item: S): void {
-    this.#items.push(item)
-    this.#siftUp(item, this.#items.length - 1)
+  push (item: S, view: PolicyView): void {
+    item.rankUntilMs = this.#policy.rank(item, view)
+    this.#byRank.push(item)
+    if (item.rankUntilMs < Infinity) this.#byChange.push(item)
   }
 
   /** Takes out an item that is inside. */
   remove (item: S): void {
-    const hole = item.heapIndex
-    if (this.#items[hole] !== item) throw new Error(`Sequence ${item.id} is not waiting.`)
-    const last = this.#items.pop()!
-    item.heapIndex = -1
-    if (last === item) return
-    const parent = this.#items[(hole - 1) >> 1]
-    if (hole > 0 && this.#compare(last, parent!) < 0) this.#siftUp(last, hole)
-    else this.#siftDown(last, hole)
+    if (this.#byRank.at(item.heapIndex) !== item) throw new Error(`Sequence ${item.id} is not waiting.`)
+    this.#byRank.remove(item.heapIndex)
+    if (item.changeIndex >= 0) this.#byChange.remove(item.changeIndex)
+  }
+
+  /** What the policy looks at has changed for this one: it takes its new place. */
+  renew (item: S, view: PolicyView): void {
+    item.rankUntilMs = this.#policy.rank(item, view)
+    this.#byRank.update(item.heapIndex)
+    if (item.changeIndex < 0) {
+      if (item.rankUntilMs < Infinity) this.#byChange.push(item)
+    } else if (item.rankUntilMs < Infinity) this.#byChange.update(item.changeIndex)
+    else this.#byChange.remove(item.changeIndex)
+  }
+
+  /** Renews the ranks whose time is over, the longest overdue first. */
+  refresh (view: PolicyView): void {
+    for (let count = 0; count < maxRenewals; count++) {
+      const item = this.#byChange.peek()
+      if (item === undefined || item.rankUntilMs > view.nowMs) return
+      this.renew(item, view)
+    }
+  }
+
+  /** The next one, by a rank that holds now. */
+  peek (view: PolicyView): S | undefined {
+    for (let count = 0; count < maxRenewals; count++) {
+      const item = this.#byRank.peek()
+      if (item === undefined || item.rankUntilMs > view.nowMs) return item
+      this.renew(item, view)
+    }
+    return this.#byRank.peek()
   }
 
   * [Symbol.iterator] (): Iterator<S> {
-    yield* this.#items
-  }
-
-  #siftUp (item: S, start: number): void {
-    let hole = start
-    while (hole > 0) {
-      const up = (hole - 1) >> 1
-      const parent = this.#items[up]!
-      if (this.#compare(item, parent) >= 0) break
-      this.#place(parent, hole)
-      hole = up
-    }
-    this.#place(item, hole)
-  }
-
-  #siftDown (item: S, start: number): void {
-    const size = this.#items.length
-    let hole = start
-    for (;;) {
-      let down = 2 * hole + 1
-      if (down >= size) break
-      if (down + 1 < size && this.#compare(this.#items[down + 1]!, this.#items[down]!) < 0) down++
-      const child = this.#items[down]!
-      if (this.#compare(child, item) >= 0) break
-      this.#place(child, hole)
-      hole = down
-    }
-    this.#place(item, hole)
-  }
-
-  #place (item: S, index: number): void {
-    this.#items[index] = item
-    item.heapIndex = index
+    yield* this.#byRank
   }
 }

@@ -2,7 +2,6 @@ import t from 'tap'
 import type { CompleteOptions, Generation } from '../../src/engine/api.js'
 import { Engine } from '../../src/engine/engine.js'
 import { deriveSeed } from '../../src/core/seed.js'
-import { fcfs } from '../../src/scheduler/policy.js'
 import { fixture } from '../support/fixtures.js'
 import { Random, testSeed } from '../support/random.js'
 import { loadTinyEngine, vocabSize } from '../support/tiny-engine.js'
@@ -115,8 +114,8 @@ t.test('three choices of one request are those of three requests with their seed
 
 t.test('a sequence that skips steps and returns goes on as if it had not', async t => {
   let plans = 0
-  const policy = { ...fcfs, budget: () => ++plans % 3 === 0 ? 64 : 1 }
-  const engine = await loadTinyEngine({}, { policy })
+  const budget = () => ++plans % 3 === 0 ? 64 : 1
+  const engine = await loadTinyEngine({}, { budget })
   const alone = new Alone(await loadTinyEngine({ prefixCaching: false }))
   const random = new Random(4)
   const requests = [1, 2, 3].map(i => ({ prompt: randomPrompt(random, 5 * i), maxTokens: 24, seed: BigInt(i), temperature: 1 }))

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { RowOutput } from '../../src/core/step.js'
 import { RowOutcome, type Plan } from '../../src/scheduler/plan.js'
-import { fcfs } from '../../src/scheduler/policy.js'
 import { Scheduler, type SchedulerOptions } from '../../src/scheduler/scheduler.js'
 import { Sequence, type SequenceOptions } from '../../src/scheduler/sequence.js'
 import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
@@ -344,8 +343,8 @@ t.test('a fork can be aborted before, and its parent after, without harm to the 
 
 t.test('sequences that a small budget leaves out of a step go on in a later one', async t => {
   let planned = 0
-  const policy = { ...fcfs, budget: () => ++planned % 3 === 0 ? 1 : 32 }
-  const { add, plan, commit, finishAll, steps } = setup({ policy })
+  const budget = () => ++planned % 3 === 0 ? 1 : 32
+  const { add, plan, commit, finishAll, steps } = setup({ budget })
   const first = add(4)
   const second = add(4)
   commit(plan()!)
