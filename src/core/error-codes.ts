@@ -48,6 +48,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_TOKENIZER', status: 500, cause: 'The tokenizer\'s files are missing, broken, or made for another model.', remedy: 'Use the tokenizer that came with the weights.' },
   { code: 'ERR_MODEL_DOWNLOAD', status: 502, cause: 'Files could not be fetched from the hub.', remedy: 'Check the network, HF_ENDPOINT and HF_TOKEN; a download goes on where it stopped.' },
   { code: 'ERR_OUT_OF_MEMORY', status: 500, cause: 'The model, its KV cache and its workspace do not fit into memory; the message has the arithmetic.', remedy: 'Lower --max-model-len, --kv-cache-memory or --max-batch-tokens, or take a smaller model.' },
+  { code: 'ERR_TRACE', status: 400, cause: 'A trace for `millrace simulate` or `millrace replay` has a line that cannot be read.', remedy: 'Correct the line and field that the message names; docs/simulation.md has the format.' },
   // The native part. While a model runs, these arrive as the cause of ERR_STEP_FAILED.
   { code: 'ERR_MODEL_FILE', cause: 'A safetensors or GGUF file is truncated or malformed.', remedy: 'Fetch the file again; the message names it and what is wrong.' },
   { code: 'ERR_MODEL_FILE_MISSING', cause: 'A file that the model needs is not there.', remedy: 'Fetch the missing shard.' },

@@ -1,0 +1,18 @@
+import { Sequence, type SequenceOptions } from '../scheduler/sequence.js'
+import type { RequestProgress } from './request-progress.js'
+
+/** One turn of a request: up to its next tool call, or to its end. */
+export class SimulatedSequence extends Sequence {
+  readonly progress: RequestProgress
+  /** What it says before it stops; the scheduler does not know. */
+  readonly outputTokens: number
+  /** Id of the token at a position of the text. */
+  readonly textAt: (position: number) => number
+
+  constructor (options: SequenceOptions, progress: RequestProgress, outputTokens: number, textAt: (position: number) => number) {
+    super(options)
+    this.progress = progress
+    this.outputTokens = outputTokens
+    this.textAt = textAt
+  }
+}

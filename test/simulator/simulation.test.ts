@@ -1,0 +1,118 @@
+import t, { type Test } from 'tap'
+import { isSloMet, tpotMs } from '../../src/simulator/request-result.js'
+import { simulate, type SimulationOptions } from '../../src/simulator/simulation.js'
+import { linearTimes } from '../../src/simulator/step-times.js'
+import type { TraceRequest } from '../../src/simulator/trace-request.js'
+import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
+import { Random, testSeed } from '../support/random.js'
+
+const times = linearTimes({ fixedMs: 10, prefillTokenMs: 1, decodeMs: 2, contextTokenMs: 0.1 })
+const blockTokens = 4
+
+function options (changes: Partial<SimulationOptions> = {}, blocks = 64): SimulationOptions {
+  return { pool: createPool(blocks, blockTokens), times, maxNumSeqs: 4, maxBatchTokens: 32, maxSequenceTokens: 200, ...changes }
+}
+
+const near = (t: Test, actual: number, expected: number, name: string) => {
+  t.ok(Math.abs(actual - expected) < 1e-9, `${name}: ${actual}, expected ${expected}`)
+}
+
+t.test('one request takes the time of its steps', async t => {
+  const { requests: [request], steps, busyMs } = simulate([{ arrivalMs: 5, promptTokens: 4, outputTokens: 3 }], options())
+  near(t, request!.ttftMs, 10 + 4, 'its prompt')
+  near(t, request!.e2eMs, 14 + (10 + 2 + 0.5) + (10 + 2 + 0.6), 'and two decodes, of 5 and 6 tokens of context')
+  near(t, tpotMs(request!), (12.5 + 12.6) / 2, 'TPOT')
+  t.equal(request!.queueMs, 0)
+  t.equal(request!.outputTokens, 3)
+  near(t, busyMs, 39.1, 'the step that was queued behind the last token costs nothing')
+  t.equal(steps, 4, 'though it was queued')
+})
+
+t.test('a request that comes while two steps are queued joins the third', async t => {
+  const { requests: [, second] } = simulate([
+    { arrivalMs: 0, promptTokens: 4, outputTokens: 9 }, { arrivalMs: 1, promptTokens: 6, outputTokens: 1 }
+  ], options())
+  near(t, second!.queueMs, 14 - 1, 'it is planned when the first step ends')
+  near(t, second!.ttftMs, 14 - 1 + 12.5 + (10 + 6 + 2 + 0.6), 'and computed after the second, beside a decode')
+})
+
+t.test('a request without room is refused with the reason, and others run on', async t => {
+  const { requests } = simulate([
+    { arrivalMs: 0, promptTokens: 500, outputTokens: 1, slo: { ttftMs: 1e6 } }, { arrivalMs: 0, promptTokens: 5, outputTokens: 1 }
+  ], options())
+  t.match(requests[0]!.failure, /500 tokens/)
+  t.equal(isSloMet(requests[0]!), false)
+  t.equal(requests[1]!.failure, undefined)
+})
+
+t.test('an answer ends at its limit', async t => {
+  const { requests: [request] } = simulate([{ arrivalMs: 0, promptTokens: 5, outputTokens: 50, maxTokens: 7 }], options())
+  t.equal(request!.outputTokens, 7)
+})
+
+t.test('each part of an SLO can be missed alone', async t => {
+  const met = (slo: TraceRequest['slo']) => isSloMet(simulate([
+    { arrivalMs: 0, promptTokens: 4, outputTokens: 3, ...slo !== undefined && { slo } }], options()).requests[0]!)
+  t.equal(met(undefined), undefined, 'no wish')
+  t.equal(met({ ttftMs: 14, tpotMs: 12.6, deadlineMs: 39.2 }), true)
+  t.equal(met({ ttftMs: 13.9 }), false)
+  t.equal(met({ tpotMs: 12.5 }), false)
+  t.equal(met({ deadlineMs: 39 }), false)
+})
+
+t.test('a request with tools comes back with what it said and the result', async t => {
+  const { requests: [request] } = simulate([{
+    arrivalMs: 0, promptTokens: 4, outputTokens: 2, tools: [{ tokens: 3, durationMs: 100, resultTokens: 5, name: 'search' }]
+  }], options())
+  t.equal(request!.outputTokens, 5)
+  t.equal(request!.toolMs, 100)
+  near(t, request!.ttftMs, 14, 'TTFT is that of the first turn')
+  t.ok(request!.e2eMs > 39.1 + 100)
+  t.equal(request!.failure, undefined)
+})
+
+t.test('turns of one session share their text: the second computes only what is new', async t => {
+  const root = prefixRoot(['test'])
+  const prefix = { root, keysOf: (from: Uint8Array, ids: Int32Array) => prefixKeys(from, ids, blockTokens) }
+  const trace: TraceRequest[] = [
+    { arrivalMs: 0, promptTokens: 10, outputTokens: 3, sessionId: 'a' },
+    { arrivalMs: 1000, promptTokens: 20, outputTokens: 3, sessionId: 'a' },
+    { arrivalMs: 2000, promptTokens: 20, outputTokens: 3, sessionId: 'b' }
+  ]
+  t.same(simulate(trace, options({ prefix })).requests.map(request => request.cachedTokens), [0, 12, 0])
+  t.same(simulate(trace, options()).requests.map(request => request.cachedTokens), [0, 0, 0], 'without a cache')
+})
+
+t.test('blocks of a prompt with equal ids have equal text', async t => {
+  const root = prefixRoot(['test'])
+  const prefix = { root, keysOf: (from: Uint8Array, ids: Int32Array) => prefixKeys(from, ids, blockTokens) }
+  const request = { promptTokens: 1030, outputTokens: 1 }
+  const { requests } = simulate([
+    { ...request, arrivalMs: 0, prefixIds: [7, 8, 9] }, { ...request, arrivalMs: 1e5, prefixIds: [7, 11, 9] }
+  ], options({ prefix, maxSequenceTokens: 2000 }, 1000))
+  t.equal(requests[1]!.cachedTokens, 512)
+})
+
+const seed = testSeed()
+t.test(`every request ends, twice alike, and all blocks come back, seed ${seed}`, async t => {
+  const random = new Random(seed)
+  for (let round = 0; round < 20; round++) {
+    let arrivalMs = 0
+    const trace: TraceRequest[] = Array.from({ length: 60 }, () => ({
+      arrivalMs: arrivalMs += random.integer(0, 60),
+      promptTokens: random.integer(1, 60),
+      outputTokens: random.integer(1, 40),
+      tools: random.chance(0.3) ? [{ tokens: random.integer(1, 9), durationMs: random.integer(0, 300), resultTokens: random.integer(0, 9) }] : []
+    }))
+    const [a, b] = [options({}, 40), options({}, 40)]
+    const result = simulate(trace, a)
+    t.same(result, simulate(trace, b))
+    t.equal(result.requests.filter(({ failure }) => failure === undefined).length, trace.length)
+    t.equal(a.pool.stats().usedBlocks, 0)
+    t.ok(result.busyMs <= result.durationMs + 1e-6)
+    for (const [i, request] of result.requests.entries()) {
+      t.equal(request.outputTokens, trace[i]!.outputTokens + trace[i]!.tools!.reduce((sum, { tokens }) => sum + tokens, 0))
+      t.ok(request.ttftMs <= request.e2eMs - request.toolMs && request.queueMs <= request.e2eMs)
+    }
+  }
+})
