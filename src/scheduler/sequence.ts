@@ -109,6 +109,8 @@ export class Sequence {
   rankKey = 0
   rankTie = 0
   rankUntilMs = Infinity
+  /** Memory times time that it takes in all, as a policy has estimated it at the arrival. */
+  footprintTokenSec: number | undefined
   /** Places in the waiting queue's heaps; the queue's own. */
   heapIndex = -1
   changeIndex = -1
