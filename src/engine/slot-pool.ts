@@ -7,6 +7,7 @@ const noTokens = new Int32Array(0)
 export class SlotPool implements BlockPool {
   readonly blockTokens: number
   readonly totalBlocks: number
+  readonly hostBlocks = 0
   readonly #model: NativeModel
   readonly #sampling = new Set<number>()
 
@@ -58,7 +59,10 @@ export class SlotPool implements BlockPool {
     this.#model.kv.publish(slot as Slot, root, tokenIds)
   }
 
+  swapOut (): boolean { return false }
+  swapIn (): boolean { return false }
+
   stats (): BlockStats {
-    return this.#model.kv.stats()
+    return { ...this.#model.kv.stats(), hostFreeBlocks: 0 }
   }
 }

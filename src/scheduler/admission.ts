@@ -1,11 +1,13 @@
 import type { BlockPool } from './block-pool.js'
+import type { ParkedKv, ParkedStore } from './parked-kv.js'
 import type { Sequence } from './sequence.js'
 
 export interface AdmissionInput<S extends Sequence> {
   readonly pool: BlockPool
   readonly sequence: S
-  /** Sequences that hold blocks now. */
-  readonly running: number
+  /** Blocks that stay free for the running sequences; 0 when none runs. */
+  readonly reserveBlocks: number
+  readonly parked: ParkedStore
   /** The plan that is being made: forks copy what earlier plans compute. */
   readonly planId: number
   /** Brings `sequence.prefixKeys` up to the tokens that it has by now. */
@@ -13,16 +15,19 @@ export interface AdmissionInput<S extends Sequence> {
 }
 
 /**
- * Gives a waiting sequence all blocks of the tokens that it has, by fork, from the prefix index, or
- * fresh; false, with nothing changed, when they are not to be had now.
- *
- * One spare block is kept for each running sequence. Without it, a prompt admitted into the last blocks
- * is preempted on its first decode, and prefilled twice.
+ * Gives a waiting sequence all blocks of the tokens that it has: its own from the host tier, those of the
+ * turn before it, by fork, from the prefix index, or fresh. False, with nothing changed, when they are
+ * not to be had now.
  */
 export function tryAdmit<S extends Sequence> (input: AdmissionInput<S>): boolean {
   const { sequence } = input
   // Its last tokens are not known yet, or its queued rows would be planned again.
   if (sequence.pendingRows > 0) return false
+  if (sequence.isSwapped) return trySwapIn(input)
+  if (sequence.parked !== undefined) {
+    if (input.parked.has(sequence.parked)) return tryTakeParked(input, sequence.parked)
+    sequence.parked = undefined
+  }
   const parent = sequence.parent
   if (parent !== undefined && sequence.slot === undefined && parent.state === 'running' && parent.promptPlanId > 0) {
     return parent.promptPlanId < input.planId && tryFork(input, parent)
@@ -34,10 +39,10 @@ export function tryAdmit<S extends Sequence> (input: AdmissionInput<S>): boolean
  * Shares the parent's prompt but for its last token, which the fork computes again: the logits that
  * follow it are sampled once for each fork, with its own seed.
  */
-function tryFork<S extends Sequence> ({ pool, sequence, running }: AdmissionInput<S>, parent: Sequence): boolean {
+function tryFork<S extends Sequence> ({ pool, sequence, reserveBlocks }: AdmissionInput<S>, parent: Sequence): boolean {
   const shared = sequence.promptTokens - 1
   const needed = Math.ceil((shared + 2) / pool.blockTokens) - Math.floor(shared / pool.blockTokens)
-  if (needed + running > availableBlocks(pool)) return false
+  if (needed + reserveBlocks > availableBlocks(pool)) return false
   const slot = pool.fork(parent.slot!, shared)
   const grown = blocksFor(pool, shared + 1) * pool.blockTokens
   if (!pool.grow(slot, grown)) {
@@ -50,11 +55,10 @@ function tryFork<S extends Sequence> ({ pool, sequence, running }: AdmissionInpu
 }
 
 function tryTakeBlocks<S extends Sequence> (input: AdmissionInput<S>): boolean {
-  const { pool, sequence, running } = input
+  const { pool, sequence } = input
   const tokens = sequence.numTokens
   const wanted = blocksFor(pool, tokens)
-  // A sequence alone needs no reserve: `Scheduler.add` has seen to it that it fits.
-  const spare = running === 0 ? 0 : blocksFor(pool, tokens + 1) - wanted + running
+  const spare = spareBlocks(input)
   const keys = readableKeys(input)
   const hit = keys === undefined ? 0 : pool.lookup(keys, tokens)
   if (wanted - hit / pool.blockTokens + spare > availableBlocks(pool)) return false
@@ -72,6 +76,53 @@ function tryTakeBlocks<S extends Sequence> (input: AdmissionInput<S>): boolean {
   return true
 }
 
+/** Its own KV comes back from the host tier; it goes on where it was. */
+function trySwapIn<S extends Sequence> (input: AdmissionInput<S>): boolean {
+  const { pool, sequence } = input
+  const wanted = Math.max(blocksFor(pool, sequence.numTokens), blocksFor(pool, sequence.grown))
+  if (wanted + spareBlocks(input) > availableBlocks(pool) || !pool.swapIn(sequence.slot!)) return false
+  sequence.isSwapped = false
+  const grown = wanted * pool.blockTokens
+  pool.grow(sequence.slot!, grown)
+  const { computed, publishedBlocks, promptPlanId } = sequence
+  start(sequence, computed, grown)
+  sequence.publishedBlocks = publishedBlocks
+  sequence.promptPlanId = promptPlanId
+  return true
+}
+
+/** Goes on in the KV of the turn before, as far as the prompt is the same. */
+function tryTakeParked<S extends Sequence> (input: AdmissionInput<S>, parked: ParkedKv): boolean {
+  const { pool, sequence } = input
+  const shared = Math.min(commonTokens(parked.tokens, sequence.tokens), sequence.numTokens - 1)
+  const total = blocksFor(pool, sequence.numTokens)
+  const held = blocksFor(pool, parked.tokens.length)
+  const needed = parked.isSwapped ? Math.max(total, held) : Math.max(0, total - Math.floor(shared / pool.blockTokens))
+  if (needed + spareBlocks(input) > availableBlocks(pool)) return false
+  if (parked.isSwapped && !pool.swapIn(parked.slot)) return false
+  sequence.slot = pool.fork(parked.slot, shared)
+  // What was shared is its own alone now: its last block needs no copy.
+  input.parked.release(parked.id)
+  sequence.parked = undefined
+  const grown = total * pool.blockTokens
+  if (!pool.grow(sequence.slot, grown)) throw new Error(`The pool refused ${needed} blocks that were free.`)
+  start(sequence, shared, grown)
+  return true
+}
+
+function commonTokens (a: Int32Array, b: Int32Array): number {
+  const most = Math.min(a.length, b.length)
+  let count = 0
+  while (count < most && a[count] === b[count]) count++
+  return count
+}
+
+/** A sequence alone needs no reserve: `Scheduler.add` has seen to it that it fits. */
+function spareBlocks<S extends Sequence> ({ pool, sequence, reserveBlocks }: AdmissionInput<S>): number {
+  if (reserveBlocks === 0) return 0
+  return blocksFor(pool, sequence.numTokens + 1) - blocksFor(pool, sequence.numTokens) + reserveBlocks
+}
+
 /** Rows that report the prompt's log-probabilities need every token computed: no cached prefix. */
 function readableKeys<S extends Sequence> ({ pool, sequence, extendKeys }: AdmissionInput<S>): Uint8Array | undefined {
   if (sequence.prefixKeys === undefined || (sequence.promptLogprobs && sequence.generatedTokens === 0)) return undefined
@@ -82,6 +133,7 @@ function readableKeys<S extends Sequence> ({ pool, sequence, extendKeys }: Admis
 
 function start (sequence: Sequence, sharedTokens: number, grown: number): void {
   sequence.epoch++
+  sequence.admittedTokens = sequence.numTokens
   sequence.computed = sharedTokens
   sequence.planned = sharedTokens
   sequence.grown = grown

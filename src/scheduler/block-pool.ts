@@ -5,6 +5,8 @@ export interface BlockStats {
   readonly usedBlocks: number
   /** Held by no slot, but in the prefix index; taken back when needed. */
   readonly cachedBlocks: number
+  /** Free blocks of the host tier. */
+  readonly hostFreeBlocks: number
 }
 
 /**
@@ -14,6 +16,8 @@ export interface BlockStats {
 export interface BlockPool {
   readonly blockTokens: number
   readonly totalBlocks: number
+  /** Blocks of the host tier; 0 = there is none. */
+  readonly hostBlocks: number
   /** A new, empty slot. */
   open (): number
   /** Frees the slot and its blocks. */
@@ -22,6 +26,10 @@ export interface BlockPool {
   grow (slot: number, tokens: number): boolean
   /** Frees the slot's blocks and keeps the slot. */
   free (slot: number): void
+  /** Moves the slot's blocks to the host tier; false, with nothing changed, when it has too little room. */
+  swapOut (slot: number): boolean
+  /** Takes blocks for a slot in the host tier and brings its KV back; false when there are too few. */
+  swapIn (slot: number): boolean
   /** A new slot that shares the parent's first `tokens` tokens. */
   fork (parent: number, tokens: number): number
   /** Tokens of the longest cached prefix, fewer than `numTokens`; keys of 32 bytes a block. */

@@ -48,7 +48,7 @@ export function commitRow (
  */
 function publish (pool: BlockPool, sequence: Sequence): void {
   const full = Math.floor(sequence.computed / pool.blockTokens)
-  if (sequence.prefixRoot === undefined || full <= sequence.publishedBlocks) return
+  if (sequence.prefixRoot === undefined || sequence.isSwapped || full <= sequence.publishedBlocks) return
   pool.publish(sequence.slot!, sequence.prefixRoot, sequence.tokens.subarray(0, full * pool.blockTokens))
   sequence.publishedBlocks = full
 }

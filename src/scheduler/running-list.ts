@@ -43,16 +43,21 @@ export class RunningList<S extends Sequence> {
   }
 
   /**
-   * Whom to preempt for `needy`, by ranks of now: the last. Not one that has a row in the plan already.
-   * Undefined when nobody is left.
+   * Whom to preempt for `needy`, by ranks of now: the last. Not one that has a row in the plan already,
+   * nor, unless forced, one that was preempted before and has made no progress since. Undefined when
+   * nobody is left.
    */
-  victim (needy: S, planId: number, view: PolicyView): S | undefined {
+  victim (needy: S, planId: number, view: PolicyView, force: boolean): S | undefined {
     let last: S | undefined
     for (const other of this.#items) {
       if (other === needy || other.state !== 'running' || other.lastPlanId === planId) continue
+      if (!force && other.preemptions > 0 && other.numTokens < other.admittedTokens + minProgressTokens) continue
       this.#policy.rank(other, view)
       if (last === undefined || compareRanks(other, last) > 0) last = other
     }
     return last
   }
 }
+
+/** What a sequence computes between two preemptions at least. */
+const minProgressTokens = 16

@@ -1,46 +1,29 @@
 import { PromptTooLongError } from '../core/errors.js'
 import type { FinishReason } from '../core/finish-reason.js'
 import { RowOutput, type StepTokens } from '../core/step.js'
-import { tryAdmit } from './admission.js'
+import { blocksFor, tryAdmit, type AdmissionInput } from './admission.js'
 import type { BlockPool } from './block-pool.js'
 import { commitRow } from './commit-row.js'
 import { Plan, RowOutcome } from './plan.js'
-import { initialStepCosts, type StepCosts } from '../profiler/step-costs.js'
+import { initialStepCosts } from '../profiler/step-costs.js'
+import type { SwapCosts } from './min-waste.js'
+import type { SchedulerOptions, SchedulerStats } from './scheduler-options.js'
+import { forecast, type Forecast } from './forecast.js'
+import { ParkedStore, type ExpectedWait } from './parked-kv.js'
 import { fcfs } from './policies/fcfs.js'
 import type { Policy, PolicyView } from './policy.js'
 import { RunningList } from './running-list.js'
 import type { Sequence } from './sequence.js'
-import { fullBudget, type TokenBudget } from './token-budget.js'
+import { fullBudget } from './token-budget.js'
 import { WaitingQueue } from './waiting-queue.js'
 
-export interface SchedulerOptions<S extends Sequence> {
-  readonly pool: BlockPool
-  /** Sequences that hold blocks at most, and so rows of a plan. */
-  readonly maxNumSeqs: number
-  /** Tokens of a plan at most; at least `maxNumSeqs`, so that every running sequence can decode. */
-  readonly maxBatchTokens: number
-  /** Longest sequence, prompt and output together, in tokens. */
-  readonly maxSequenceTokens: number
-  /** Plans that may be uncommitted at once; 2. */
-  readonly maxOutstanding?: number
-  readonly policy?: Policy
-  readonly budget?: TokenBudget
-  /** What steps cost, as far as is known now; read for each plan. */
-  readonly stepCosts?: () => StepCosts
-  /** Brings the sequence's `prefixKeys` up to the tokens that it has; called before a readmission. */
-  readonly extendKeys?: (sequence: S) => void
-}
-
-export interface SchedulerStats {
-  readonly waiting: number
-  readonly running: number
-  readonly outstanding: number
-  readonly preemptions: number
-}
+/** A copy within one machine's memory: 100 KB a token at some 5 GB/s, on the steps' own thread. */
+const defaultSwapCosts: SwapCosts = { tokenMs: 0.02, hiddenRatio: 0 }
 
 /**
  * Decides what each step computes: continuous batching with chunked prefill (Orca, Yu et al. 2022;
- * Sarathi-Serve, Agrawal et al. 2024, arXiv:2403.02310) over KV in blocks, with preemption by recompute.
+ * Sarathi-Serve, Agrawal et al. 2024, arXiv:2403.02310) over KV in blocks, with preemption by recompute
+ * or by swap to the host tier.
  *
  * Pure: it reads no clock and does no I/O. `plan` and `commit` alternate in any way that leaves at
  * most `maxOutstanding` plans uncommitted; plans are committed in the order they were made.
@@ -57,7 +40,11 @@ export class Scheduler<S extends Sequence = Sequence> {
   readonly #plans: Array<Plan<S>>
   #lastPlanId = 0
   #lastCommittedId = 0
+  readonly #parked: ParkedStore
   #preemptions = 0
+  #swaps = 0
+  /** Blocks that admissions leave free. */
+  #reserveBlocks = 0
   readonly #view: PolicyView
 
   constructor (options: SchedulerOptions<S>) {
@@ -71,6 +58,11 @@ export class Scheduler<S extends Sequence = Sequence> {
     this.#running = new RunningList(this.policy)
     this.#plans = Array.from({ length: options.maxOutstanding ?? 2 },
       () => new Plan<S>(options.maxNumSeqs, options.maxBatchTokens))
+    this.#parked = new ParkedStore({
+      pool: options.pool,
+      swap: options.swap ?? defaultSwapCosts,
+      maxWaitMs: options.maxParkedMs ?? 600_000
+    })
     this.#view = {
       nowMs: 0,
       costs: initialStepCosts,
@@ -103,6 +95,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     sequence.maxTokens = Math.min(sequence.maxTokens, maxSequenceTokens - sequence.promptTokens,
       poolTokens - sequence.promptTokens + 1)
     this.#byId.set(sequence.id, sequence)
+    this.#claimParked(sequence)
     const parent = sequence.parent
     if (parent !== undefined && parent.state !== 'ended' && parent.generatedTokens === 0 && parent.promptPlanId === 0) {
       sequence.state = 'forking'
@@ -122,23 +115,55 @@ export class Scheduler<S extends Sequence = Sequence> {
   }
 
   /**
+   * When a sequence that is not queued would run if it came now and nothing came after it; in under a
+   * tenth of a millisecond however long the queue is.
+   */
+  forecast (sequence: S, nowMs: number): Forecast {
+    const view = this.#look(nowMs)
+    this.policy.rank(sequence, view)
+    const share = this.#waiting.shareBefore(sequence)
+    let runningPromptTokens = 0
+    let runningOutputTokens = 0
+    for (const running of this.#running.items) {
+      if (running.state !== 'running') continue
+      if (!running.isDecoding) runningPromptTokens += running.remainingTokens
+      runningOutputTokens += running.predictedRest
+    }
+    return forecast(sequence.promptTokens, sequence.predictedRest, {
+      promptTokens: share * this.#waiting.prefillTokens,
+      outputTokens: share * this.#waiting.outputTokens,
+      sequences: share * this.#waiting.size,
+      runningPromptTokens,
+      runningOutputTokens
+    }, view)
+  }
+
+  /** A tool runs for a sequence that has ended and left its KV: how long that is expected to take. */
+  expectReturn (id: number, expectedWait: ExpectedWait, nowMs: number): boolean {
+    return this.#parked.expect(id, expectedWait, this.#look(nowMs))
+  }
+
+  /** Nobody will go on with what this sequence left; false when it left nothing. */
+  release (id: number): boolean {
+    return this.#parked.release(id)
+  }
+
+  /**
    * The rows of the next step: running decodes first, then unfinished prompts, then admissions in
    * policy order. Undefined when there is nothing to compute, or when the plans that may be
    * outstanding are.
    */
   plan (nowMs: number): Plan<S> | undefined {
     if (this.#lastPlanId - this.#lastCommittedId >= this.#plans.length) return undefined
-    this.#running.compact()
     const view = this.#look(nowMs)
+    this.#parked.review(view)
     const id = this.#lastPlanId + 1
     const plan = this.#plans[id % this.#plans.length]!
     plan.start(id)
-    const budget = this.#budget(nowMs)
-    const preemptions = this.#preemptions
-    this.#planDecodes(plan, budget, nowMs)
-    this.#planPrompts(plan, budget)
-    // What was preempted for want of blocks does not come back in the same breath.
-    if (this.#preemptions === preemptions) this.#admit(plan, budget, view)
+    this.#makeRoom(plan, view)
+    this.#fill(plan, view, false)
+    // Each waits for a block that another holds: one of them gives way, progress or not.
+    if (plan.numRows === 0 && this.#running.size > 0 && this.#lastCommittedId === this.#lastPlanId) this.#fill(plan, view, true)
     if (plan.numRows === 0) return undefined
     this.#lastPlanId = id
     this.#releaseForks(plan)
@@ -176,7 +201,9 @@ export class Scheduler<S extends Sequence = Sequence> {
       waiting: this.#waiting.size + this.#forking,
       running: this.#running.size,
       outstanding: this.#lastPlanId - this.#lastCommittedId,
-      preemptions: this.#preemptions
+      preemptions: this.#preemptions,
+      swaps: this.#swaps,
+      parked: this.#parked.size
     }
   }
 
@@ -207,27 +234,70 @@ export class Scheduler<S extends Sequence = Sequence> {
     return view
   }
 
-  #budget (nowMs: number): number {
+  #fill (plan: Plan<S>, view: PolicyView, force: boolean): void {
+    // Whoever was preempted since may be admitted now: it must not be inside twice.
+    this.#running.compact()
+    const budget = this.#budget()
+    const preemptions = this.#preemptions
+    this.#planDecodes(plan, budget, force)
+    this.#planPrompts(plan, budget)
+    // What was preempted for want of blocks does not come back in the same breath.
+    if (this.#preemptions === preemptions) this.#admit(plan, budget, view)
+  }
+
+  #budget (): number {
     let decodes = 0
     let contextTokens = 0
+    let tpotSloMs = Infinity
+    this.#reserveBlocks = 0
     for (const sequence of this.#running.items) {
+      if (sequence.state !== 'running') continue
+      this.#reserveBlocks += this.#growthOf(sequence)
       if (!sequence.isDecoding || sequence.isComplete) continue
       decodes++
       contextTokens += sequence.planned
+      tpotSloMs = Math.min(tpotSloMs, sequence.slo.tpotMs ?? Infinity)
     }
     this.#view.contextTokens = contextTokens
     const { maxBatchTokens, budget = fullBudget } = this.#options
-    const tokens = budget({ nowMs, maxBatchTokens, decodes, contextTokens })
+    const tokens = budget({ maxBatchTokens, decodes, contextTokens, tpotSloMs, costs: this.#view.costs })
     return Math.min(Math.max(1, Math.floor(tokens)), maxBatchTokens)
   }
 
-  #planDecodes (plan: Plan<S>, budget: number, nowMs: number): void {
+  /** Blocks that are kept free for a sequence to grow into. */
+  #growthOf (sequence: S): number {
+    const { reserveRatio = 0 } = this.#options
+    if (reserveRatio === 0) return 1
+    const expected = blocksFor(this.#pool, sequence.numTokens + sequence.predictedRest) - sequence.grown / this.#pool.blockTokens
+    return Math.max(1, Math.ceil(reserveRatio * expected))
+  }
+
+  /** Running sequences give way to the head of the queue where the policy says so: slots and blocks. */
+  #makeRoom (plan: Plan<S>, view: PolicyView): void {
+    if (this.policy.mayPreempt === undefined || this.#waiting.size === 0) return
+    this.#waiting.refresh(view)
+    for (let count = this.#running.size; count > 0; count--) {
+      const needy = this.#waiting.peek(view)!
+      if (needy.pendingRows > 0 || this.#hasRoom(needy)) return
+      const victim = this.#running.victim(needy, plan.id, view, false)
+      if (victim === undefined || !this.policy.mayPreempt(needy, victim, view)) return
+      this.#preempt(victim)
+    }
+  }
+
+  #hasRoom (sequence: S): boolean {
+    if (this.#running.size >= this.#options.maxNumSeqs) return false
+    const { freeBlocks, cachedBlocks } = this.#pool.stats()
+    return blocksFor(this.#pool, sequence.numTokens + 1) + this.#running.size <= freeBlocks + cachedBlocks
+  }
+
+  #planDecodes (plan: Plan<S>, budget: number, force: boolean): void {
     for (const sequence of this.#running.items) {
       if (plan.numTokens >= budget) return
       // Preempted a moment ago, by a row before its own.
       if (sequence.state !== 'running') continue
       if (!sequence.isDecoding || sequence.isComplete) continue
-      if (this.#tryGrow(sequence, plan, nowMs)) this.#addRow(plan, sequence, 1)
+      if (this.#tryGrow(sequence, plan, force)) this.#addRow(plan, sequence, 1)
     }
   }
 
@@ -245,19 +315,30 @@ export class Scheduler<S extends Sequence = Sequence> {
     while (plan.numTokens < budget && this.#running.size < this.#options.maxNumSeqs) {
       const sequence = this.#waiting.peek(view)
       if (sequence === undefined) return
-      const admitted = tryAdmit({
-        pool: this.#pool,
-        sequence,
-        running: this.#running.size,
-        planId: plan.id,
-        extendKeys: this.#options.extendKeys
-      })
-      if (!admitted) return
+      if (!this.#tryAdmit(sequence, plan)) return
       this.#waiting.remove(sequence)
       this.#running.insert(sequence)
+      this.#reserveBlocks += this.#growthOf(sequence)
       sequence.clock.enter('prefill', view.nowMs)
       this.#addRow(plan, sequence, Math.min(sequence.remainingTokens, budget - plan.numTokens))
     }
+  }
+
+  #tryAdmit (sequence: S, plan: Plan<S>): boolean {
+    const input: AdmissionInput<S> = {
+      pool: this.#pool,
+      sequence,
+      reserveBlocks: this.#running.size === 0 ? 0 : this.#reserveBlocks,
+      parked: this.#parked,
+      planId: plan.id,
+      extendKeys: this.#options.extendKeys
+    }
+    if (tryAdmit(input)) return true
+    // Nobody else will free a block.
+    while (this.#running.size === 0 && sequence.pendingRows === 0 && this.#parked.tryEvict(this.#view)) {
+      if (tryAdmit(input)) return true
+    }
+    return false
   }
 
   #addRow (plan: Plan<S>, sequence: S, count: number): void {
@@ -278,33 +359,49 @@ export class Scheduler<S extends Sequence = Sequence> {
   }
 
   /** A block for the sequence's next token, taken from others if need be. */
-  #tryGrow (sequence: S, plan: Plan<S>, nowMs: number): boolean {
+  #tryGrow (sequence: S, plan: Plan<S>, force: boolean): boolean {
     if (sequence.planned < sequence.grown) return true
     const grown = sequence.grown + this.#pool.blockTokens
     while (!this.#pool.grow(sequence.slot!, grown)) {
-      const victim = this.#running.victim(sequence, plan.id, this.#view)
+      if (this.#parked.tryEvict(this.#view)) continue
+      const victim = this.#running.victim(sequence, plan.id, this.#view, force)
       // Those before it have the last blocks. It keeps its own and tries again in the next plan.
       if (victim === undefined) return false
-      this.#preempt(victim, nowMs)
+      this.#preempt(victim)
     }
     sequence.grown = grown
     return true
   }
 
-  /** By recompute: its blocks go back, its tokens stay, and so does its slot with the sampling state. */
-  #preempt (sequence: S, nowMs: number): void {
-    this.#pool.free(sequence.slot!)
+  /** Its blocks go back; its tokens stay, and so does its slot with the sampling state. */
+  #preempt (sequence: S): void {
+    if (this.#trySwapOut(sequence)) {
+      this.#swaps++
+    } else {
+      this.#pool.free(sequence.slot!)
+      sequence.epoch++
+      sequence.computed = 0
+      sequence.planned = 0
+      sequence.grown = 0
+    }
     sequence.state = 'waiting'
-    sequence.epoch++
-    sequence.computed = 0
-    sequence.planned = 0
-    sequence.grown = 0
     sequence.preemptions++
-    sequence.clock.enter('preempted', nowMs)
+    sequence.clock.enter('preempted', this.#view.nowMs)
     this.#running.leave()
     this.#preemptions++
     this.#waiting.push(sequence, this.#view)
     this.#requeueForks(sequence)
+  }
+
+  /** Where copying its KV out and back is cheaper than computing it again. */
+  #trySwapOut (sequence: S): boolean {
+    if (this.#pool.hostBlocks === 0 || sequence.planned === 0) return false
+    const { tokenMs, hiddenRatio } = this.#options.swap ?? defaultSwapCosts
+    const copyMs = 2 * tokenMs * (1 - hiddenRatio) * sequence.planned
+    if (copyMs >= this.#view.costs.prefillTokenMs * sequence.planned) return false
+    do sequence.isSwapped = this.#pool.swapOut(sequence.slot!)
+    while (!sequence.isSwapped && this.#parked.tryEvictSwapped())
+    return sequence.isSwapped
   }
 
   #end (sequence: S, reason: FinishReason, nowMs: number): void {
@@ -319,9 +416,27 @@ export class Scheduler<S extends Sequence = Sequence> {
     sequence.finishReason = reason
     sequence.clock.stop(nowMs)
     this.#byId.delete(sequence.id)
-    if (sequence.slot !== undefined) this.#pool.close(sequence.slot)
+    if (sequence.parked !== undefined) this.#parked.release(sequence.parked.id)
+    if (sequence.slot !== undefined) this.#leaveSlot(sequence, sequence.slot, reason, nowMs)
     sequence.slot = undefined
     this.#requeueForks(sequence)
+  }
+
+  /** Closes it, or leaves it to the turn that comes after a tool call. */
+  #leaveSlot (sequence: S, slot: number, reason: FinishReason, nowMs: number): void {
+    if (reason !== 'stop' || sequence.parksOnStop === undefined || sequence.isSwapped) {
+      this.#pool.close(slot)
+      return
+    }
+    this.#options.extendKeys?.(sequence)
+    this.#parked.park(sequence, slot, sequence.parksOnStop, this.#look(nowMs))
+  }
+
+  #claimParked (sequence: S): void {
+    sequence.parked = this.#parked.claim(sequence)
+    if (sequence.parked !== undefined) {
+      this.#options.onReturn?.(sequence.parked.id, Math.max(0, sequence.arrivalMs - sequence.parked.sinceMs))
+    }
   }
 
   /** Forks of prompts that this plan completes can be admitted from the next plan on. */

@@ -1,4 +1,5 @@
 import type { FinishReason } from '../core/finish-reason.js'
+import type { ExpectedWait, ParkedKv } from './parked-kv.js'
 import { PhaseClock } from './phase-clock.js'
 
 /** What a request wants of its own speed, in ms from its arrival; missing = no wish. */
@@ -36,8 +37,16 @@ export interface SequenceOptions {
   readonly reservedTokens?: number
   /** In the order in which they are expected; `predictedTokens` follow the last one. */
   readonly toolForecasts?: readonly ToolForecast[]
-  /** It goes on after a tool call, in a new turn. */
+  /** It goes on after a tool call, in a new turn: of that sequence, when the caller knows. */
   readonly isResumed?: boolean
+  readonly resumes?: number
+  /** Turns of one session share it. */
+  readonly sessionId?: string
+  /**
+   * Its KV stays after a stop, because a tool may be running for it: the expected wait. Until
+   * `Scheduler.expectReturn` or `Scheduler.release` says more.
+   */
+  readonly parksOnStop?: ExpectedWait
   /** h_0 of the prefix-key chain; missing = its blocks never enter the prefix index. */
   readonly prefixRoot?: Uint8Array
   /** h_1, h_2, ... of the prompt's full blocks, 32 bytes each; missing = it reads no cached prefix. */
@@ -69,6 +78,9 @@ export class Sequence {
   reservedTokens: number
   readonly toolForecasts: readonly ToolForecast[]
   readonly isResumed: boolean
+  readonly resumes: number | undefined
+  readonly sessionId: string | undefined
+  readonly parksOnStop: ExpectedWait | undefined
   readonly promptTokens: number
   readonly logprobs: boolean
   readonly promptLogprobs: boolean
@@ -84,6 +96,10 @@ export class Sequence {
   /** Prompt tokens whose KV came from the prefix cache at the first admission; of forks, the shared ones. */
   cachedTokens: number | undefined
   preemptions = 0
+  /** Its blocks are in the host tier. */
+  isSwapped = false
+  /** KV of the turn before this one, until it is admitted. */
+  parked: ParkedKv | undefined
 
   /** Known tokens, prompt first: [0, numTokens) of `tokens`. */
   tokens: Int32Array
@@ -101,6 +117,8 @@ export class Sequence {
   pendingSamples = 0
   /** Counts admissions: a row planned before a preemption tells nothing of the KV after it. */
   epoch = 0
+  /** Tokens known when it was admitted last: it gives way again only after progress. */
+  admittedTokens = 0
   /** The plan of its newest row, and the one that completed its prompt since it was admitted. */
   lastPlanId = 0
   promptPlanId = 0
@@ -114,6 +132,9 @@ export class Sequence {
   /** Places in the waiting queue's heaps; the queue's own. */
   heapIndex = -1
   changeIndex = -1
+  /** What the waiting queue has counted of it; the queue's own. */
+  queuedPrefillTokens = 0
+  queuedOutputTokens = 0
   parent: Sequence | undefined
   /** Forks that wait for this sequence's prompt. */
   forks: Sequence[] = []
@@ -129,7 +150,10 @@ export class Sequence {
     this.predictedTokens = options.predictedTokens ?? defaultPredictedTokens
     this.reservedTokens = options.reservedTokens ?? this.predictedTokens
     this.toolForecasts = options.toolForecasts ?? []
-    this.isResumed = options.isResumed ?? false
+    this.isResumed = options.isResumed ?? options.resumes !== undefined
+    this.resumes = options.resumes
+    this.sessionId = options.sessionId
+    this.parksOnStop = options.parksOnStop
     this.promptTokens = options.promptIds.length
     this.maxTokens = options.maxTokens
     this.logprobs = options.logprobs ?? false

@@ -15,6 +15,10 @@ export class WaitingQueue<S extends Sequence> {
   readonly #byChange = new IndexedHeap<S>((a, b) => a.rankUntilMs - b.rankUntilMs || a.id - b.id,
     (item, index) => { item.changeIndex = index })
 
+  /** Of all inside: tokens to prefill, and output tokens that are expected. */
+  prefillTokens = 0
+  outputTokens = 0
+
   constructor (policy: Policy) {
     this.#policy = policy
   }
@@ -25,6 +29,10 @@ export class WaitingQueue<S extends Sequence> {
 
   push (item: S, view: PolicyView): void {
     item.rankUntilMs = this.#policy.rank(item, view)
+    item.queuedPrefillTokens = item.remainingTokens
+    item.queuedOutputTokens = item.predictedRest
+    this.prefillTokens += item.queuedPrefillTokens
+    this.outputTokens += item.queuedOutputTokens
     this.#byRank.push(item)
     if (item.rankUntilMs < Infinity) this.#byChange.push(item)
   }
@@ -33,6 +41,8 @@ export class WaitingQueue<S extends Sequence> {
   remove (item: S): void {
     if (this.#byRank.at(item.heapIndex) !== item) throw new Error(`Sequence ${item.id} is not waiting.`)
     this.#byRank.remove(item.heapIndex)
+    this.prefillTokens -= item.queuedPrefillTokens
+    this.outputTokens -= item.queuedOutputTokens
     if (item.changeIndex >= 0) this.#byChange.remove(item.changeIndex)
   }
 
@@ -63,6 +73,23 @@ export class WaitingQueue<S extends Sequence> {
       this.renew(item, view)
     }
     return this.#byRank.peek()
+  }
+
+  /**
+   * The share of those inside (0 to 1) that are before a sequence that is not, whose rank has been
+   * written: of at most 256 of them, so that a long queue is asked as quickly as a short one.
+   */
+  shareBefore (sequence: Sequence): number {
+    if (this.size === 0) return 0
+    const stride = Math.ceil(this.size / 256)
+    let before = 0
+    let seen = 0
+    // The heap's levels are ordered, its places within a level are not: every stride-th is a fair sample.
+    for (let index = this.size - 1; index >= 0; index -= stride) {
+      if (compareRanks(this.#byRank.at(index)!, sequence) < 0) before++
+      seen++
+    }
+    return before / seen
   }
 
   * [Symbol.iterator] (): Iterator<S> {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Plan } from '../../src/scheduler/plan.js'
+import type { Policy } from '../../src/scheduler/policy.js'
 import { Scheduler } from '../../src/scheduler/scheduler.js'
 import { Sequence } from '../../src/scheduler/sequence.js'
 import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
@@ -9,6 +10,17 @@ import { ScriptedSteps } from '../support/scripted-steps.js'
 const blockTokens = 4
 const root = prefixRoot(['random'])
 type Pool = ReturnType<typeof createPool>
+
+/** Lower numbers first, and lower ones take the place of higher ones. */
+const byPriority: Policy = {
+  name: 'by-priority',
+  rank (sequence) {
+    sequence.rankClass = sequence.priority
+    sequence.rankKey = sequence.arrivalMs
+    return Infinity
+  },
+  mayPreempt: (needy, running) => needy.priority < running.priority
+}
 
 /** One random run: arrivals, lengths, aborts, forks, a pool that is often too small. */
 class Run {
@@ -23,13 +35,15 @@ class Run {
   readonly faults: string[] = []
   /** Ids in the order of first admission, forks left out. */
   readonly admitted: number[] = []
+  /** Returns that found KV waiting for them. */
+  claims = 0
   readonly #shared: number[]
   #now = 0
 
   constructor (seed: number) {
     this.random = new Random(seed)
     const blocks = this.random.integer(6, 30)
-    this.pool = createPool(blocks, blockTokens)
+    this.pool = createPool(blocks, blockTokens, this.random.chance(0.5) ? this.random.integer(4, 40) : 0)
     const maxNumSeqs = this.random.integer(1, 8)
     this.scheduler = new Scheduler({
       pool: this.pool,
@@ -37,6 +51,8 @@ class Run {
       maxBatchTokens: this.random.integer(maxNumSeqs, 24),
       maxSequenceTokens: this.random.integer(12, blocks * blockTokens + 4),
       maxOutstanding: this.random.integer(1, 3),
+      reserveRatio: this.random.pick([0, 0, 0.5, 1]),
+      ...this.random.chance(0.5) ? { policy: byPriority } : {},
       extendKeys: sequence => {
         sequence.prefixKeys = prefixKeys(root, sequence.tokens.subarray(0, sequence.numTokens), blockTokens)
       }
@@ -52,6 +68,7 @@ class Run {
         this.arrive()
       }
       if (this.random.chance(0.03)) this.abortOne()
+      if (left > 0 && this.random.chance(0.25)) this.comeBack()
       const planned = this.random.chance(0.6) && this.plan()
       if (!planned && !this.commit() && !this.plan() && left === 0) {
         const waiting = this.all.filter(sequence => sequence.state !== 'ended')
@@ -70,6 +87,9 @@ class Run {
     const choices = this.random.chance(0.2) ? this.random.integer(2, 4) : 1
     const cached = this.random.chance(0.8)
     const maxTokens = this.random.integer(1, 30)
+    const priority = this.random.integer(0, 2)
+    const parks = this.random.chance(0.4)
+    const waitMs = this.random.integer(0, 40)
     let parent: Sequence | undefined
     for (let choice = 0; choice < choices; choice++) {
       const sequence = new Sequence({
@@ -77,6 +97,9 @@ class Run {
         arrivalMs: this.#now,
         promptIds,
         maxTokens,
+        priority,
+        reservedTokens: this.random.integer(1, 20),
+        ...parks ? { parksOnStop: () => waitMs } : {},
         ...cached ? { prefixRoot: root, prefixKeys: prefixKeys(root, promptIds, blockTokens) } : {},
         ...parent !== undefined ? { forkOf: parent } : {}
       })
@@ -90,6 +113,32 @@ class Run {
       this.all.push(sequence)
       this.#script(sequence, promptIds)
     }
+  }
+
+  /** The next turn of one that ended: its tokens, or most of them, and a few new ones. */
+  comeBack (): void {
+    const ended = this.random.pick(this.all.filter(sequence => sequence.finishReason === 'stop' && (sequence.parksOnStop !== undefined || this.random.chance(0.2))))
+    if (ended === undefined) return
+    const kept = this.random.chance(0.7) ? ended.numTokens : this.random.integer(1, ended.numTokens)
+    const fresh = this.random.integer(1, 6)
+    const promptIds = Int32Array.from({ length: kept + fresh }, (_, i) => i < kept ? ended.tokens[i]! : this.random.integer(0, 99))
+    const sequence = new Sequence({
+      id: this.all.length + 1,
+      arrivalMs: this.#now,
+      promptIds,
+      maxTokens: this.random.integer(1, 12),
+      ...this.random.chance(0.5) ? { resumes: ended.id } : {},
+      ...ended.prefixRoot === undefined ? {} : { prefixRoot: root, prefixKeys: prefixKeys(root, promptIds, blockTokens) }
+    })
+    try {
+      this.scheduler.add(sequence)
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ERR_PROMPT_TOO_LONG') throw error
+      return
+    }
+    if (sequence.parked !== undefined) this.claims++
+    this.all.push(sequence)
+    this.#script(sequence, promptIds)
   }
 
   #script (sequence: Sequence, promptIds: Int32Array): void {
@@ -133,12 +182,13 @@ class Run {
     for (const sequence of this.all) {
       if (sequence.state === 'running') running++
       if (sequence.slot === undefined) continue
-      const blocks = this.pool.blocksOf(sequence.slot as never)
+      const blocks = this.pool.blocksOf(sequence.slot)
       held += blocks
+      if (sequence.isSwapped) continue
       if (sequence.state !== 'running' && blocks > 0) this.faults.push(`${sequence.id} is ${sequence.state} and holds ${blocks} blocks`)
       if (sequence.state === 'running' && blocks * blockTokens < sequence.planned) this.faults.push(`${sequence.id} writes past its blocks`)
     }
-    if (stats.usedBlocks > held) this.faults.push('blocks are used by nobody')
+    if (stats.usedBlocks > held && this.scheduler.stats().parked === 0) this.faults.push('blocks are used by nobody')
     if (running !== this.scheduler.stats().running) this.faults.push('the number of running sequences is wrong')
   }
 }
@@ -149,6 +199,9 @@ t.test('random arrivals, lengths, aborts, forks and pools: blocks add up, everyb
   t.comment(`seed ${seed}`)
   let preempted = 0
   let forked = 0
+  let swapped = 0
+  let claimed = 0
+  let parked = 0
   for (let i = 0; i < cases; i++) {
     const run = new Run(seed + i)
     run.play(run.random.integer(3, 14))
@@ -157,15 +210,22 @@ t.test('random arrivals, lengths, aborts, forks and pools: blocks add up, everyb
       const wanted = run.expected.get(sequence)!.subarray(0, run.aborted.has(sequence) ? sequence.numTokens : undefined)
       if (Buffer.compare(bytes(output), bytes(wanted)) !== 0) run.faults.push(`${sequence.id} has the wrong tokens`)
     }
+    if (run.scheduler.stats().parked > 0) parked++
+    for (const sequence of run.all) run.scheduler.release(sequence.id)
+    if (run.pool.stats().hostFreeBlocks !== run.pool.hostBlocks) run.faults.push('host blocks are left over')
     if (run.pool.stats().usedBlocks !== 0) run.faults.push('blocks are left over')
-    if (run.admitted.some((id, j) => j > 0 && id < run.admitted[j - 1]!)) run.faults.push(`admitted out of order: ${run.admitted.join(' ')}`)
+    if (run.scheduler.policy.name === 'fcfs' && run.admitted.some((id, j) => j > 0 && id < run.admitted[j - 1]!)) run.faults.push(`admitted out of order: ${run.admitted.join(' ')}`)
     const faults = [...run.faults, ...run.steps.faults]
     if (faults.length > 0) t.fail(`case ${i}: ${faults.slice(0, 3).join('; ')}`)
     if (run.scheduler.stats().preemptions > 0) preempted++
+    if (run.scheduler.stats().swaps > 0) swapped++
+    if (run.claims > 0) claimed++
     if (run.all.some(sequence => sequence.parent !== undefined)) forked++
   }
-  t.comment(`${preempted} of ${cases} cases preempted, ${forked} forked`)
+  t.comment(`${preempted} of ${cases} cases preempted, ${forked} forked, ${swapped} swapped, ${claimed} went on with parked KV, ${parked} left some`)
   t.ok(preempted >= 0.2 * cases, 'at least a fifth of the cases preempted')
+  t.ok(swapped >= 0.1 * cases, 'at least a tenth swapped')
+  t.ok(claimed >= 0.1 * cases, 'in at least a tenth a sequence went on with parked KV')
   t.ok(forked >= 0.2 * cases, 'at least a fifth of the cases forked')
 })
 

@@ -1,15 +1,28 @@
 import t from 'tap'
 import { RowOutput } from '../../src/core/step.js'
 import { RowOutcome, type Plan } from '../../src/scheduler/plan.js'
-import { Scheduler, type SchedulerOptions } from '../../src/scheduler/scheduler.js'
+import type { Policy } from '../../src/scheduler/policy.js'
+import { Scheduler } from '../../src/scheduler/scheduler.js'
+import type { SchedulerOptions } from '../../src/scheduler/scheduler-options.js'
 import { Sequence, type SequenceOptions } from '../../src/scheduler/sequence.js'
 import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
 import { ScriptedSteps } from '../support/scripted-steps.js'
 
 const blockTokens = 4
 
-function setup (options: Partial<SchedulerOptions<Sequence>> & { blocks?: number } = {}) {
-  const pool = createPool(options.blocks ?? 64, blockTokens)
+/** Lower numbers first, and lower ones take the place of higher ones. */
+const byPriority: Policy = {
+  name: 'by-priority',
+  rank (sequence) {
+    sequence.rankClass = sequence.priority
+    sequence.rankKey = sequence.arrivalMs
+    return Infinity
+  },
+  mayPreempt: (needy, running) => needy.priority < running.priority
+}
+
+function setup (options: Partial<SchedulerOptions<Sequence>> & { blocks?: number, hostBlocks?: number } = {}) {
+  const pool = createPool(options.blocks ?? 64, blockTokens, options.hostBlocks ?? 0)
   const scheduler = new Scheduler<Sequence>({ pool, maxNumSeqs: 8, maxBatchTokens: 32, maxSequenceTokens: 256, ...options })
   const steps = new ScriptedSteps()
   let nextId = 1
@@ -365,4 +378,80 @@ t.test('time is divided between queue, prefill, decode and preempted, and sums t
   for (const part of [queue, prefill, decode, preempted]) t.ok(part > 0)
   t.equal(queue + prefill + decode + preempted, youngest.clock.stoppedMs! - youngest.arrivalMs)
   t.ok(youngest.clock.stoppedMs! <= now())
+})
+
+t.test('a sequence of a higher priority takes the slot of a lower one, which goes on when it ends', async t => {
+  const { add, plan, commit, finishAll, steps } = setup({ policy: byPriority, maxNumSeqs: 2 })
+  const [low, lower] = [add(4, { priority: 1 }), add(4, { priority: 2 })]
+  commit(plan()!)
+  const urgent = add(4, { priority: 0 })
+  const next = plan()!
+  t.same(idsOf(next), [low.id, urgent.id])
+  t.equal(lower.state, 'waiting')
+  commit(next)
+  finishAll()
+  t.ok(urgent.clock.stoppedMs! < lower.clock.stoppedMs!)
+  t.same(steps.faults, [])
+})
+
+t.test('equal priorities do not take each other\'s slots', async t => {
+  const { add, plan, commit, scheduler } = setup({ policy: byPriority, maxNumSeqs: 1 })
+  const first = add(4)
+  commit(plan()!)
+  add(4)
+  t.same(idsOf(plan()), [first.id])
+  t.equal(scheduler.stats().preemptions, 0)
+})
+
+t.test('a sequence that was preempted makes progress before it is preempted again', async t => {
+  const { add, plan, commit } = setup({ policy: byPriority, maxNumSeqs: 1, blocks: 128 })
+  const low = add(4, { priority: 9, maxTokens: 120 })
+  const progress: number[] = []
+  let preemptions = 0
+  for (let i = 0; i < 200; i++) {
+    // An urgent one every other step would starve it.
+    if (i % 2 === 0) add(4, { priority: 0, maxTokens: 1 })
+    const next = plan()
+    if (next !== undefined) commit(next)
+    if (low.preemptions > preemptions) {
+      preemptions = low.preemptions
+      progress.push(low.generatedTokens)
+    }
+  }
+  t.ok(progress.length > 3, 'it gives way again and again')
+  t.ok(progress.every((tokens, i) => i === 0 || tokens - progress[i - 1]! >= 16), `with progress between: ${progress.join(' ')}`)
+})
+
+t.test('where the host tier has room, a preempted sequence keeps what it has computed', async t => {
+  const swapping = setup({ blocks: 6, hostBlocks: 8, maxNumSeqs: 2 })
+  const [oldest, youngest] = [swapping.add(8, { maxTokens: 14 }), swapping.add(8, { maxTokens: 14 })]
+  swapping.finishAll()
+  t.ok(swapping.scheduler.stats().swaps > 0)
+  t.equal(youngest.generatedTokens, 14)
+  t.equal(oldest.preemptions, 0)
+  t.same(swapping.steps.faults, [])
+  t.equal(swapping.pool.stats().hostFreeBlocks, 8)
+})
+
+t.test('an admission leaves free the share of the expected growth that is asked for', async t => {
+  for (const [reserveRatio, admitted] of [[0, 2], [1, 1]] as const) {
+    const { add, plan, commit, scheduler } = setup({ reserveRatio, blocks: 10 })
+    add(4, { maxTokens: 30, predictedTokens: 28 })
+    commit(plan()!)
+    add(8, { maxTokens: 4, predictedTokens: 4 })
+    plan()
+    t.equal(scheduler.stats().running, admitted)
+  }
+})
+
+t.test('a forecast is near what then happens, and says when a queue is long', async t => {
+  const costs = { fixedMs: 20, prefillTokenMs: 1, decodeMs: 1, contextTokenMs: 0 }
+  const { add, scheduler } = setup({ stepCosts: () => costs, maxNumSeqs: 2, blocks: 128 })
+  const probe = () => new Sequence({ id: 1000, arrivalMs: 0, promptIds: new Int32Array(10), maxTokens: 10, predictedTokens: 10 })
+  const idle = scheduler.forecast(probe(), 0)
+  t.same([idle.waitMs, idle.ttftMs], [0, 10 + 21])
+  for (let i = 0; i < 20; i++) add(10, { maxTokens: 10, predictedTokens: 10 })
+  const busy = scheduler.forecast(probe(), 0)
+  // 19 of the 20 must end in two slots: about ten rounds of ten steps of 22 ms, and 190 prompt tokens.
+  t.ok(busy.waitMs > 0.8 * 2300 && busy.waitMs < 1.2 * 2300, `${busy.waitMs} ms`)
 })

@@ -1,0 +1,223 @@
+import type { BlockPool } from './block-pool.js'
+import { IndexedHeap } from './indexed-heap.js'
+import { leastWaste, type SwapCosts } from './min-waste.js'
+import type { PolicyView } from './policy.js'
+import type { Sequence } from './sequence.js'
+
+/** Expected time until a return, after `elapsedMs` of waiting for it. */
+export type ExpectedWait = (elapsedMs: number) => number
+
+/** KV that a sequence left behind, for one that will go on where it ended. */
+export interface ParkedKv {
+  /** Of the sequence that left it. */
+  readonly id: number
+  readonly slot: number
+  /** Those with KV: (contextTokens,) */
+  readonly tokens: Int32Array
+  readonly sinceMs: number
+  readonly sessionId: string | undefined
+  /** First half of the prefix key of its last full block; undefined without prefix keys. */
+  readonly key: bigint | undefined
+  isSwapped: boolean
+  /** The sequence that goes on with it has come back, and waits for admission. */
+  isClaimed: boolean
+  expectedWait: ExpectedWait
+  reviewMs: number
+  heapIndex: number
+}
+
+export interface ParkingOptions {
+  readonly pool: BlockPool
+  readonly swap: SwapCosts
+  /** Nothing waits longer than this; ms. */
+  readonly maxWaitMs: number
+}
+
+const minReviewMs = 250
+
+/**
+ * KV of sequences that wait for a tool. While they do, it is kept, swapped to the host tier or given
+ * back, whichever is expected to waste least memory; the decision is made anew when the wait is longer
+ * than expected. A wait that is over its time is expected to last as long again, so a tool that never
+ * returns pins nothing.
+ */
+export class ParkedStore {
+  readonly #options: ParkingOptions
+  readonly #byId = new Map<number, ParkedKv>()
+  readonly #byKey = new Map<bigint, ParkedKv>()
+  readonly #bySession = new Map<string, ParkedKv>()
+  readonly #byReview = new IndexedHeap<ParkedKv>((a, b) => a.reviewMs - b.reviewMs || a.id - b.id,
+    (item, index) => { item.heapIndex = index })
+
+  constructor (options: ParkingOptions) {
+    this.#options = options
+  }
+
+  get size (): number {
+    return this.#byId.size
+  }
+
+  /** Takes over the slot of a sequence that ends now. */
+  park (sequence: Sequence, slot: number, expectedWait: ExpectedWait, view: PolicyView): void {
+    const tokens = sequence.tokens.subarray(0, sequence.computed)
+    const parked: ParkedKv = {
+      id: sequence.id,
+      slot,
+      tokens,
+      sinceMs: view.nowMs,
+      sessionId: sequence.sessionId,
+      key: lastBlockKey(sequence, this.#options.pool.blockTokens),
+      isSwapped: false,
+      isClaimed: false,
+      expectedWait,
+      reviewMs: view.nowMs,
+      heapIndex: -1
+    }
+    this.#byId.set(parked.id, parked)
+    if (parked.key !== undefined) this.#byKey.set(parked.key, parked)
+    if (parked.sessionId !== undefined) this.#bySession.set(parked.sessionId, parked)
+    this.#byReview.push(parked)
+    this.#review(parked, view)
+  }
+
+  /** More is known of the wait, such as the tool's name. */
+  expect (id: number, expectedWait: ExpectedWait, view: PolicyView): boolean {
+    const parked = this.#byId.get(id)
+    if (parked === undefined) return false
+    parked.expectedWait = expectedWait
+    this.#review(parked, view)
+    return true
+  }
+
+  /** Nobody will come back for it: its blocks are free. */
+  release (id: number): boolean {
+    const parked = this.#byId.get(id)
+    if (parked === undefined) return false
+    this.#discard(parked)
+    return true
+  }
+
+  /**
+   * What this new sequence goes on with: what it names, else what its prompt continues, else what its
+   * session left last. From now on it is the sequence's until it is taken or released.
+   */
+  claim (sequence: Sequence): ParkedKv | undefined {
+    if (this.#byId.size === 0) return undefined
+    const parked = this.#byId.get(sequence.resumes ?? -1) ?? this.#matching(sequence) ?? this.#bySession.get(sequence.sessionId ?? '')
+    if (parked === undefined || parked.isClaimed) return undefined
+    parked.isClaimed = true
+    return parked
+  }
+
+  /** Whether it is still there: memory may have run short since it was claimed. */
+  has (parked: ParkedKv): boolean {
+    return this.#byId.get(parked.id) === parked
+  }
+
+  /** Decides anew for those whose time is over. */
+  review (view: PolicyView): void {
+    for (;;) {
+      const parked = this.#byReview.peek()
+      if (parked === undefined || parked.reviewMs > view.nowMs) return
+      this.#review(parked, view)
+    }
+  }
+
+  /**
+   * Gives up the blocks of one, the largest that nobody has come back for, else the largest: its KV is
+   * swapped out if the host tier takes it. False when there is none.
+   */
+  tryEvict (view: PolicyView): boolean {
+    let largest: ParkedKv | undefined
+    for (const parked of this.#byId.values()) {
+      if (parked.isSwapped) continue
+      if (largest === undefined || evictionOrder(parked, largest) < 0) largest = parked
+    }
+    if (largest === undefined) return false
+    if (!this.#trySwapOut(largest, view)) this.#discard(largest)
+    return true
+  }
+
+  /** Frees host memory for others: the oldest swapped one goes. False when there is none. */
+  tryEvictSwapped (): boolean {
+    for (const parked of this.#byId.values()) {
+      if (!parked.isSwapped || parked.isClaimed) continue
+      this.#discard(parked)
+      return true
+    }
+    return false
+  }
+
+  #review (parked: ParkedKv, view: PolicyView): void {
+    const elapsedMs = view.nowMs - parked.sinceMs
+    if (!parked.isClaimed && elapsedMs >= this.#options.maxWaitMs) {
+      this.#discard(parked)
+      return
+    }
+    const expectedMs = parked.expectedWait(elapsedMs)
+    // Past its time, nothing says that it ends soon.
+    const waitMs = parked.expectedWait(0) > elapsedMs ? expectedMs : Math.max(expectedMs, elapsedMs)
+    if (!parked.isSwapped && !parked.isClaimed) {
+      const { pool, swap } = this.#options
+      const action = leastWaste({
+        contextTokens: parked.tokens.length,
+        waitMs,
+        otherTokens: view.contextTokens,
+        costs: view.costs,
+        swap,
+        hostFreeTokens: pool.stats().hostFreeBlocks * pool.blockTokens
+      })
+      if (action === 'discard' || (action === 'swap' && !this.#trySwapOut(parked, view))) {
+        this.#discard(parked)
+        return
+      }
+    }
+    parked.reviewMs = Math.min(view.nowMs + Math.max(minReviewMs, parked.isSwapped ? waitMs : waitMs / 2),
+      Math.max(view.nowMs + minReviewMs, parked.sinceMs + this.#options.maxWaitMs))
+    this.#byReview.update(parked.heapIndex)
+  }
+
+  #trySwapOut (parked: ParkedKv, view: PolicyView): boolean {
+    parked.isSwapped = this.#options.pool.swapOut(parked.slot)
+    if (parked.isSwapped) {
+      parked.reviewMs = view.nowMs + minReviewMs
+      this.#byReview.update(parked.heapIndex)
+    }
+    return parked.isSwapped
+  }
+
+  #discard (parked: ParkedKv): void {
+    this.#byId.delete(parked.id)
+    if (parked.key !== undefined && this.#byKey.get(parked.key) === parked) this.#byKey.delete(parked.key)
+    if (parked.sessionId !== undefined && this.#bySession.get(parked.sessionId) === parked) this.#bySession.delete(parked.sessionId)
+    this.#byReview.remove(parked.heapIndex)
+    this.#options.pool.close(parked.slot)
+  }
+
+  /** Looks for the sequence's full blocks from the last one on: each is the end of at most one. */
+  #matching (sequence: Sequence): ParkedKv | undefined {
+    const keys = sequence.prefixKeys
+    if (keys === undefined || this.#byKey.size === 0) return undefined
+    const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
+    for (let end = keys.byteLength; end >= keyBytes; end -= keyBytes) {
+      const parked = this.#byKey.get(view.getBigUint64(end - keyBytes))
+      if (parked !== undefined && !parked.isClaimed) return parked
+    }
+    return undefined
+  }
+}
+
+const keyBytes = 32
+
+function lastBlockKey (sequence: Sequence, blockTokens: number): bigint | undefined {
+  const end = Math.floor(sequence.computed / blockTokens) * keyBytes
+  const keys = sequence.prefixKeys
+  if (keys === undefined || end === 0 || keys.byteLength < end) return undefined
+  return new DataView(keys.buffer, keys.byteOffset, keys.byteLength).getBigUint64(end - keyBytes)
+}
+
+/** Negative when `a` goes before `b`. */
+function evictionOrder (a: ParkedKv, b: ParkedKv): number {
+  if (a.isClaimed !== b.isClaimed) return a.isClaimed ? 1 : -1
+  return b.tokens.length - a.tokens.length || a.id - b.id
+}

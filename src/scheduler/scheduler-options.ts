@@ -1,0 +1,47 @@
+import type { StepCosts } from '../profiler/step-costs.js'
+import type { BlockPool } from './block-pool.js'
+import type { SwapCosts } from './min-waste.js'
+import type { Policy } from './policy.js'
+import type { Sequence } from './sequence.js'
+import type { TokenBudget } from './token-budget.js'
+
+export interface SchedulerOptions<S extends Sequence> {
+  readonly pool: BlockPool
+  /** Sequences that hold blocks at most, and so rows of a plan. */
+  readonly maxNumSeqs: number
+  /** Tokens of a plan at most; at least `maxNumSeqs`, so that every running sequence can decode. */
+  readonly maxBatchTokens: number
+  /** Longest sequence, prompt and output together, in tokens. */
+  readonly maxSequenceTokens: number
+  /** Plans that may be uncommitted at once; 2. */
+  readonly maxOutstanding?: number
+  readonly policy?: Policy
+  readonly budget?: TokenBudget
+  /**
+   * Share of the blocks that running sequences are expected to grow by which an admission leaves free
+   * (0 to 1; 0). One block for each is left in any case: without it, a prompt admitted into the last
+   * blocks is preempted on its first decode, and prefilled twice.
+   */
+  readonly reserveRatio?: number
+  /** Of the pool's host tier; its default suits a copy within one machine's memory. */
+  readonly swap?: SwapCosts
+  /** KV that waits for a return is given up after this time; 600 000 ms. */
+  readonly maxParkedMs?: number
+  /** A sequence has come back for parked KV: how long it took, in ms. */
+  readonly onReturn?: (id: number, waitedMs: number) => void
+  /** What steps cost, as far as is known now; read for each plan. */
+  readonly stepCosts?: () => StepCosts
+  /** Brings the sequence's `prefixKeys` up to the tokens that it has; called before a readmission. */
+  readonly extendKeys?: (sequence: S) => void
+}
+
+export interface SchedulerStats {
+  readonly waiting: number
+  readonly running: number
+  readonly outstanding: number
+  readonly preemptions: number
+  /** Of the preemptions, those that swapped instead of giving up what was computed. */
+  readonly swaps: number
+  /** Sequences that ended and whose KV waits for a return. */
+  readonly parked: number
+}
