@@ -49,6 +49,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_MODEL_DOWNLOAD', status: 502, cause: 'Files could not be fetched from the hub.', remedy: 'Check the network, HF_ENDPOINT and HF_TOKEN; a download goes on where it stopped.' },
   { code: 'ERR_OUT_OF_MEMORY', status: 500, cause: 'The model, its KV cache and its workspace do not fit into memory; the message has the arithmetic.', remedy: 'Lower --max-model-len, --kv-cache-memory or --max-batch-tokens, or take a smaller model.' },
   { code: 'ERR_TRACE', status: 400, cause: 'A trace for `millrace simulate` or `millrace replay` has a line that cannot be read.', remedy: 'Correct the line and field that the message names; docs/simulation.md has the format.' },
+  { code: 'ERR_PROFILER_STATE', status: 500, cause: 'The file in which the profiler keeps what it learnt is damaged, or of another version.', remedy: 'Delete the file; everything in it is learnt anew.' },
   // The native part. While a model runs, these arrive as the cause of ERR_STEP_FAILED.
   { code: 'ERR_MODEL_FILE', cause: 'A safetensors or GGUF file is truncated or malformed.', remedy: 'Fetch the file again; the message names it and what is wrong.' },
   { code: 'ERR_MODEL_FILE_MISSING', cause: 'A file that the model needs is not there.', remedy: 'Fetch the missing shard.' },
