@@ -1,4 +1,4 @@
-import { RowOutput, type NativeModel, type Slot, type SlotParams, type StepInput, type StepOutput } from '../../src/native/binding.js'
+import { RowOutput, StepInput, StepOutput, type NativeModel, type Slot, type SlotParams } from '../../src/native/binding.js'
 
 const greedy: SlotParams = {
   temperature: 0,
@@ -35,27 +35,8 @@ export class Scorer {
     const { maxRows, maxTokens, maxLogprobs } = model
     this.#model = model
     this.#vocabSize = vocabSize
-    this.#input = {
-      numRows: 0,
-      slots: new Int32Array(maxRows),
-      queryStarts: new Int32Array(maxRows + 1),
-      tokenIds: new Int32Array(maxTokens),
-      positions: new Int32Array(maxRows),
-      outputs: new Int32Array(maxRows),
-      nextTokenIds: new Int32Array(maxRows)
-    }
-    this.#output = {
-      tokenStarts: new Int32Array(maxRows + 1),
-      tokens: new Int32Array(maxRows),
-      statuses: new Int32Array(maxRows),
-      logprobs: new Float32Array(maxRows),
-      topIds: new Int32Array(maxRows * maxLogprobs),
-      topLogprobs: new Float32Array(maxRows * maxLogprobs),
-      promptLogprobs: new Float32Array(maxTokens),
-      promptTopIds: new Int32Array(maxTokens * maxLogprobs),
-      promptTopLogprobs: new Float32Array(maxTokens * maxLogprobs),
-      timing: new Float64Array(3)
-    }
+    this.#input = new StepInput(maxRows, maxTokens)
+    this.#output = new StepOutput(maxRows, maxTokens, maxLogprobs)
     this.#rows = new Float32Array(maxTokens * vocabSize)
   }
 
@@ -84,13 +65,14 @@ export class Scorer {
   async #step (slot: Slot, tokens: Int32Array, position: number, outputs: number, next: number): Promise<void> {
     if (tokens.length === 0) return
     const input = this.#input
-    input.numRows = 1
     input.slots[0] = slot
     input.queryStarts[1] = tokens.length
     input.tokenIds.set(tokens)
     input.positions[0] = position
     input.outputs[0] = outputs
     input.nextTokenIds[0] = next
-    await this.#model.step(input, this.#output)
+    await new Promise<void>((resolve, reject) => {
+      this.#model.step(1, input.buffer, this.#output.buffer, error => { if (error === undefined) resolve(); else reject(error) })
+    })
   }
 }

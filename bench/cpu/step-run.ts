@@ -1,7 +1,7 @@
 // What lies between two steps, step by step, measured in this process.
 import { readFileSync } from 'node:fs'
 import type { Engine } from '../../src/engine/engine.js'
-import type { NativeModel } from '../../src/native/binding.js'
+import { StepOutput, StepTime, type NativeModel } from '../../src/native/binding.js'
 import { measureDecode } from '../lib/engine-runs.js'
 import { percentile } from '../lib/statistics.js'
 
@@ -10,6 +10,9 @@ export interface StepRun {
   /** Device idle between two steps that were both queued. */
   readonly idleP50Us: number
   readonly idleP95Us: number
+  /** At a step's beginning, its thread hands out the results of the one before: other compute threads wait for it. */
+  readonly handOutP50Us: number
+  readonly handOutP95Us: number
   /** From a step's result until the engine has taken it in and queued the next step. */
   readonly engineP50Us: number
   readonly engineP95Us: number
@@ -36,11 +39,13 @@ export async function measureSteps (
       recorder.stop()
     }
   })
-  const { idleUs, engineUs, jsUs } = recorder
+  const { idleUs, handOutUs, engineUs, jsUs } = recorder
   return {
     stepMs: run.stepMs,
     idleP50Us: percentile(idleUs, 50),
     idleP95Us: percentile(idleUs, 95),
+    handOutP50Us: percentile(handOutUs, 50),
+    handOutP95Us: percentile(handOutUs, 95),
     engineP50Us: percentile(engineUs, 50),
     engineP95Us: percentile(engineUs, 95),
     jsP50Us: percentile(jsUs, 50),
@@ -63,22 +68,25 @@ export class StepRecorder {
   /** The same model, for an engine. */
   readonly model: NativeModel
   readonly idleUs: number[] = []
+  readonly handOutUs: number[] = []
   readonly engineUs: number[] = []
   readonly jsUs: number[] = []
+  /** Of the engine's outputs, which are few and used again. */
+  readonly #timings = new Map<ArrayBuffer, Float64Array>()
   /** When the result came that is being taken in. */
   #resultMs: number | undefined
   #outstanding = 0
   #isOn = false
 
   constructor (model: NativeModel) {
-    const step: NativeModel['step'] = (input, output) => {
+    const step: NativeModel['step'] = (numRows, input, output, done) => {
       const isBehindAnother = this.#outstanding++ > 0
-      const done = model.step(input, output)
-      // Asked before the engine does, so this is told first.
-      void done.then(() => { this.#onDone(output.timing[2]!, isBehindAnother) }, () => {})
+      model.step(numRows, input, output, error => {
+        this.#onDone(this.#timingOf(model, output), isBehindAnother)
+        done(error)
+      })
       if (this.#resultMs !== undefined) this.engineUs.push((performance.now() - this.#resultMs) * 1000)
       this.#resultMs = undefined
-      return done
     }
     this.model = new Proxy(model, {
       get (_, key) {
@@ -93,6 +101,7 @@ export class StepRecorder {
   start (): void {
     this.#isOn = true
     this.idleUs.length = 0
+    this.handOutUs.length = 0
     this.engineUs.length = 0
     this.jsUs.length = 0
   }
@@ -101,10 +110,20 @@ export class StepRecorder {
     this.#isOn = false
   }
 
-  #onDone (idleMs: number, isBehindAnother: boolean): void {
+  #timingOf ({ maxRows, maxTokens, maxLogprobs }: NativeModel, buffer: ArrayBuffer): Float64Array {
+    let timing = this.#timings.get(buffer)
+    if (timing === undefined) {
+      timing = new StepOutput(maxRows, maxTokens, maxLogprobs, buffer).timing
+      this.#timings.set(buffer, timing)
+    }
+    return timing
+  }
+
+  #onDone (timing: Float64Array, isBehindAnother: boolean): void {
     this.#outstanding--
     if (!this.#isOn) return
-    if (isBehindAnother) this.idleUs.push(idleMs * 1000)
+    this.handOutUs.push(timing[StepTime.handOut]! * 1000)
+    if (isBehindAnother) this.idleUs.push(timing[StepTime.idle]! * 1000)
     const startMs = performance.now()
     this.#resultMs = startMs
     // Runs when nothing that follows from the result is left to do.

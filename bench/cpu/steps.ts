@@ -25,15 +25,16 @@ export async function measureBetweenSteps (context: Context): Promise<Section> {
       batches.forEach((batch, i) => {
         const run = runs[i]!.length > 0 ? medians(runs[i]!) : undefined
         rows.push([
-          model, format.name, batch, failed ?? run?.stepMs, run?.idleP50Us, run?.idleP95Us, run?.engineP50Us, run?.engineP95Us, run?.jsP50Us, run?.jsCpuUs
+          model, format.name, batch, failed ?? run?.stepMs, run?.idleP50Us, run?.idleP95Us, run?.handOutP50Us, run?.handOutP95Us, run?.engineP50Us, run?.engineP95Us, run?.jsP50Us, run?.jsCpuUs
         ])
         figures.push({ model, format: format.name, batch, ...run, runs: runs[i], failed })
       })
     }
   }
-  const note = 'Decoding, two steps queued at any time. "idle": the device between the end of a step and the start of the next. "engine": from a step\'s ' +
+  const note = 'Decoding, two steps queued at any time. "idle": the device between the end of a step and the start of the next. "hand out": at the ' +
+    'start of a step, its thread wakes JavaScript with the results of the one before. "engine": from a step\'s ' +
     'result until it is taken in and the next step queued; "JS": until consumers have their tokens, too. Its CPU time counts everything on that thread (mean); what lies above it is waiting for a processor.'
-  const head = ['model', 'format', 'batch', 'step ms', 'idle p50 us', 'p95', 'engine p50 us', 'p95', 'JS p50 us', 'JS CPU us']
+  const head = ['model', 'format', 'batch', 'step ms', 'idle p50 us', 'p95', 'hand out p50 us', 'p95', 'engine p50 us', 'p95', 'JS p50 us', 'JS CPU us']
   return { title: 'between two steps', note, head, textColumns: 2, rows, figures }
 }
 

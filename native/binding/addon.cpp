@@ -17,7 +17,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kAbi = 1;
+constexpr int kAbi = 2;
 constexpr std::int64_t kMaxThreads = 1024;
 
 Napi::Value cpu_features_list(const Napi::CallbackInfo& info) {

@@ -6,8 +6,8 @@ namespace millrace {
 namespace {
 
 template <typename Array, typename Element>
-std::span<const Element> typed_view(const Napi::Value& value, const char* field, std::size_t at_least,
-                                    napi_typedarray_type type, const char* type_name) {
+std::span<const Element> typed_view(const Napi::Value& value, const char* field, napi_typedarray_type type,
+                                    const char* type_name, std::size_t at_least = 0) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
     refuse_argument(field, std::string("must be ") + type_name);
   }
@@ -84,17 +84,16 @@ std::vector<std::string> string_list(const Napi::Value& value, const std::string
   return list;
 }
 
-std::span<const std::int32_t> int32_view(const Napi::Value& value, const char* field, std::size_t at_least) {
-  return typed_view<Napi::Int32Array, std::int32_t>(value, field, at_least, napi_int32_array,
-                                                    "an Int32Array");
+std::span<const std::int32_t> int32_view(const Napi::Value& value, const char* field) {
+  return typed_view<Napi::Int32Array, std::int32_t>(value, field, napi_int32_array, "an Int32Array");
 }
 
-std::span<const float> float32_view(const Napi::Value& value, const char* field, std::size_t at_least) {
-  return typed_view<Napi::Float32Array, float>(value, field, at_least, napi_float32_array, "a Float32Array");
+std::span<const float> float32_view(const Napi::Value& value, const char* field) {
+  return typed_view<Napi::Float32Array, float>(value, field, napi_float32_array, "a Float32Array");
 }
 
 std::span<const std::uint8_t> bytes_view(const Napi::Value& value, const char* field, std::size_t at_least) {
-  return typed_view<Napi::Uint8Array, std::uint8_t>(value, field, at_least, napi_uint8_array, "a Uint8Array");
+  return typed_view<Napi::Uint8Array, std::uint8_t>(value, field, napi_uint8_array, "a Uint8Array", at_least);
 }
 
 std::int64_t int_argument(const Napi::CallbackInfo& info, std::size_t i, const char* name, std::int64_t low,

@@ -24,9 +24,8 @@ std::string string_field(const Napi::Object& object, const char* field);
 std::vector<std::string> string_list(const Napi::Value& value, const std::string& field);
 
 // Views of typed arrays: valid until JavaScript runs again. `at_least` is a number of elements.
-std::span<const std::int32_t> int32_view(const Napi::Value& value, const char* field,
-                                         std::size_t at_least = 0);
-std::span<const float> float32_view(const Napi::Value& value, const char* field, std::size_t at_least = 0);
+std::span<const std::int32_t> int32_view(const Napi::Value& value, const char* field);
+std::span<const float> float32_view(const Napi::Value& value, const char* field);
 std::span<const std::uint8_t> bytes_view(const Napi::Value& value, const char* field,
                                          std::size_t at_least = 0);
 

@@ -160,19 +160,19 @@ void ModelObject::set_mask(const Napi::CallbackInfo& info) {
   guarded(info, [&] { runtime().set_mask(slot_argument(info), copy(int32_view(info[1], "mask"))); });
 }
 
-Napi::Value ModelObject::step(const Napi::CallbackInfo& info) {
-  return guarded(info, [&] {
+void ModelObject::step(const Napi::CallbackInfo& info) {
+  guarded(info, [&] {
     const Napi::Env env = info.Env();
-    const Napi::Object output = object_argument(info, 1, "output");
-    check_step_output(output, limits_);
+    const auto num_rows = static_cast<int>(int_argument(info, 0, "numRows", 0, 1 << 30));
+    const Napi::ArrayBuffer output = step_output_buffer(info[2], limits_);
+    if (!info[3].IsFunction()) refuse_argument("done", "must be a function");
+    ModelRuntime& model = runtime();
     // All that can fail in an environment that is being terminated comes before the step is queued: a step
     // that is queued is always pending here.
-    PendingStep pending{Napi::Promise::Deferred::New(env), Napi::Persistent(output)};
-    const Napi::Promise promise = pending.deferred.Promise();
-    runtime().submit(read_step_input(object_argument(info, 0, "input")));
+    PendingStep pending{Napi::Persistent(output), Napi::Persistent(info[3].As<Napi::Function>())};
+    model.submit(read_step_input(num_rows, info[1], limits_));
     pending_.push_back(std::move(pending));
     hold(env);
-    return promise;
   });
 }
 
@@ -198,31 +198,26 @@ void ModelObject::on_step_done(Napi::Env env, Napi::Function, ModelObject* model
   try {
     const Napi::HandleScope scope(env);
     model->settle(env, *job);
-  } catch (const Napi::Error&) {
-    // An environment that is being terminated refuses every call; there is nobody to tell.
+  } catch (const Napi::Error& error) {
+    // What `done` threw: an uncaught exception. An environment that is being terminated refuses every call,
+    // this one too; there is nobody to tell.
+    napi_fatal_exception(env, error.Value());
   }
 }
 
 void ModelObject::settle(Napi::Env env, StepJob& job) {
-  PendingStep step = std::move(pending_.front());
+  const PendingStep step = std::move(pending_.front());
   pending_.pop_front();
-  Napi::Value failure;  // empty: there is none
-  try {
-    if (job.error_code.empty()) {
-      write_step_output(job, limits_, step.output.Value());
-    } else {
-      failure = to_js_error(env, job.error_code, job.error_message).Value();
-    }
-  } catch (const Napi::Error& error) {
-    failure = error.Value();  // thrown by a getter of the caller's output
+  std::vector<napi_value> arguments;
+  if (job.error_code.empty()) {
+    write_step_output(job, limits_, step.output.Value());
+  } else {
+    arguments.push_back(to_js_error(env, job.error_code, job.error_message).Value());
   }
   runtime_->recycle(&job);
   let_go(env);
-  if (failure.IsEmpty()) {
-    step.deferred.Resolve(env.Undefined());
-  } else {
-    step.deferred.Reject(failure);
-  }
+  // Last: it may queue the next step, or dispose of the model.
+  step.done.Call(arguments);
 }
 
 Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {

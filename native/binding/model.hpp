@@ -25,8 +25,8 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
 
  private:
   struct PendingStep {
-    Napi::Promise::Deferred deferred;
-    Napi::ObjectReference output;
+    Napi::Reference<Napi::ArrayBuffer> output;
+    Napi::FunctionReference done;
   };
   // Called on the JavaScript thread for each job that the step thread hands back; env is null at teardown.
   static void on_step_done(Napi::Env env, Napi::Function, ModelObject* model, StepJob* job);
@@ -42,7 +42,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
   void close_slot(const Napi::CallbackInfo& info);
   Napi::Value stage_times(const Napi::CallbackInfo& info);
   void set_mask(const Napi::CallbackInfo& info);
-  Napi::Value step(const Napi::CallbackInfo& info);
+  void step(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   // Throws ERR_MODEL_DISPOSED.

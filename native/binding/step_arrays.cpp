@@ -1,8 +1,9 @@
 #include "binding/step_arrays.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
-#include <type_traits>
+#include <string>
 #include <vector>
 
 #include "binding/arguments.hpp"
@@ -10,81 +11,91 @@
 namespace millrace {
 namespace {
 
-template <typename Element>
-constexpr napi_typedarray_type kArrayType = std::is_same_v<Element, std::int32_t> ? napi_int32_array
-                                            : std::is_same_v<Element, float>      ? napi_float32_array
-                                                                                  : napi_float64_array;
+constexpr std::size_t kInt = 4, kTimes = 4;
 
-// JavaScript may have detached, shrunk or exchanged an array since check_step_output: what no longer fits is
-// left out.
-template <typename Element>
-void put(const Napi::Object& output, const char* field, std::span<const Element> from) {
-  const Napi::Value value = output.Get(field);
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != kArrayType<Element>) return;
-  auto to = value.As<Napi::TypedArrayOf<Element>>();
-  std::copy_n(from.data(), std::min(from.size(), to.ElementLength()), to.Data());
+std::size_t size(int limit) {
+  return static_cast<std::size_t>(limit);
 }
 
-template <typename Element>
-void put(const Napi::Object& output, const char* field, const std::vector<Element>& from, std::size_t count) {
-  put(output, field, std::span(from).first(count));
+std::size_t input_bytes(const StepLimits& limits) {
+  return kInt * (5 * size(limits.max_rows) + 1 + size(limits.max_tokens));
 }
+
+std::size_t output_bytes(const StepLimits& limits) {
+  const std::size_t rows = size(limits.max_rows), tokens = size(limits.max_tokens);
+  return kTimes * sizeof(double) +
+         kInt * (4 * rows + 1 + tokens + 2 * (rows + tokens) * size(limits.max_logprobs));
+}
+
+Napi::ArrayBuffer buffer_of(const Napi::Value& value, const char* name, std::size_t bytes) {
+  if (!value.IsArrayBuffer()) refuse_argument(name, "must be an ArrayBuffer");
+  auto buffer = value.As<Napi::ArrayBuffer>();
+  if (buffer.ByteLength() != bytes) {
+    refuse_argument(name, "has " + std::to_string(buffer.ByteLength()) + " bytes; those of this model have " +
+                              std::to_string(bytes));
+  }
+  return buffer;
+}
+
+// Writes one array after the other, each from its beginning on.
+class Writer {
+ public:
+  explicit Writer(void* to) : at_(static_cast<std::byte*>(to)) {}
+  // `count` of the `length` elements that the array has.
+  template <typename Element>
+  void put(const std::vector<Element>& from, std::size_t count, std::size_t length) {
+    std::memcpy(at_, from.data(), count * sizeof(Element));
+    at_ += length * sizeof(Element);
+  }
+
+ private:
+  std::byte* at_;
+};
 
 }  // namespace
 
-StepInput read_step_input(const Napi::Object& input) {
+StepInput read_step_input(int num_rows, const Napi::Value& value, const StepLimits& limits) {
+  const auto* at = static_cast<const std::int32_t*>(buffer_of(value, "input", input_bytes(limits)).Data());
+  const auto take = [&](std::size_t length) {
+    const std::span<const std::int32_t> view(at, length);
+    at += length;
+    return view;
+  };
+  const std::size_t rows = size(limits.max_rows);
   StepInput step;
-  step.num_rows = static_cast<int>(int_field(input, "numRows", 0, 1 << 30));
-  // All fields first: a getter may run JavaScript, which ends the life of a view.
-  const Napi::Value slots = input.Get("slots"), query_starts = input.Get("queryStarts");
-  const Napi::Value token_ids = input.Get("tokenIds"), positions = input.Get("positions");
-  const Napi::Value outputs = input.Get("outputs"), next_token_ids = input.Get("nextTokenIds");
-  step.slots = int32_view(slots, "slots");
-  step.query_starts = int32_view(query_starts, "queryStarts");
-  step.token_ids = int32_view(token_ids, "tokenIds");
-  step.positions = int32_view(positions, "positions");
-  step.outputs = int32_view(outputs, "outputs");
-  step.next_token_ids = int32_view(next_token_ids, "nextTokenIds");
+  step.num_rows = num_rows;
+  step.slots = take(rows);
+  step.query_starts = take(rows + 1);
+  step.positions = take(rows);
+  step.outputs = take(rows);
+  step.next_token_ids = take(rows);
+  step.token_ids = take(size(limits.max_tokens));
   return step;
 }
 
-void check_step_output(const Napi::Object& output, const StepLimits& limits) {
-  const auto rows = static_cast<std::size_t>(limits.max_rows),
-             tokens = static_cast<std::size_t>(limits.max_tokens);
-  const auto top = static_cast<std::size_t>(limits.max_logprobs);
-  int32_view(output.Get("tokenStarts"), "tokenStarts", rows + 1);
-  int32_view(output.Get("tokens"), "tokens", rows);
-  int32_view(output.Get("statuses"), "statuses", rows);
-  float32_view(output.Get("logprobs"), "logprobs", rows);
-  int32_view(output.Get("topIds"), "topIds", rows * top);
-  float32_view(output.Get("topLogprobs"), "topLogprobs", rows * top);
-  float32_view(output.Get("promptLogprobs"), "promptLogprobs", tokens);
-  int32_view(output.Get("promptTopIds"), "promptTopIds", tokens * top);
-  float32_view(output.Get("promptTopLogprobs"), "promptTopLogprobs", tokens * top);
-  const Napi::Value timing = output.Get("timing");
-  if (!timing.IsTypedArray() || timing.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
-      timing.As<Napi::TypedArray>().ElementLength() < 3) {
-    refuse_argument("timing", "must be a Float64Array of 3");
-  }
+Napi::ArrayBuffer step_output_buffer(const Napi::Value& value, const StepLimits& limits) {
+  return buffer_of(value, "output", output_bytes(limits));
 }
 
-void write_step_output(const StepJob& job, const StepLimits& limits, const Napi::Object& output) {
+void write_step_output(const StepJob& job, const StepLimits& limits, Napi::ArrayBuffer buffer) {
+  if (buffer.ByteLength() != output_bytes(limits)) return;
   const StepOutput& from = job.output;
-  const std::size_t rows = job.rows.size(), top = static_cast<std::size_t>(limits.max_logprobs);
-  put(output, "tokenStarts", from.token_starts, rows + 1);
-  put(output, "tokens", from.tokens, rows);
-  put(output, "statuses", from.statuses, rows);
-  put(output, "logprobs", from.logprobs, rows);
-  put(output, "topIds", from.top_ids, rows * top);
-  put(output, "topLogprobs", from.top_logprobs, rows * top);
-  if (job.any_prompt_logprobs) {
-    const std::size_t tokens = job.token_ids.size();
-    put(output, "promptLogprobs", from.prompt_logprobs, tokens);
-    put(output, "promptTopIds", from.prompt_top_ids, tokens * top);
-    put(output, "promptTopLogprobs", from.prompt_top_logprobs, tokens * top);
-  }
-  const double timing[] = {from.start_ms, from.end_ms, from.idle_ms};
-  put(output, "timing", std::span<const double>(timing));
+  const double times[kTimes] = {from.start_ms, from.end_ms, from.idle_ms, from.hand_out_ms};
+  std::memcpy(buffer.Data(), times, sizeof times);
+  Writer writer(static_cast<std::byte*>(buffer.Data()) + sizeof times);
+  const std::size_t max_rows = size(limits.max_rows), max_tokens = size(limits.max_tokens);
+  const std::size_t top = size(limits.max_logprobs), rows = job.rows.size();
+  const std::size_t scored_rows = job.any_logprobs ? rows : 0;
+  const std::size_t scored_tokens = job.any_prompt_logprobs ? job.token_ids.size() : 0;
+  writer.put(from.token_starts, rows + 1, max_rows + 1);
+  writer.put(from.tokens, rows, max_rows);
+  writer.put(from.statuses, rows, max_rows);
+  writer.put(from.logprobs, rows, max_rows);
+  writer.put(from.top_ids, scored_rows * top, max_rows * top);
+  writer.put(from.top_logprobs, scored_rows * top, max_rows * top);
+  writer.put(from.prompt_logprobs, scored_tokens, max_tokens);
+  writer.put(from.prompt_top_ids, scored_tokens * top, max_tokens * top);
+  writer.put(from.prompt_top_logprobs, scored_tokens * top, max_tokens * top);
 }
 
 }  // namespace millrace

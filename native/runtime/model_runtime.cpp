@@ -282,7 +282,7 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
   job.tables.clear();
   job.token_ids.assign(input.token_ids.begin(),
                        input.token_ids.begin() + input.query_starts[index(input.num_rows)]);
-  job.any_prompt_logprobs = false;
+  job.any_logprobs = job.any_prompt_logprobs = false;
   job.error_code.clear();
   job.error_message.clear();
   for (int row = 0; row < input.num_rows; ++row) {
@@ -295,6 +295,7 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
                         input.next_token_ids[i], static_cast<int>(job.tables.size()),
                         static_cast<int>(used)});
     job.tables.insert(job.tables.end(), table.begin(), table.begin() + static_cast<std::ptrdiff_t>(used));
+    job.any_logprobs = job.any_logprobs || (input.outputs[i] & kLogprobs) != 0;
     job.any_prompt_logprobs = job.any_prompt_logprobs || (input.outputs[i] & kPromptLogprobs) != 0;
   }
   // The pool changes last: when memory for the copy of a table is lacking, nothing has happened.
@@ -307,9 +308,12 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
 void ModelRuntime::work() {
   StepJob* finished = nullptr;  // not handed back yet
   // Wakes JavaScript, which may take this thread's processor at once. So the next step begins first, as far
-  // as it is queued.
+  // as it is queued. Returns how long that took.
   const auto hand_back = [&] {
-    if (finished != nullptr) on_done_(std::exchange(finished, nullptr));
+    if (finished == nullptr) return 0.0;
+    const double start_ms = now_ms();
+    on_done_(std::exchange(finished, nullptr));
+    return now_ms() - start_ms;
   };
   double last_end_ms = 0;
   while (true) {
@@ -321,7 +325,7 @@ void ModelRuntime::work() {
     }
     job->output.start_ms = now_ms();
     job->output.idle_ms = last_end_ms == 0 ? 0 : job->output.start_ms - last_end_ms;
-    hand_back();
+    job->output.hand_out_ms = hand_back();
     if (stopping_) {
       job->fail("ERR_MODEL_DISPOSED", "The model was disposed before this step began.");
     } else {

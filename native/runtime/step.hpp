@@ -22,17 +22,17 @@ enum class RowStatus : std::int32_t {
   kBadMask = -2
 };
 
-// One step's input, as StepInput in src/native/binding.ts says. The spans are read by submit() only.
+// One step's input, as StepInput in src/core/step-arrays.ts says. The spans are read by submit() only.
 struct StepInput {
   int num_rows = 0;
   std::span<const std::int32_t> slots, query_starts, token_ids, positions, outputs, next_token_ids;
 };
 
-// One step's output, as StepOutput in src/native/binding.ts.
+// One step's output, as StepOutput in src/core/step-arrays.ts.
 struct StepOutput {
   std::vector<std::int32_t> token_starts, tokens, statuses, top_ids, prompt_top_ids;
   std::vector<float> logprobs, top_logprobs, prompt_logprobs, prompt_top_logprobs;
-  double start_ms = 0, end_ms = 0, idle_ms = 0;
+  double start_ms = 0, end_ms = 0, idle_ms = 0, hand_out_ms = 0;
 };
 
 // One sequence of a queued step.
@@ -53,6 +53,7 @@ struct StepJob {
   std::vector<std::int32_t> token_ids;
   std::vector<std::int32_t> tables;
   std::vector<BlockCopy> copies;
+  bool any_logprobs = false;
   bool any_prompt_logprobs = false;
   StepOutput output;
   // Set when the whole step failed.

@@ -1,4 +1,4 @@
-import type { NativeModel, StepOutput } from '../native/binding.js'
+import { StepOutput, StepTime, type NativeModel } from '../native/binding.js'
 import type { Plan } from '../scheduler/plan.js'
 import type { Scheduler } from '../scheduler/scheduler.js'
 import type { EngineSequence } from './engine-sequence.js'
@@ -11,7 +11,7 @@ export interface StepLoopOptions {
   readonly now: () => number
   /** Prepares the slots of a plan's rows. */
   beforeStep (plan: EnginePlan): void
-  /** The plan is committed and `output` can be read, until this returns. */
+  /** The plan is committed and what can be queued is; `output` can be read, until this returns. */
   onCommit (plan: EnginePlan, output: StepOutput, nowMs: number): void
   /** The step failed, and the plan's sequences have ended. */
   onFailure (plan: EnginePlan, error: unknown): void
@@ -27,24 +27,40 @@ export interface StepCounters {
   busyMs: number
   /** Time between steps while there was work: what the device waited for JavaScript. */
   gapMs: number
+  /** The part of `busyMs` in which results were handed out: the step's own thread did not compute then. */
+  handOutMs: number
+}
+
+/** A plan on its way through the device. */
+interface QueuedStep {
+  readonly plan: EnginePlan
+  readonly isBehindAnother: boolean
+  /** The model did not take it: it fails for that reason when those before it are done. */
+  readonly refusal: { readonly error: unknown } | undefined
 }
 
 /**
  * Keeps two steps queued on the device as long as there is work: while one computes, the next waits
  * behind it, and the results of the one before are evaluated. Idle, it holds no timer.
+ *
+ * From a step's end to the next one in the queue there is no promise and as little else as possible: the
+ * weights of each step wash everything that JavaScript uses out of the caches, so that what counts is how
+ * much it touches.
  */
 export class StepLoop {
-  readonly counters: StepCounters = { steps: 0, rows: 0, tokens: 0, busyMs: 0, gapMs: 0 }
+  readonly counters: StepCounters = { steps: 0, rows: 0, tokens: 0, busyMs: 0, gapMs: 0, handOutMs: 0 }
   readonly #options: StepLoopOptions
   readonly #outputs: readonly StepOutput[]
+  /** Oldest first. */
+  readonly #queued: QueuedStep[] = []
+  readonly #onDone = (error?: Error): void => { this.#guarded(() => { this.#settle(error) }) }
   #isWoken = false
-  #outstanding = 0
-  /** Settles when every step so far has been evaluated. */
-  #evaluated: Promise<void> = Promise.resolve()
+  readonly #onSettled: Array<() => void> = []
 
   constructor (options: StepLoopOptions) {
+    const { maxRows, maxTokens, maxLogprobs } = options.model
     this.#options = options
-    this.#outputs = [makeOutput(options.model), makeOutput(options.model)]
+    this.#outputs = [new StepOutput(maxRows, maxTokens, maxLogprobs), new StepOutput(maxRows, maxTokens, maxLogprobs)]
   }
 
   /** There may be something to plan. Requests that arrive together share a plan. */
@@ -59,51 +75,74 @@ export class StepLoop {
 
   /** When no step is queued any more. */
   async settled (): Promise<void> {
-    while (this.#outstanding > 0) await this.#evaluated
+    if (this.#queued.length > 0) await new Promise<void>(resolve => { this.#onSettled.push(resolve) })
   }
 
   #fillQueue (): void {
+    do {
+      while (this.#queued[0]?.refusal !== undefined) {
+        const { plan, refusal } = this.#queued.shift()!
+        this.#fail(plan, refusal!.error)
+      }
+      while (this.#queueNext(this.#options.now()));
+    } while (this.#queued[0]?.refusal !== undefined)
+    if (this.#queued.length === 0) for (const resolve of this.#onSettled.splice(0)) resolve()
+  }
+
+  /** False when there is nothing to queue. */
+  #queueNext (nowMs: number): boolean {
+    const { model, scheduler } = this.#options
+    const plan = scheduler.plan(nowMs)
+    if (plan === undefined) return false
+    const isBehindAnother = this.#queued.length > 0
+    let refusal: QueuedStep['refusal']
+    try {
+      this.#options.beforeStep(plan)
+      model.step(plan.numRows, plan.buffer, this.#outputOf(plan).buffer, this.#onDone)
+    } catch (error) {
+      refusal = { error }
+    }
+    this.#queued.push({ plan, isBehindAnother, refusal })
+    return true
+  }
+
+  /** The oldest step is done. */
+  #settle (error: Error | undefined): void {
+    const { plan, isBehindAnother } = this.#queued.shift()!
+    if (error === undefined) this.#commit(plan, isBehindAnother)
+    else this.#fail(plan, error)
+    this.#fillQueue()
+  }
+
+  /** The next step goes into the queue first: handing out tokens can wait. */
+  #commit (plan: EnginePlan, isBehindAnother: boolean): void {
     const { scheduler, now } = this.#options
-    for (let plan = scheduler.plan(now()); plan !== undefined; plan = scheduler.plan(now())) this.#queue(plan)
+    const output = this.#outputOf(plan)
+    const nowMs = now()
+    scheduler.commit(plan.id, output, nowMs)
+    if (this.#queued[0]?.refusal === undefined) this.#queueNext(nowMs)
+    this.#count(plan, output.timing, isBehindAnother)
+    this.#options.onCommit(plan, output, nowMs)
   }
 
-  #queue (plan: EnginePlan): void {
-    const output = this.#outputs[plan.id % this.#outputs.length]!
-    const isBehindAnother = this.#outstanding > 0
-    this.#outstanding++
-    const step = this.#step(plan, output)
-    step.catch(() => {}) // handled below, when the steps before it have been
-    this.#evaluated = this.#evaluated.then(async () => {
-      await step.then(
-        () => { this.#guarded(() => { this.#commit(plan, output, isBehindAnother) }) },
-        (error: unknown) => { this.#guarded(() => { this.#fail(plan, error) }) })
-    })
-  }
-
-  async #step (plan: EnginePlan, output: StepOutput): Promise<void> {
-    this.#options.beforeStep(plan)
-    await this.#options.model.step(plan, output)
-  }
-
-  #commit (plan: EnginePlan, output: StepOutput, isBehindAnother: boolean): void {
-    this.#outstanding--
-    const nowMs = this.#options.now()
-    this.#options.scheduler.commit(plan.id, output, nowMs)
+  #count (plan: EnginePlan, timing: Float64Array, isBehindAnother: boolean): void {
     const { counters } = this
     counters.steps++
     counters.rows += plan.numRows
     counters.tokens += plan.numTokens
-    counters.busyMs += output.timing[1]! - output.timing[0]!
-    if (isBehindAnother) counters.gapMs += output.timing[2]!
-    this.#options.onCommit(plan, output, nowMs)
-    this.#fillQueue()
+    counters.busyMs += timing[StepTime.end]! - timing[StepTime.start]!
+    counters.handOutMs += timing[StepTime.handOut]!
+    if (isBehindAnother) counters.gapMs += timing[StepTime.idle]!
   }
 
   #fail (plan: EnginePlan, error: unknown): void {
-    this.#outstanding--
-    this.#options.scheduler.fail(plan.id, this.#options.now())
+    const { scheduler, now } = this.#options
+    scheduler.fail(plan.id, now())
     this.#options.onFailure(plan, error)
-    this.#fillQueue()
+  }
+
+  #outputOf (plan: EnginePlan): StepOutput {
+    return this.#outputs[plan.id % this.#outputs.length]!
   }
 
   #guarded (work: () => void): void {
@@ -112,20 +151,5 @@ export class StepLoop {
     } catch (error) {
       this.#options.onBroken(error)
     }
-  }
-}
-
-function makeOutput ({ maxRows, maxTokens, maxLogprobs }: NativeModel): StepOutput {
-  return {
-    tokenStarts: new Int32Array(maxRows + 1),
-    tokens: new Int32Array(maxRows),
-    statuses: new Int32Array(maxRows),
-    logprobs: new Float32Array(maxRows),
-    topIds: new Int32Array(maxRows * maxLogprobs),
-    topLogprobs: new Float32Array(maxRows * maxLogprobs),
-    promptLogprobs: new Float32Array(maxTokens),
-    promptTopIds: new Int32Array(maxTokens * maxLogprobs),
-    promptTopLogprobs: new Float32Array(maxTokens * maxLogprobs),
-    timing: new Float64Array(3)
   }
 }

@@ -2,64 +2,12 @@
 // (test/native/binding.test.ts compares the two); `addon.ts` is the only place that loads it.
 
 export { RowOutput, RowStatus } from '../core/step.js'
+export { StepInput, StepOutput, StepTime } from '../core/step-arrays.js'
 
 declare const slotBrand: unique symbol
 
 /** One sequence's place in a KV pool. Ids are reused after `close`. */
 export type Slot = number & { readonly [slotBrand]: 'Slot' }
-
-/**
- * One step's input: a ragged batch. All arrays are copied before `step` returns, so one set can be
- * filled again at once.
- */
-export interface StepInput {
-  /** Rows in use: 1 to `maxRows`. A slot stands in at most one row. */
-  numRows: number
-  /** Row i is one sequence: (maxRows,) */
-  readonly slots: Int32Array
-  /** Row i owns tokens [queryStarts[i], queryStarts[i + 1]): (maxRows + 1,) */
-  readonly queryStarts: Int32Array
-  /** New tokens, concatenated; -1 = what the previous step sampled for this slot: (maxTokens,) */
-  readonly tokenIds: Int32Array
-  /** Position of row i's first token, = tokens of the slot that are in KV or queued: (maxRows,) */
-  readonly positions: Int32Array
-  /** Bits of `RowOutput` for row i: (maxRows,) */
-  readonly outputs: Int32Array
-  /** For rows with `promptLogprobs`: the prompt's token after the row's last, -1 = none: (maxRows,) */
-  readonly nextTokenIds: Int32Array
-}
-
-/**
- * One step's output. Written just before the promise of `step` settles and the caller's until it is
- * passed to `step` again: two sets alternate.
- */
-export interface StepOutput {
-  /** Row i sampled tokens [tokenStarts[i], tokenStarts[i + 1]) of `tokens`: (maxRows + 1,) */
-  readonly tokenStarts: Int32Array
-  /** (maxRows,): one token a row at most, until draft verification exists */
-  readonly tokens: Int32Array
-  /** A value of `RowStatus` for each row: (maxRows,) */
-  readonly statuses: Int32Array
-  /** Natural log-probability of `tokens[i]` before penalties and temperature: (maxRows,) */
-  readonly logprobs: Float32Array
-  /** Ids of the most likely tokens, best first, -1 past the slot's top-N: (maxRows, maxLogprobs) */
-  readonly topIds: Int32Array
-  /** Their log-probabilities: (maxRows, maxLogprobs) */
-  readonly topLogprobs: Float32Array
-  /**
-   * For rows with `promptLogprobs`: entry i is the log-probability of the token that follows input
-   * token i; NaN where none follows: (maxTokens,)
-   */
-  readonly promptLogprobs: Float32Array
-  /** (maxTokens, maxLogprobs), as `topIds` and `topLogprobs` */
-  readonly promptTopIds: Int32Array
-  readonly promptTopLogprobs: Float32Array
-  /**
-   * startMs and endMs of the step on the device, on the clock of `process.hrtime`; idleMs since the
-   * step before it ended (0 for the first): (3,)
-   */
-  readonly timing: Float64Array
-}
 
 /** Sampling of one sequence, fixed when its slot opens. Defaults are those of no effect. */
 export interface SlotParams {
@@ -166,15 +114,16 @@ export interface NativeModel {
   /** Bit k & 31 of word k >> 5 allows token k: (ceil(vocabSize / 32),). For one `awaitMask` row. */
   setMask (slot: Slot, mask: Int32Array): void
   /**
-   * Queues one step and returns; at most two may be unsettled. Throws when it cannot be queued, and
-   * nothing has changed then. Rejects only when the whole step failed or was dropped (ERR_NATIVE_STEP,
-   * ERR_MODEL_DISPOSED): a row's own error is in its status. After a failed step, rows of its slots that
-   * are queued come back as `skipped`.
+   * Queues one step and returns; at most two may be unsettled. `input` and `output` are the buffers of a
+   * `StepInput` and a `StepOutput` of this model's limits. Throws when the step cannot be queued, and
+   * nothing has changed then. `done` is called once for each step, in their order, later: with an error only
+   * when the whole step failed or was dropped (ERR_NATIVE_STEP, ERR_MODEL_DISPOSED); a row's own error is in
+   * its status. After a failed step, rows of its slots that are queued come back as `skipped`.
    */
-  step (input: StepInput, output: StepOutput): Promise<void>
+  step (numRows: number, input: ArrayBuffer, output: ArrayBuffer, done: (error?: Error) => void): void
   /** Time by kind of operation since the last call; empty unless loaded with `stageTimes`. */
   stageTimes (): StageTime[]
-  /** Idempotent; waits for the running step, rejects the queued one. */
+  /** Idempotent; waits for the running step, fails the queued one. */
   dispose (): Promise<void>
 }
 

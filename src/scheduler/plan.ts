@@ -1,3 +1,4 @@
+import { StepInput } from '../core/step-arrays.js'
 import type { Sequence } from './sequence.js'
 
 /** What `commit` made of a row. */
@@ -13,26 +14,13 @@ export const RowOutcome = {
 } as const
 
 /**
- * One step's rows as arrays, in the form that the native step reads. Reused: its content is the
- * engine's from `plan` until the `commit` after it has been evaluated.
+ * One step's rows, in the form that the native step reads. Reused: its content is the engine's from `plan`
+ * until the `plan` after the one that follows its `commit`.
  */
-export class Plan<S extends Sequence = Sequence> {
+export class Plan<S extends Sequence = Sequence> extends StepInput {
   /** Rises by one with each plan; 0 is none. */
   id = 0
-  numRows = 0
   numTokens = 0
-  /** (maxRows,) */
-  readonly slots: Int32Array
-  /** Row i owns tokens [queryStarts[i], queryStarts[i + 1]): (maxRows + 1,) */
-  readonly queryStarts: Int32Array
-  /** -1 = what the row's sequence samples in an outstanding plan: (maxTokens,) */
-  readonly tokenIds: Int32Array
-  /** Position of each row's first token: (maxRows,) */
-  readonly positions: Int32Array
-  /** Bits of `RowOutput`: (maxRows,) */
-  readonly outputs: Int32Array
-  /** For rows with prompt log-probabilities: the prompt's token after the row's last, -1 = none: (maxRows,) */
-  readonly nextTokenIds: Int32Array
   /** `Sequence.epoch` when the row was planned: (maxRows,) */
   readonly epochs: Int32Array
   /** Values of `RowOutcome`, valid after `commit`: (maxRows,) */
@@ -41,12 +29,7 @@ export class Plan<S extends Sequence = Sequence> {
   readonly sequences: S[] = []
 
   constructor (maxRows: number, maxTokens: number) {
-    this.slots = new Int32Array(maxRows)
-    this.queryStarts = new Int32Array(maxRows + 1)
-    this.tokenIds = new Int32Array(maxTokens)
-    this.positions = new Int32Array(maxRows)
-    this.outputs = new Int32Array(maxRows)
-    this.nextTokenIds = new Int32Array(maxRows)
+    super(maxRows, maxTokens)
     this.epochs = new Int32Array(maxRows)
     this.outcomes = new Uint8Array(maxRows)
   }

@@ -36,6 +36,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   readonly #running: RunningList<S>
   #forking = 0
   readonly #byId = new Map<number, S>()
+  readonly #maxOutstanding: number
   /** Plan n is `#plans[n % length]`. */
   readonly #plans: Array<Plan<S>>
   #lastPlanId = 0
@@ -52,11 +53,13 @@ export class Scheduler<S extends Sequence = Sequence> {
       throw new RangeError(`maxBatchTokens (${options.maxBatchTokens}) must be at least maxNumSeqs (${options.maxNumSeqs}).`)
     }
     this.#options = options
+    this.#maxOutstanding = options.maxOutstanding ?? 2
     this.#pool = options.pool
     this.policy = options.policy ?? fcfs
     this.#waiting = new WaitingQueue<S>(this.policy)
     this.#running = new RunningList(this.policy)
-    this.#plans = Array.from({ length: options.maxOutstanding ?? 2 },
+    // One more: the last committed one is still read while the next is made.
+    this.#plans = Array.from({ length: this.#maxOutstanding + 1 },
       () => new Plan<S>(options.maxNumSeqs, options.maxBatchTokens))
     this.#parked = new ParkedStore({
       pool: options.pool,
@@ -154,7 +157,7 @@ export class Scheduler<S extends Sequence = Sequence> {
    * outstanding are.
    */
   plan (nowMs: number): Plan<S> | undefined {
-    if (this.#lastPlanId - this.#lastCommittedId >= this.#plans.length) return undefined
+    if (this.#lastPlanId - this.#lastCommittedId >= this.#maxOutstanding) return undefined
     const view = this.#look(nowMs)
     this.#parked.review(view)
     const id = this.#lastPlanId + 1

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import t from 'tap'
 import type { GenerationChunk } from '../../src/engine/api.js'
 import { RowStatus } from '../../src/native/binding.js'
-import { answering, scriptedEngine } from '../support/scripted-model.js'
+import { answering, scriptedEngine, scriptedTokenizer } from '../support/scripted-model.js'
 
 const words = ['<end>', 'Hello', ' world', '!', 'STO', 'P', ' more', 'x', '\n']
 const [hello, world, bang, sto, p, more, x] = [1, 2, 3, 4, 5, 6, 7]
@@ -175,6 +175,48 @@ t.test('a step that fails ends its requests with an error, and the engine goes o
   await t.rejects(collect(failing), { code: 'ERR_STEP_FAILED' }, 'iteration fails as well')
   t.equal((await engine.complete({ prompt: 'x' }).result()).choices[0]!.text, 'HelloHello')
   t.equal(model.kv.stats().usedBlocks, 0)
+  await engine.close()
+})
+
+t.test('a step that the model refuses fails its requests when those before it are done, and the engine goes on', async t => {
+  let refusals = 0
+  const { engine, model } = scriptedEngine(words, {
+    next: answering(hello, hello, hello, hello),
+    take: step => {
+      if (step === 3 && refusals++ === 0) throw Object.assign(new Error('no such row'), { code: 'ERR_INVALID_STEP' })
+    }
+  })
+  const refused = engine.complete({ prompt: 'x' })
+  const texts: string[] = []
+  await t.rejects(async () => {
+    for await (const { text } of refused) texts.push(text)
+  }, { code: 'ERR_STEP_FAILED', message: /no such row/ })
+  t.same(texts, ['Hello', 'Hello'], 'what the two steps before it gave')
+  t.equal((await engine.complete({ prompt: 'x' }).result()).choices[0]!.text, 'HelloHelloHelloHello')
+  t.equal(model.kv.stats().usedBlocks, 0)
+  await engine.close()
+})
+
+t.test('an engine whose model refuses every step fails every request and can be closed', async t => {
+  const { engine } = scriptedEngine(words, { next: answering(hello), take: () => { throw new Error('never') } })
+  for (const prompt of ['x', 'xx']) await t.rejects(engine.complete({ prompt }).result(), { code: 'ERR_STEP_FAILED', message: /never/ })
+  await engine.close()
+})
+
+t.test('the next step is queued before a step\'s tokens become text', async t => {
+  const tokenizer = scriptedTokenizer(words)
+  const queuedAtPush: number[] = []
+  const { engine, model } = scriptedEngine(words, { next: answering(hello, hello, hello, hello) }, {
+    tokenizer: {
+      ...tokenizer,
+      streamDecoder: () => {
+        const decoder = tokenizer.streamDecoder()
+        return { push: id => { queuedAtPush.push(model.steps); return decoder.push(id) }, end: () => decoder.end() }
+      }
+    }
+  })
+  await engine.complete({ prompt: 'x', maxTokens: 4 }).result()
+  t.same(queuedAtPush, [3, 4, 4, 4], 'two at the beginning, and one more for each that is done')
   await engine.close()
 })
 

@@ -7,7 +7,7 @@ import { loadAddon } from '../../src/native/addon.js'
 import { RowOutput, RowStatus } from '../../src/native/binding.js'
 import { fixture } from '../support/fixtures.js'
 import {
-  fillStep, greedy, loadNative, runStep, slotParams, smallLoadOptions, stepInput, stepOutput
+  fillStep, greedy, loadNative, queueStep, runStep, slotParams, smallLoadOptions, stepInput, stepOutput
 } from '../support/native-model.js'
 import { Random, testSeed } from '../support/random.js'
 
@@ -33,15 +33,15 @@ t.test('dispose during a step lets that step end, rejects the queued one, and ma
   const { model, slot } = await open()
   const [inputs, outputs] = [stepInput(model), [stepOutput(model), stepOutput(model)]]
   fillStep(inputs, [{ slot, tokens: prompt, position: 0 }])
-  const first = model.step(inputs, outputs[0]!)
+  const first = queueStep(model, inputs, outputs[0]!)
   fillStep(inputs, [{ slot, tokens: [-1], position: 200 }])
-  const second = model.step(inputs, outputs[1]!)
+  const second = queueStep(model, inputs, outputs[1]!)
   const results = Promise.allSettled([first, second])
   await Promise.all([model.dispose(), model.dispose()])
   // The first may have been waiting for its thread still; then it is refused as the second is.
   const codes = (await results).map(result => result.status === 'rejected' ? result.reason.code : 'done')
   t.match(codes.join(), /^(done|ERR_MODEL_DISPOSED),ERR_MODEL_DISPOSED$/)
-  t.throws(() => model.step(inputs, outputs[0]!), { code: 'ERR_MODEL_DISPOSED' })
+  t.throws(() => queueStep(model, inputs, outputs[0]!), { code: 'ERR_MODEL_DISPOSED' })
   t.throws(() => model.openSlot(slot, slotParams(), noIds, noIds), { code: 'ERR_MODEL_DISPOSED' })
   t.equal(model.kv.stats().totalBlocks, 256, 'the pool still answers')
   await model.dispose()
@@ -52,11 +52,11 @@ t.test('a third queued step is refused, and the two before it are not harmed', a
   const input = stepInput(model)
   const outputs = [stepOutput(model), stepOutput(model)]
   fillStep(input, [{ slot, tokens: prompt, position: 0 }])
-  const first = model.step(input, outputs[0]!)
+  const first = queueStep(model, input, outputs[0]!)
   fillStep(input, [{ slot, tokens: [-1], position: 200 }])
-  const second = model.step(input, outputs[1]!)
+  const second = queueStep(model, input, outputs[1]!)
   fillStep(input, [{ slot, tokens: [-1], position: 201 }])
-  t.throws(() => model.step(input, stepOutput(model)), { code: 'ERR_QUEUE_FULL' })
+  t.throws(() => queueStep(model, input, stepOutput(model)), { code: 'ERR_QUEUE_FULL' })
   await Promise.all([first, second])
   t.same([outputs[0]!.tokens[0], outputs[1]!.tokens[0]], await greedy(model, prompt, 2))
   await model.dispose()
@@ -85,9 +85,9 @@ t.test('rows of a slot that was closed meanwhile come back as skipped, and its i
   const input = stepInput(model)
   const outputs = [stepOutput(model), stepOutput(model)]
   fillStep(input, [{ slot, tokens: prompt, position: 0 }])
-  const first = model.step(input, outputs[0]!)
+  const first = queueStep(model, input, outputs[0]!)
   fillStep(input, [{ slot, tokens: [-1], position: 200 }])
-  const second = model.step(input, outputs[1]!)
+  const second = queueStep(model, input, outputs[1]!)
   model.closeSlot(slot)
   model.kv.close(slot)
   const again = model.kv.open()
@@ -106,13 +106,13 @@ t.test('a token mask is waited for, used once, and closing the slot ends the wai
   const input = stepInput(model)
   const output = stepOutput(model)
   fillStep(input, [{ slot, tokens: prompt, position: 0, outputs: RowOutput.sample | RowOutput.awaitMask }])
-  const step = model.step(input, output)
+  const step = queueStep(model, input, output)
   await delay(20)
   model.setMask(slot, mask)
   await step
   t.equal(output.tokens[0], 77)
   fillStep(input, [{ slot, tokens: [-1], position: 200, outputs: RowOutput.sample | RowOutput.awaitMask }])
-  const abandoned = model.step(input, output)
+  const abandoned = queueStep(model, input, output)
   await delay(20)
   model.closeSlot(slot)
   await abandoned
@@ -127,7 +127,7 @@ t.test('every impossible step is refused by the array at fault, and the model go
   const refused = (what: string, change: () => void, code = 'ERR_INVALID_STEP') => {
     fillStep(input, [{ slot, tokens: prompt.slice(0, 10), position: 0 }])
     change()
-    t.throws(() => model.step(input, output), { code }, what)
+    t.throws(() => queueStep(model, input, output), { code }, what)
   }
   refused('no rows', () => { input.numRows = 0 })
   refused('too many rows', () => { input.numRows = 10_000 })
@@ -142,9 +142,16 @@ t.test('every impossible step is refused by the array at fault, and the model go
   refused('one slot twice', () => {
     fillStep(input, [{ slot, tokens: [1], position: 0 }, { slot, tokens: [2], position: 1 }])
   })
-  refused('fewer arrays', () => { input.numRows = NaN }, 'ERR_INVALID_ARGUMENT')
-  t.throws(() => model.step({ ...input, slots: new Float32Array(16) as never }, output), { code: 'ERR_INVALID_ARGUMENT' })
-  t.throws(() => model.step(input, { ...output, tokens: new Int32Array(1) }), { code: 'ERR_INVALID_ARGUMENT' })
+  refused('rows that are no number', () => { input.numRows = NaN }, 'ERR_INVALID_ARGUMENT')
+  fillStep(input, [{ slot, tokens: prompt.slice(0, 10), position: 0 }])
+  const queue = (of: unknown, to: unknown, done: unknown = () => {}) => () => { model.step(1, of as ArrayBuffer, to as ArrayBuffer, done as () => void) }
+  for (const [what, impossible] of Object.entries({
+    'an array in place of its buffer': queue(input.tokenIds, output.buffer),
+    'input of another size': queue(new ArrayBuffer(input.buffer.byteLength - 4), output.buffer),
+    'output of another size': queue(input.buffer, new ArrayBuffer(output.buffer.byteLength + 4)),
+    'no output': queue(input.buffer, undefined),
+    'nobody to tell': queue(input.buffer, output.buffer, null)
+  })) t.throws(impossible, { code: 'ERR_INVALID_ARGUMENT' }, what)
   for (const params of [{ temperature: NaN }, { temperature: -1 }, { topP: 2 }, { repetitionPenalty: 0 }, { biasIds: new Int32Array([999]), biases: new Float32Array(1) }, { maxTokens: 0 }, { seed: -1n }]) {
     const other = model.kv.open()
     t.throws(() => { model.openSlot(other, slotParams(params), noIds, noIds) }, { code: /^ERR_INVALID_/ }, Object.keys(params).join())
@@ -155,26 +162,27 @@ t.test('every impossible step is refused by the array at fault, and the model go
   await model.dispose()
 })
 
-t.test('arrays exchanged while a step runs are left alone; a getter that throws rejects the step', async t => {
+t.test('a buffer that is given away while a step runs is left alone', async t => {
   const { model, slot } = await open()
   const input = stepInput(model)
-  const output = { ...stepOutput(model) }
+  const output = stepOutput(model)
   fillStep(input, [{ slot, tokens: prompt, position: 0 }])
-  const step = model.step(input, output)
-  const small = new Uint8Array(model.maxRows)
-  Object.assign(output, { tokens: small, logprobs: small, timing: new Float32Array(3) })
+  const step = queueStep(model, input, output)
+  const elsewhere = structuredClone(output.buffer, { transfer: [output.buffer] })
   await step
-  t.same([...small], new Array(model.maxRows).fill(0))
-  t.same([...output.timing], [0, 0, 0])
-
+  t.ok(new Uint8Array(elsewhere).every(byte => byte === 0))
   fillStep(input, [{ slot, tokens: [-1], position: 200 }])
-  const hostile = { ...stepOutput(model) }
-  const failed = model.step(input, hostile)
-  Object.defineProperty(hostile, 'tokens', { get () { throw new Error('not now') } })
-  await t.rejects(failed, { message: 'not now' })
-  fillStep(input, [{ slot, tokens: [-1], position: 201 }])
-  await model.step(input, stepOutput(model))
+  t.throws(() => queueStep(model, input, output), { code: 'ERR_INVALID_ARGUMENT' }, 'it is empty now')
+  await queueStep(model, input, stepOutput(model))
   await model.dispose()
+})
+
+t.test('what done throws is an uncaught exception', async t => {
+  const worker = new Worker(new URL('./stepping-worker.mjs', import.meta.url), {
+    workerData: { path: fixture('models/qwen3'), steps: 1, error: 'not now' }
+  })
+  const [error] = await once(worker, 'error')
+  t.equal((error as Error).message, 'not now')
 })
 
 t.test('what onProgress throws rejects the load', async t => {
@@ -191,7 +199,7 @@ t.test('models and pools may be collected in any order, also while steps run', a
     const steps = [prompt, [-1]].map((tokens, k) => {
       const input = stepInput(model)
       fillStep(input, [{ slot, tokens, position: k * 200 }])
-      return model.step(input, stepOutput(model))
+      return queueStep(model, input, stepOutput(model))
     })
     model = undefined as never
     slot = undefined as never

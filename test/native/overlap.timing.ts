@@ -2,7 +2,7 @@ import t from 'tap'
 import type { NativeModel, StepInput, StepOutput } from '../../src/native/binding.js'
 import { loadAddon } from '../../src/native/addon.js'
 import { fixture } from '../support/fixtures.js'
-import { fillStep, greedy, loadNative, slotParams, stepInput, stepOutput } from '../support/native-model.js'
+import { fillStep, greedy, loadNative, queueStep, slotParams, stepInput, stepOutput } from '../support/native-model.js'
 
 const noIds = new Int32Array(0)
 const prompt = [18, 37, 200, 171, 288, 11, 210, 102, 202, 45, 227, 172]
@@ -33,7 +33,7 @@ async function decode (model: NativeModel, steps: number, share: number) {
     model.kv.grow(other, filler.length)
     const own = step === 0 ? { slot, tokens: prompt, position: 0 } : { slot, tokens: [-1], position: prompt.length + step - 1 }
     fillStep(input, [own, { slot: other, tokens: filler, position: 0, outputs: 0 }])
-    await model.step(input, output)
+    await queueStep(model, input, output)
     model.closeSlot(other)
     model.kv.close(other)
   }

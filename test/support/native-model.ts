@@ -1,6 +1,6 @@
 import { loadAddon } from '../../src/native/addon.js'
-import type { Addon, LoadOptions, NativeModel, Slot, SlotParams, StepInput, StepOutput } from '../../src/native/binding.js'
-import { RowOutput } from '../../src/native/binding.js'
+import type { Addon, LoadOptions, NativeModel, Slot, SlotParams } from '../../src/native/binding.js'
+import { RowOutput, StepInput, StepOutput } from '../../src/native/binding.js'
 import { describeModel } from '../../src/model/load-description.js'
 import { locateModel } from '../../src/model/locate.js'
 import type { ModelSpec } from '../../src/model/model-spec.js'
@@ -27,33 +27,21 @@ export function slotParams (changes: Partial<SlotParams> = {}): SlotParams {
 }
 
 export function stepInput (model: NativeModel): StepInput {
-  const rows = model.maxRows
-  return {
-    numRows: 0,
-    slots: new Int32Array(rows),
-    queryStarts: new Int32Array(rows + 1),
-    tokenIds: new Int32Array(model.maxTokens),
-    positions: new Int32Array(rows),
-    outputs: new Int32Array(rows),
-    nextTokenIds: new Int32Array(rows).fill(-1)
-  }
+  return new StepInput(model.maxRows, model.maxTokens)
 }
 
 export function stepOutput (model: NativeModel): StepOutput {
-  const rows = model.maxRows
-  const top = model.maxLogprobs
-  return {
-    tokenStarts: new Int32Array(rows + 1),
-    tokens: new Int32Array(rows),
-    statuses: new Int32Array(rows),
-    logprobs: new Float32Array(rows),
-    topIds: new Int32Array(rows * top),
-    topLogprobs: new Float32Array(rows * top),
-    promptLogprobs: new Float32Array(model.maxTokens),
-    promptTopIds: new Int32Array(model.maxTokens * top),
-    promptTopLogprobs: new Float32Array(model.maxTokens * top),
-    timing: new Float64Array(3)
-  }
+  return new StepOutput(model.maxRows, model.maxTokens, model.maxLogprobs)
+}
+
+/** Queues a step; settles when it is done. Throws when it cannot be queued. */
+export function queueStep (model: NativeModel, input: StepInput, output: StepOutput): Promise<void> {
+  let settle!: (error?: Error) => void
+  const done = new Promise<void>((resolve, reject) => {
+    settle = error => { if (error === undefined) resolve(); else reject(error) }
+  })
+  model.step(input.numRows, input.buffer, output.buffer, settle)
+  return done
 }
 
 export interface LoadedModel {
@@ -104,7 +92,7 @@ export interface Row {
 /** Queues one step over those rows and waits for it. */
 export async function runStep (model: NativeModel, rows: readonly Row[], input = stepInput(model), output = stepOutput(model)): Promise<StepOutput> {
   fillStep(input, rows)
-  await model.step(input, output)
+  await queueStep(model, input, output)
   return output
 }
 

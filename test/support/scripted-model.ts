@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../../src/native/addon.js'
-import { RowOutput, RowStatus, type NativeModel, type Slot, type SlotParams, type StepInput, type StepOutput } from '../../src/native/binding.js'
+import { RowOutput, RowStatus, StepInput, StepOutput, type NativeModel, type Slot, type SlotParams } from '../../src/native/binding.js'
 import { Engine } from '../../src/engine/engine.js'
 import type { EngineParts, EngineTokenizer } from '../../src/engine/engine-model.js'
 
@@ -17,6 +17,8 @@ export interface ScriptedModelOptions {
   next: (promptIds: readonly number[], generated: readonly number[]) => number
   /** Milliseconds of a step; may fail it by throwing. */
   stepMs?: (step: number) => number
+  /** Called with the number of each step that is to be queued; may refuse it by throwing. */
+  take?: (step: number) => void
   /** A status that a row gets in place of its token. */
   statusOf?: (promptIds: readonly number[], generated: readonly number[]) => number | undefined
   blocks?: number
@@ -64,13 +66,18 @@ export class ScriptedModel implements NativeModel {
     throw new Error('not scripted')
   }
 
-  async step (input: StepInput, output: StepOutput): Promise<void> {
-    const rows = Array.from({ length: input.numRows }, (_, row) => ({
+  step (numRows: number, input: ArrayBuffer, output: ArrayBuffer, done: (error?: Error) => void): void {
+    this.#options.take?.(this.steps + 1)
+    this.#run(numRows, new StepInput(maxRows, maxTokens, input), new StepOutput(maxRows, maxTokens, maxLogprobs, output)).then(() => { done() }, done)
+  }
+
+  async #run (numRows: number, input: StepInput, output: StepOutput): Promise<void> {
+    const rows = Array.from({ length: numRows }, (_, row) => ({
       state: this.#slots.get(input.slots[row]!)!,
       outputs: input.outputs[row]!
     }))
     const number = ++this.steps
-    this.rowCounts.push(input.numRows)
+    this.rowCounts.push(numRows)
     this.mostQueued = Math.max(this.mostQueued, ++this.queued)
     const run = this.#device.then(async () => {
       await sleep(this.#options.stepMs?.(number) ?? 0)
