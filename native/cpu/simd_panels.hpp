@@ -11,22 +11,37 @@ namespace millrace {
 namespace {
 
 // A tile: M rows of x from `row`, N vectors of outputs from `vector` (a panel has 16 / S::kLanes of them).
-// While it computes, it asks for what lies `ahead`: panels that are needed next, so that memory and
-// arithmetic overlap where one row after the other meets the same panels.
+//
+// While it computes, a tile asks for its share of the panels that come next, `bytes` at each step of
+// Format::kStep k, so that memory and arithmetic overlap. Without that they take turns: the processor's own
+// reading ahead does not reach past the arithmetic of one step. With fewer rows than Format::kAsksFrom it
+// does, and asking costs more than it gives.
 struct TileAt {
   int row;
   int vector;
-  const std::byte* ahead[2];
-};
+  const std::byte* ahead;
+  std::int64_t bytes;
 
-inline void prefetch(const TileAt& at, std::int64_t offset) {
-  _mm_prefetch(reinterpret_cast<const char*>(at.ahead[0] + offset), _MM_HINT_T1);
-  _mm_prefetch(reinterpret_cast<const char*>(at.ahead[1] + offset), _MM_HINT_T1);
-}
+  void ask(std::int64_t step) const {
+    for (std::int64_t at = 0; at < bytes; at += 64) ask_line(step * bytes + at);
+  }
+  // Where a step is short: so many lines, no fewer than `bytes` has.
+  template <int kLines>
+  void ask_lines(std::int64_t step) const {
+#pragma GCC unroll 8
+    for (int i = 0; i < kLines; ++i) ask_line(step * bytes + i * 64);
+  }
+
+ private:
+  void ask_line(std::int64_t at) const {
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + at), _MM_HINT_T1);
+  }
+};
 
 template <class S>
 struct PanelVectors {
   static constexpr int kPerPanel = kPanelRows / S::kLanes;
+  static constexpr int panels(int vectors) { return (vectors + kPerPanel - 1) / kPerPanel; }
 
   // Bytes of the vector's share of `unit` bytes that hold something for 16 rows.
   static const std::byte* at(const PanelProduct& p, int vector, std::int64_t part, int unit) {
@@ -56,6 +71,8 @@ template <class V, bool kHalf>
 struct FloatPanels {
   using S = V;
   static constexpr int kUnit = kHalf ? 32 : 64;
+  static constexpr int kStep = 1;
+  static constexpr int kAsksFrom = PanelVectors<S>::kPerPanel > 1 ? 1 : 2;
 
   template <int M, int N>
   static void tile(const PanelProduct& p, const TileAt& at) {
@@ -71,7 +88,7 @@ struct FloatPanels {
       for (int n = 0; n < N; ++n) acc[i][n] = S::zero();
     }
     for (std::int64_t k = 0; k < p.k; ++k) {
-      prefetch(at, p.layout.elements + k * kUnit);
+      if constexpr (M >= kAsksFrom) at.ask_lines<PanelVectors<S>::panels(N)>(k);
       typename S::F wk[N];
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) {
@@ -96,6 +113,8 @@ struct FloatPanels {
 template <class V>
 struct Bf16Panels {
   using S = V;
+  static constexpr int kStep = 2;
+  static constexpr int kAsksFrom = PanelVectors<S>::kPerPanel > 1 ? 1 : 2;
 
   template <int M, int N>
   static void tile(const PanelProduct& p, const TileAt& at) {
@@ -126,7 +145,7 @@ struct Bf16Panels {
     const auto second = [](typename S::I both) { return S::second_bf16(both); };
     std::int64_t k = 0;
     for (; k + 2 <= p.k; k += 2) {
-      prefetch(at, p.layout.elements + k * 32);
+      if constexpr (M >= kAsksFrom) at.ask_lines<PanelVectors<S>::panels(N)>(k / 2);
       add(k, first);
       add(k + 1, second);
     }
@@ -139,6 +158,8 @@ struct Bf16Panels {
 template <class V>
 struct Bf16DotPanels {
   using S = V;
+  static constexpr int kStep = 2;
+  static constexpr int kAsksFrom = 7;
 
   template <int M, int N>
   static void tile(const PanelProduct& p, const TileAt& at) {
@@ -156,7 +177,7 @@ struct Bf16DotPanels {
     const std::int64_t pairs = p.layout.k / 2;
 #pragma GCC unroll 2
     for (std::int64_t k = 0; k < pairs; ++k) {
-      prefetch(at, p.layout.elements + k * 64);
+      if constexpr (M > 1) at.ask_lines<(N + 1) / 2>(k);
       typename S::I wk[N];
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) wk[n] = S::load_bits(w[n] + k * 64);
@@ -197,6 +218,8 @@ struct IntPanels {
   using Q = Quants<S, kFormat>;
   static constexpr bool kChannel = kFormat == PanelFormat::kInt8Channel;
   static constexpr int kParts = kFormat == PanelFormat::kInt6 ? 2 : 1;  // scales per 32 k, at least
+  static constexpr int kStep = kActivationGroup;
+  static constexpr int kAsksFrom = Q::kNibbles || S::kTurns > 1 ? 1 : 2;
 
   template <int M, int N>
   static void tile(const PanelProduct& p, const TileAt& at) {
@@ -227,6 +250,7 @@ struct IntPanels {
     std::int64_t left = shared;
     std::int64_t scale_at = 0;
     for (std::int64_t g = 0; g < groups; ++g) {
+      if constexpr (M >= kAsksFrom) at.ask(g);
 #pragma GCC unroll 2
       for (int part = 0; part < kParts; ++part) {
         typename S::I sums[M][N];
@@ -245,7 +269,6 @@ struct IntPanels {
 #pragma GCC unroll 8
         for (int j = 0; j < 8 / kParts; ++j) {
           const int v = part * 4 + j;
-          if (!Q::kNibbles || v < 4) prefetch(at, p.layout.elements + g * Q::kGroupBytes + v * 64);
           typename S::I four[N];
 #pragma GCC unroll 8
           for (int n = 0; n < N; ++n) four[n] = Q::vector(w[n] + g * Q::kGroupBytes, high[n] + g * 128, v);
@@ -310,19 +333,15 @@ struct IntPanels {
   }
 };
 
-// What a tile asks for: its share of as many panels as it has, behind them. The first pass over a panel waits
-// for memory as it is; so a single one asks for nothing new.
+// Tile `tile` of `tiles` that read the same panels.
 template <class Format, int N>
 TileAt tile_at(const PanelProduct& p, int row, int vector, int tile, int tiles) {
+  if (p.m < Format::kAsksFrom) return {row, vector, p.panel, 0};
   constexpr int kPerPanel = PanelVectors<typename Format::S>::kPerPanel;
-  constexpr int kGroup = (N + kPerPanel - 1) / kPerPanel;
-  const std::byte* panel = p.panel + vector / kPerPanel * p.layout.bytes;
-  TileAt at = {row, vector, {panel, panel}};
-  if (tiles == 1) return at;
-  const int first = kGroup * tile / tiles, last = kGroup * (tile + 1) / tiles;
-  for (int n = first; n < last && n - first < 2; ++n)
-    at.ahead[n - first] = panel + (kGroup + n) * p.layout.bytes;
-  return at;
+  const std::int64_t steps = (p.k + Format::kStep - 1) / Format::kStep, all_steps = tiles * steps;
+  const std::int64_t bytes = (N * p.layout.bytes / kPerPanel + all_steps - 1) / all_steps;
+  const std::byte* next = p.panel + (vector + N) * p.layout.bytes / kPerPanel;
+  return {row, vector, next + tile * steps * bytes, bytes};
 }
 
 // All rows of x against N vectors, in tiles of nearly equal height.
