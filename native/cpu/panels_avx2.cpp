@@ -19,7 +19,12 @@ struct Avx2Panels : Avx2 {
   static I set_int(std::int32_t x) { return _mm256_set1_epi32(x); }
   static F to_float(I x) { return _mm256_cvtepi32_ps(x); }
   static I to_int(F x) { return _mm256_cvtps_epi32(x); }
-  static void store_int(std::int32_t* p, I x) { _mm256_storeu_si256(reinterpret_cast<I*>(p), x); }
+  static I add_int(I a, I b) { return _mm256_add_epi32(a, b); }
+  static std::int32_t sum_int(I x) {
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1)));
+  }
   static I magnitude_bits(const float* p) {
     return _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const I*>(p)), _mm256_set1_epi32(0x7FFFFFFF));
   }
@@ -48,13 +53,11 @@ struct Avx2Panels : Avx2 {
     return turn == 0 ? _mm256_and_si256(four, _mm256_set1_epi16(255)) : _mm256_srli_epi16(four, 8);
   }
   static I add_products(I sums, I w, I x) { return _mm256_add_epi32(sums, _mm256_madd_epi16(w, x)); }
-  static void store_activations(std::byte* to, const std::int32_t* q) {
-    auto* words = reinterpret_cast<std::int16_t*>(to);
-    for (int i = 0; i < kActivationGroup; i += 4) {
-      words[i] = static_cast<std::int16_t>(q[i]);
-      words[i + 1] = static_cast<std::int16_t>(q[i + 2]);
-      words[i + 2] = static_cast<std::int16_t>(q[i + 1]);
-      words[i + 3] = static_cast<std::int16_t>(q[i + 3]);
+  static void store_activations(std::byte* to, const I (&q)[4]) {
+    for (int v = 0; v < 4; v += 2) {
+      const I both =
+          _mm256_packs_epi32(_mm256_shuffle_epi32(q[v], 0xD8), _mm256_shuffle_epi32(q[v + 1], 0xD8));
+      _mm256_storeu_si256(reinterpret_cast<I*>(to) + v / 2, _mm256_permute4x64_epi64(both, 0xD8));
     }
   }
 

@@ -397,42 +397,50 @@ void multiply_panels(const PanelProduct& p) {
   for (; v < vectors; ++v) all_rows<Format, Shape, 1>(p, v);
 }
 
-// Whole-number activations: see ActivationForm. A group with an infinity or a NaN gets the scale NaN, so that
-// it is not lost.
+// Group g of whole-number activations: see ActivationForm. A group with an infinity or a NaN gets the scale
+// NaN, so that it is not lost.
+template <class S>
+inline __attribute__((always_inline)) void quantize_group(const float* from, std::int64_t g, std::byte* q,
+                                                          float* scales, std::int32_t* sums) {
+  constexpr int kVectors = kActivationGroup / S::kLanes;
+  // Magnitudes compare as whole numbers, and NaN is the largest.
+  auto largest = S::magnitude_bits(from);
+#pragma GCC unroll 4
+  for (int v = 1; v < kVectors; ++v) largest = S::max_int(largest, S::magnitude_bits(from + v * S::kLanes));
+  const std::int32_t bits = S::largest_int(largest);
+  float magnitude;
+  __builtin_memcpy(&magnitude, &bits, sizeof magnitude);
+  const bool finite = bits < 0x7F800000;
+  // Below that, the inverse would not be finite.
+  const float inverse = finite && magnitude > 1e-30F ? 127 / magnitude : 0;
+  typename S::I rounded[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    rounded[v] = finite ? S::to_int(S::mul(S::load(from + v * S::kLanes), S::set(inverse))) : S::set_int(0);
+  }
+  auto first = rounded[0], second = rounded[kVectors / 2];
+#pragma GCC unroll 4
+  for (int v = 1; v < kVectors / 2; ++v) {
+    first = S::add_int(first, rounded[v]);
+    second = S::add_int(second, rounded[kVectors / 2 + v]);
+  }
+  const std::int32_t low = S::sum_int(first);
+  scales[g] = finite ? magnitude / 127 : __builtin_nanf("");
+  sums[2 * g] = low;
+  sums[2 * g + 1] = low + S::sum_int(second);
+  S::store_activations(q + g * kActivationGroup * S::kTurns, rounded);
+}
+
 template <class S>
 void quantize_row(const float* x, std::int64_t k, std::byte* q, float* scales, std::int32_t* sums) {
-  for (std::int64_t g = 0; g * kActivationGroup < k; ++g) {
-    alignas(64) float padded[kActivationGroup] = {};
-    alignas(64) std::int32_t rounded[kActivationGroup];
-    const float* from = x + g * kActivationGroup;
-    const std::int64_t n = k - g * kActivationGroup;
-    if (n < kActivationGroup) {
-      for (std::int64_t i = 0; i < n; ++i) padded[i] = from[i];
-      from = padded;
-    }
-    // Magnitudes compare as whole numbers, and NaN is the largest.
-    auto largest = S::magnitude_bits(from);
-    for (int i = S::kLanes; i < kActivationGroup; i += S::kLanes) {
-      largest = S::max_int(largest, S::magnitude_bits(from + i));
-    }
-    const std::int32_t bits = S::largest_int(largest);
-    float magnitude;
-    __builtin_memcpy(&magnitude, &bits, sizeof magnitude);
-    const bool finite = bits < 0x7F800000;
-    const float scale = magnitude / 127;
-    // Below that, the inverse would not be finite.
-    const float inverse = finite && magnitude > 1e-30F ? 127 / magnitude : 0;
-    for (int i = 0; i < kActivationGroup; i += S::kLanes) {
-      S::store_int(rounded + i, S::to_int(finite ? S::mul(S::load(from + i), S::set(inverse)) : S::zero()));
-    }
-    std::int32_t low = 0, high = 0;
-    for (int i = 0; i < 16; ++i) low += rounded[i];
-    for (int i = 16; i < kActivationGroup; ++i) high += rounded[i];
-    scales[g] = finite ? scale : __builtin_nanf("");
-    sums[2 * g] = low;
-    sums[2 * g + 1] = low + high;
-    S::store_activations(q + g * kActivationGroup * S::kTurns, rounded);
+  const std::int64_t whole = k / kActivationGroup;
+  for (std::int64_t g = 0; g < whole; ++g) {
+    quantize_group<S>(x + g * kActivationGroup, g, q, scales, sums);
   }
+  if (k % kActivationGroup == 0) return;
+  alignas(64) float padded[kActivationGroup] = {};
+  for (std::int64_t i = whole * kActivationGroup; i < k; ++i) padded[i % kActivationGroup] = x[i];
+  quantize_group<S>(padded, whole, q, scales, sums);
 }
 
 // The table of an instruction set without dot products of BF16: one method per format.

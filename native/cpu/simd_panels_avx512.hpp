@@ -18,7 +18,8 @@ struct Avx512Panels : Avx512 {
   static I set_int(std::int32_t x) { return _mm512_set1_epi32(x); }
   static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
   static I to_int(F x) { return _mm512_cvtps_epi32(x); }
-  static void store_int(std::int32_t* p, I x) { _mm512_storeu_si512(p, x); }
+  static I add_int(I a, I b) { return _mm512_add_epi32(a, b); }
+  static std::int32_t sum_int(I x) { return _mm512_reduce_add_epi32(x); }
   static I magnitude_bits(const float* p) {
     return _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(0x7FFFFFFF));
   }
@@ -45,13 +46,10 @@ struct Avx512Panels : Avx512 {
     return turn == 0 ? _mm512_and_si512(four, _mm512_set1_epi16(255)) : _mm512_srli_epi16(four, 8);
   }
   static I add_products(I sums, I w, I x) { return _mm512_add_epi32(sums, _mm512_madd_epi16(w, x)); }
-  static void store_activations(std::byte* to, const std::int32_t* q) {
-    auto* words = reinterpret_cast<std::int16_t*>(to);
-    for (int i = 0; i < kActivationGroup; i += 4) {
-      words[i] = static_cast<std::int16_t>(q[i]);
-      words[i + 1] = static_cast<std::int16_t>(q[i + 2]);
-      words[i + 2] = static_cast<std::int16_t>(q[i + 1]);
-      words[i + 3] = static_cast<std::int16_t>(q[i + 3]);
+  static void store_activations(std::byte* to, const I (&q)[2]) {
+    for (int v = 0; v < 2; ++v) {
+      const I ordered = _mm512_shuffle_epi32(q[v], _MM_PERM_DBCA);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + v, _mm512_cvtepi32_epi16(ordered));
     }
   }
 

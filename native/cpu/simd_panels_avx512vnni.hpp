@@ -10,9 +10,10 @@ struct Avx512VnniPanels : Avx512Panels {
   static I of_turn(I four, int) { return four; }
   // Bytes of w are without sign, those of x with; no sum of four is cut off.
   static I add_products(I sums, I w, I x) { return _mm512_dpbusd_epi32(sums, w, x); }
-  static void store_activations(std::byte* to, const std::int32_t* q) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_loadu_si512(q)));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to) + 1, _mm512_cvtepi32_epi8(_mm512_loadu_si512(q + 16)));
+  static void store_activations(std::byte* to, const I (&q)[2]) {
+    for (int v = 0; v < 2; ++v) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to) + v, _mm512_cvtepi32_epi8(q[v]));
+    }
   }
 };
 
