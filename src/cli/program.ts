@@ -11,8 +11,11 @@ import { inspect } from './inspect.js'
 import { printLine, type Io } from './io.js'
 import { embeddedModelPath } from './model-name.js'
 import { addFlags, localEngineOptions } from './option-flags.js'
+import { replayTrace } from './replay.js'
 import { addSamplingFlags } from './sampling-flags.js'
 import { serve } from './serve.js'
+import { simulateTrace } from './simulate.js'
+import { addReplayFlags, addSimulateFlags } from './simulate-flags.js'
 
 export const exitCodes = { success: 0, failure: 1, usage: 2 } as const
 
@@ -89,6 +92,14 @@ export function buildProgram (io: Io): Command {
   add('devices', 'Show what could run a model here.', ['millrace devices', 'millrace devices --json'])
     .option('--json', 'print JSON')
     .action((flags: Flags) => { devices(flags, io) })
+
+  addSimulateFlags(add('simulate', 'Run the scheduler over a trace of requests without a model: a table for each policy.',
+    ['millrace simulate --generate uellm --policy fcfs,slo-odbs', 'millrace simulate --trace requests.csv --costs costs.json --chart out.html']))
+    .action(async (flags: Flags) => { await simulateTrace(flags, io) })
+
+  addReplayFlags(add('replay', 'Send a trace of requests to a running server, and measure what its clients would see.',
+    ['millrace replay --url http://127.0.0.1:8000 --trace requests.csv', 'millrace replay --url http://127.0.0.1:8000 --trace requests.csv --speed 2 --json']))
+    .action(async (flags: Flags) => { await replayTrace(flags, io) })
 
   return program
 }

@@ -17,7 +17,7 @@ async function run (argv: readonly string[], options: Parameters<typeof memoryIo
 
 t.test('every command has help with examples', async t => {
   const commands = buildProgram(memoryIo()).commands.map(command => command.name())
-  t.same(commands, ['serve', 'chat', 'generate', 'inspect', 'devices'])
+  t.same(commands, ['serve', 'chat', 'generate', 'inspect', 'devices', 'simulate', 'replay'])
   for (const argv of [[], ...commands.map(name => [name])]) {
     const { code, out } = await run([...argv, '--help'])
     t.equal(code, 0)

@@ -1,0 +1,91 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { runCli } from '../../src/cli/program.js'
+import { memoryIo } from '../support/memory-io.js'
+
+interface Body { prompt: number[], max_tokens: number, model: string, stream: boolean, ignore_eos?: boolean }
+
+/** A server that says one token every 5 ms; prompts of 13 tokens it refuses. */
+async function tokenServer (t: Test) {
+  const seen: Array<{ atMs: number, body: Body, authorization: string | undefined }> = []
+  const server = createServer((request, response) => {
+    void (async () => {
+      if (request.url === '/v1/models') return response.end('{"data":[{"id":"the-model"}]}')
+      const body = JSON.parse(await bodyOf(request)) as Body
+      seen.push({ atMs: performance.now(), body, authorization: request.headers.authorization })
+      if (body.prompt.length === 13) return response.writeHead(400).end('unlucky')
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (let i = 0; i < body.max_tokens; i++) {
+        await new Promise(resolve => setTimeout(resolve, 5))
+        response.write(`data: ${JSON.stringify({ choices: [{ text: 'x' }] })}\n\n`)
+      }
+      const usage = { completion_tokens: body.max_tokens, prompt_tokens_details: { cached_tokens: 4 } }
+      return response.end(`data: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`)
+    })()
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => { server.closeAllConnections(); server.close() })
+  const { port } = server.address() as { port: number }
+  return { url: `http://127.0.0.1:${port}`, seen }
+}
+
+async function bodyOf (request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const part of request) text += String(part)
+  return text
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-replay-'))
+const trace = join(folder, 'trace.json')
+writeFileSync(trace, JSON.stringify([
+  { arrivalMs: 0, promptTokens: 20, outputTokens: 4, ttftSloMs: 60_000, sessionId: 'a' },
+  { arrivalMs: 200, promptTokens: 30, outputTokens: 3, ttftSloMs: 1, sessionId: 'a', tools: [{ tokens: 2, durationMs: 100, resultTokens: 5 }] }
+]))
+
+async function replay (argv: string[], env: Record<string, string> = {}): Promise<{ code: number, out: string, err: string }> {
+  const io = memoryIo({ env })
+  const code = await runCli(['replay', ...argv], io)
+  return { code, out: io.out(), err: io.err() }
+}
+
+t.test('requests go out at the times of the trace, with its lengths and its shared text', async t => {
+  const { url, seen } = await tokenServer(t)
+  const { code, out, err } = await replay(['--url', `${url}/v1/`, '--trace', trace, '--json', '--request-results', '--speed', '2'],
+    { MILLRACE_API_KEY: 'secret' })
+  t.equal(code, 0, err)
+  const [run] = JSON.parse(out) as Array<{ requests: number, sloMetRatio: number, results: Array<{ ttftMs: number, e2eMs: number, toolMs: number, outputTokens: number, cachedTokens: number }> }>
+  t.match(run, { requests: 2, failed: 0, sloMetRatio: 0.5 })
+  const [first, second, third] = seen
+  t.match(first!.body, { model: 'the-model', stream: true, ignore_eos: true, max_tokens: 4 })
+  t.equal(first!.authorization, 'Bearer secret')
+  t.ok(second!.atMs - first!.atMs > 80, 'half of 200 ms later')
+  t.same([first, second, third].map(request => request!.body.prompt.length), [20, 30, 30 + 2 + 5])
+  t.same(second!.body.prompt.slice(0, 20), first!.body.prompt, 'one session, one text')
+  t.same(third!.body.prompt.slice(0, 30), second!.body.prompt, 'and a turn goes on where the last ended')
+  t.ok(third!.body.prompt.every(id => Number.isInteger(id) && id >= 64 && id < 256))
+  t.ok(third!.atMs - second!.atMs > 100, 'after the tool')
+  t.match(run!.results, [{ outputTokens: 4, cachedTokens: 4, toolMs: 0 }, { outputTokens: 5, toolMs: 100 }])
+  t.ok(run!.results.every(({ ttftMs, e2eMs }) => ttftMs > 0 && e2eMs > ttftMs))
+})
+
+t.test('a request that fails is counted with its reason, and others go on', async t => {
+  const { url } = await tokenServer(t)
+  const unlucky = join(folder, 'unlucky.json')
+  writeFileSync(unlucky, '{"arrivalMs":0,"promptTokens":13,"outputTokens":1}\n{"arrivalMs":0,"promptTokens":14,"outputTokens":1}')
+  const { code, out, err } = await replay(['--url', url, '--trace', unlucky])
+  t.equal(code, 0)
+  t.match(out, /127\.0\.0\.1:\d+ .* 1$/m)
+  t.match(err, /failed: status 400: unlucky/)
+})
+
+t.test('what cannot be is refused', async t => {
+  const { url } = await tokenServer(t)
+  t.match(await replay(['--trace', trace]), { code: 2, err: /--url is missing/ })
+  t.match(await replay(['--url', 'ftp://x', '--trace', trace]), { code: 2, err: /--url is "ftp:\/\/x"/ })
+  t.match(await replay(['--url', url]), { code: 2, err: /no trace/ })
+  t.match(await replay(['--url', url, '--trace', trace, '--extra', '[1]']), { code: 2, err: /--extra is \[1\]/ })
+  t.match(await replay(['--url', 'http://127.0.0.1:1', '--model', 'm', '--trace', trace]), { code: 2, err: /No request was answered/ })
+})
