@@ -31,7 +31,8 @@ export class RequestProgress {
 
   onTurnEnd (sequence: SimulatedSequence): void {
     this.#outputTokens += sequence.generatedTokens
-    this.#queueMs += sequence.clock.spentMs.queue
+    // With the request's arrival, a later turn's queue would begin before the turns before it.
+    this.#queueMs += sequence.clock.spentMs.queue - Math.max(0, sequence.queuedMs - sequence.arrivalMs)
     this.#preemptions += sequence.preemptions
     if (this.turn === 0) this.#cachedTokens = sequence.cachedTokens ?? 0
   }

@@ -6,6 +6,7 @@ import type { StepTimes } from './step-times.js'
 /** Runs plans one after the other, in the order they were queued, in the time that the model of costs says. */
 export class SimulatedDevice {
   readonly #times: StepTimes
+  readonly #delayMs: () => number
   readonly #queue: Array<Plan<SimulatedSequence>> = []
   readonly #result: { tokenStarts: Int32Array, tokens: Int32Array, statuses: Int32Array }
   #busyMs = 0
@@ -13,8 +14,10 @@ export class SimulatedDevice {
   /** When the first of the queue is done; Infinity = none. */
   endMs = Infinity
 
-  constructor (times: StepTimes, maxRows: number) {
+  /** @param delayMs asked at the beginning of each step: what it waits for */
+  constructor (times: StepTimes, maxRows: number, delayMs: () => number) {
     this.#times = times
+    this.#delayMs = delayMs
     this.#result = {
       tokenStarts: new Int32Array(maxRows + 1), tokens: new Int32Array(maxRows), statuses: new Int32Array(maxRows)
     }
@@ -62,7 +65,8 @@ export class SimulatedDevice {
         contextTokens += start + 1
       } else prefillTokens += count
     }
-    const ms = decodes + prefillTokens === 0 ? 0 : this.#times.ms(prefillTokens, decodes, contextTokens)
+    const computeMs = decodes + prefillTokens === 0 ? 0 : this.#times.ms(prefillTokens, decodes, contextTokens)
+    const ms = this.#delayMs() + computeMs
     this.endMs = nowMs + ms
     this.#busyMs += ms
     this.#steps++

@@ -1,6 +1,6 @@
 import { PromptTooLongError } from '../core/errors.js'
-import type { BlockPool } from '../scheduler/block-pool.js'
 import { IndexedHeap } from '../scheduler/indexed-heap.js'
+import type { SwapCosts } from '../scheduler/min-waste.js'
 import { RowOutcome } from '../scheduler/plan.js'
 import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
@@ -10,6 +10,7 @@ import { textOf } from './prompt-tokens.js'
 import { RequestProgress } from './request-progress.js'
 import type { RequestResult } from './request-result.js'
 import { SimulatedDevice } from './simulated-device.js'
+import { SimulatedPool, type DevicePool } from './simulated-pool.js'
 import { SimulatedSequence } from './simulated-sequence.js'
 import type { StepTimes } from './step-times.js'
 import type { TraceRequest } from './trace-request.js'
@@ -21,15 +22,29 @@ export interface PrefixHashing {
   keysOf (root: Uint8Array, tokenIds: Int32Array): Uint8Array
 }
 
+/** What is known of the tools' durations; `ToolDurations` of the profiler fits. */
+export interface ToolTimes {
+  observe (name: string, durationMs: number): void
+  remainingMs (name: string, waitedMs: number): number
+}
+
 export interface SimulationOptions {
   /** Accounting only; a new one for each run. */
-  readonly pool: BlockPool
+  readonly pool: DevicePool
+  /** KV that the host tier holds; 0. */
+  readonly hostTokens?: number
+  readonly swap?: SwapCosts
   readonly times: StepTimes
   readonly policy?: Policy
   readonly budget?: TokenBudget
   readonly maxNumSeqs: number
   readonly maxBatchTokens: number
   readonly maxSequenceTokens: number
+  readonly reserveRatio?: number
+  /** Missing = the KV of a request that waits for a tool is given back at once. */
+  readonly toolTimes?: ToolTimes
+  /** A turn after a tool counts as come when the request came, not when the tool returned. */
+  readonly keepsArrival?: boolean
   /** Missing = no prefix cache. */
   readonly prefix?: PrefixHashing
   /** Called now and then with the share of requests that are done. */
@@ -80,10 +95,13 @@ class Simulation {
   constructor (trace: readonly TraceRequest[], options: SimulationOptions) {
     this.#trace = trace
     this.#options = options
-    this.#device = new SimulatedDevice(options.times, options.maxNumSeqs)
-    const { prefix } = options
+    const { pool, hostTokens = 0, prefix } = options
+    const tiers = new SimulatedPool(pool, Math.floor(hostTokens / pool.blockTokens))
+    this.#device = new SimulatedDevice(options.times, options.maxNumSeqs, () => swapMs(tiers, options.swap))
     this.#scheduler = new Scheduler<SimulatedSequence>(defined({
-      pool: options.pool,
+      pool: tiers,
+      swap: options.swap,
+      reserveRatio: options.reserveRatio,
       maxNumSeqs: options.maxNumSeqs,
       maxBatchTokens: options.maxBatchTokens,
       maxSequenceTokens: options.maxSequenceTokens,
@@ -143,7 +161,9 @@ class Simulation {
       const prompt = new Int32Array(caller.numTokens + request.tools![turn - 1]!.resultTokens)
       prompt.set(caller.tokens.subarray(0, caller.numTokens))
       for (let i = caller.numTokens; i < prompt.length; i++) prompt[i] = caller.textAt(i)
-      this.#begin(caller.progress, prompt, textOf(request))
+      const { name = '', durationMs } = request.tools![turn - 1]!
+      this.#options.toolTimes?.observe(name, durationMs)
+      this.#begin(caller.progress, prompt, textOf(request), caller)
       next = this.#toolWaits.peek()
     }
   }
@@ -161,25 +181,32 @@ class Simulation {
   }
 
   /** Queues a request's next turn. */
-  #begin (progress: RequestProgress, promptIds: Int32Array, textAt: ((position: number) => number) | undefined): void {
+  #begin (
+    progress: RequestProgress, promptIds: Int32Array, textAt: ((position: number) => number) | undefined, caller?: SimulatedSequence
+  ): void {
     const { request, turn } = progress
-    const { prefix, maxSequenceTokens } = this.#options
+    const { prefix, maxSequenceTokens, toolTimes, keepsArrival } = this.#options
     const isCached = prefix !== undefined && textAt !== undefined
+    const tool = request.tools?.[turn]
     const sequence = new SimulatedSequence(defined({
       id: ++this.#lastId,
-      arrivalMs: this.#nowMs,
+      arrivalMs: keepsArrival === true ? request.arrivalMs : this.#nowMs,
       promptIds,
       maxTokens: request.maxTokens ?? maxSequenceTokens,
       priority: request.priority,
-      slo: turn === 0 ? request.slo : laterSlo(request, this.#nowMs),
+      slo: turn === 0 ? request.slo : laterSlo(request, keepsArrival === true ? request.arrivalMs : this.#nowMs),
       linkHealth: request.rttMs === undefined ? undefined : Math.exp(-request.rttMs / healthRttMs),
       predictedTokens: request.predictedTokens,
       reservedTokens: request.reservedTokens,
       toolForecasts: request.toolForecasts?.slice(turn),
       isResumed: turn > 0,
+      resumes: caller?.id,
+      parksOnStop: tool === undefined || toolTimes === undefined
+        ? undefined
+        : (waitedMs: number) => toolTimes.remainingMs(tool.name ?? '', waitedMs),
       prefixRoot: isCached ? prefix.root : undefined,
       prefixKeys: isCached ? prefix.keysOf(prefix.root, promptIds) : undefined
-    }), progress, progress.turnTokens, textAt ?? (() => 0))
+    }), progress, this.#nowMs, textAt ?? (() => 0))
     try {
       this.#scheduler.add(sequence)
     } catch (error) {
@@ -208,10 +235,16 @@ class Simulation {
   }
 }
 
+/** What steps wait for copies between the tiers that nothing hides. */
+function swapMs (pool: SimulatedPool, swap: SwapCosts | undefined): number {
+  const tokens = pool.takeMovedTokens()
+  return swap === undefined ? 0 : tokens * swap.tokenMs * (1 - swap.hiddenRatio)
+}
+
 /** After a tool, the first token has been seen; the deadline comes nearer. */
-function laterSlo (request: TraceRequest, nowMs: number): TraceRequest['slo'] {
+function laterSlo (request: TraceRequest, arrivalMs: number): TraceRequest['slo'] {
   const { tpotMs, deadlineMs } = request.slo ?? {}
-  return defined({ tpotMs, deadlineMs: deadlineMs === undefined ? undefined : request.arrivalMs + deadlineMs - nowMs })
+  return defined({ tpotMs, deadlineMs: deadlineMs === undefined ? undefined : request.arrivalMs + deadlineMs - arrivalMs })
 }
 
 /** Keys of blocks that were filled since the sequence's keys were made. */

@@ -3,14 +3,15 @@ import { isSloMet, tpotMs } from '../../src/simulator/request-result.js'
 import { simulate, type SimulationOptions } from '../../src/simulator/simulation.js'
 import { linearTimes } from '../../src/simulator/step-times.js'
 import type { TraceRequest } from '../../src/simulator/trace-request.js'
-import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
+import { loadAddon } from '../../src/native/addon.js'
+import { prefixKeys, prefixRoot } from '../support/pool.js'
 import { Random, testSeed } from '../support/random.js'
 
 const times = linearTimes({ fixedMs: 10, prefillTokenMs: 1, decodeMs: 2, contextTokenMs: 0.1 })
 const blockTokens = 4
 
 function options (changes: Partial<SimulationOptions> = {}, blocks = 64): SimulationOptions {
-  return { pool: createPool(blocks, blockTokens), times, maxNumSeqs: 4, maxBatchTokens: 32, maxSequenceTokens: 200, ...changes }
+  return { pool: loadAddon().createKvPool(blocks, blockTokens), times, maxNumSeqs: 4, maxBatchTokens: 32, maxSequenceTokens: 200, ...changes }
 }
 
 const near = (t: Test, actual: number, expected: number, name: string) => {
