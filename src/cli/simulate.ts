@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { InvalidOptionError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
 import { loadAddon } from '../native/addon.js'
+import { ToolDurations } from '../profiler/tool-durations.js'
 import { checkPolicy, createPolicy, policyNames } from '../scheduler/policies/index.js'
 import type { Policy } from '../scheduler/policy.js'
 import { chartPage } from '../simulator/chart/report.js'
@@ -33,6 +34,7 @@ export async function simulateTrace (flags: Flags, io: Io): Promise<void> {
     const result = simulate(trace, {
       ...simulationOptions(machine, flags['prefixCache'] !== false),
       policy,
+      toolTimes: new ToolDurations(),
       onProgress: done => { progress.show(`${policy.name}: ${Math.floor(done * 100)} %`) }
     })
     return { name: policy.name, requests: result.requests, summary: summarize(result.requests, result.durationMs) }

@@ -42,7 +42,7 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-replay-'))
 const trace = join(folder, 'trace.json')
 writeFileSync(trace, JSON.stringify([
   { arrivalMs: 0, promptTokens: 20, outputTokens: 4, ttftSloMs: 60_000, sessionId: 'a' },
-  { arrivalMs: 200, promptTokens: 30, outputTokens: 3, ttftSloMs: 1, sessionId: 'a', tools: [{ tokens: 2, durationMs: 100, resultTokens: 5 }] }
+  { arrivalMs: 1000, promptTokens: 30, outputTokens: 3, ttftSloMs: 1, sessionId: 'a', tools: [{ tokens: 2, durationMs: 100, resultTokens: 5 }] }
 ]))
 
 async function replay (argv: string[], env: Record<string, string> = {}): Promise<{ code: number, out: string, err: string }> {
@@ -61,7 +61,8 @@ t.test('requests go out at the times of the trace, with its lengths and its shar
   const [first, second, third] = seen
   t.match(first!.body, { model: 'the-model', stream: true, ignore_eos: true, max_tokens: 4 })
   t.equal(first!.authorization, 'Bearer secret')
-  t.ok(second!.atMs - first!.atMs > 80, 'half of 200 ms later')
+  const gapMs = second!.atMs - first!.atMs
+  t.ok(gapMs > 250 && gapMs < 900, `half of 1000 ms later: ${gapMs}`)
   t.same([first, second, third].map(request => request!.body.prompt.length), [20, 30, 30 + 2 + 5])
   t.same(second!.body.prompt.slice(0, 20), first!.body.prompt, 'one session, one text')
   t.same(third!.body.prompt.slice(0, 30), second!.body.prompt, 'and a turn goes on where the last ended')
