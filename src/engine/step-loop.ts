@@ -53,7 +53,7 @@ export class StepLoop {
   readonly #outputs: readonly StepOutput[]
   /** Oldest first. */
   readonly #queued: QueuedStep[] = []
-  readonly #onDone = (error?: Error): void => { this.#guarded(() => { this.#settle(error) }) }
+  readonly #onDone = (error?: Error): void => { this.#settle(error) }
   #isWoken = false
   readonly #onSettled: Array<() => void> = []
 
@@ -69,7 +69,11 @@ export class StepLoop {
     this.#isWoken = true
     queueMicrotask(() => {
       this.#isWoken = false
-      this.#guarded(() => { this.#fillQueue() })
+      try {
+        this.#fillQueue()
+      } catch (error) {
+        this.#options.onBroken(error)
+      }
     })
   }
 
@@ -86,7 +90,6 @@ export class StepLoop {
       }
       while (this.#queueNext(this.#options.now()));
     } while (this.#queued[0]?.refusal !== undefined)
-    if (this.#queued.length === 0) for (const resolve of this.#onSettled.splice(0)) resolve()
   }
 
   /** False when there is nothing to queue. */
@@ -109,9 +112,15 @@ export class StepLoop {
   /** The oldest step is done. */
   #settle (error: Error | undefined): void {
     const { plan, isBehindAnother } = this.#queued.shift()!
-    if (error === undefined) this.#commit(plan, isBehindAnother)
-    else this.#fail(plan, error)
-    this.#fillQueue()
+    try {
+      if (error === undefined) this.#commit(plan, isBehindAnother)
+      else this.#fail(plan, error)
+      this.#fillQueue()
+    } catch (defect) {
+      this.#options.onBroken(defect)
+    } finally {
+      if (this.#queued.length === 0) for (const resolve of this.#onSettled.splice(0)) resolve()
+    }
   }
 
   /** The next step goes into the queue first: handing out tokens can wait. */
@@ -143,13 +152,5 @@ export class StepLoop {
 
   #outputOf (plan: EnginePlan): StepOutput {
     return this.#outputs[plan.id % this.#outputs.length]!
-  }
-
-  #guarded (work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      this.#options.onBroken(error)
-    }
   }
 }
