@@ -66,6 +66,7 @@ async function loadScorer ({ matrices, vocabulary, load }: Omit<Variant, 'name'>
     quantizeGroup: 32,
     kvDtype: 'f32',
     kvBlocks: maxTokens / 16 + 1,
+    kvHostBlocks: 0,
     blockTokens: 16,
     maxRows: 1,
     maxTokens,

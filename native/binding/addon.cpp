@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "binding/arguments.hpp"
@@ -56,7 +57,11 @@ Napi::Value create_kv_pool(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const std::int64_t blocks = int_argument(info, 0, "totalBlocks", 1, std::int64_t{1} << 30);
     const auto block_tokens = static_cast<int>(int_argument(info, 1, "blockTokens", 1, 4096));
-    return KvPoolObject::make(info.Env(), std::make_shared<KvPool>(blocks, block_tokens));
+    const std::int64_t host_blocks =
+        info[2].IsUndefined() ? 0 : int_argument(info, 2, "hostBlocks", 0, std::int64_t{1} << 30);
+    auto pool = std::make_shared<KvPool>(blocks, block_tokens, host_blocks);
+    pool->detach_from_storage();
+    return KvPoolObject::make(info.Env(), std::move(pool));
   });
 }
 

@@ -35,10 +35,13 @@ Napi::Function KvPoolObject::define(Napi::Env env) {
       env, "NativeKvPool",
       {InstanceAccessor<&KvPoolObject::block_tokens>("blockTokens"),
        InstanceAccessor<&KvPoolObject::total_blocks>("totalBlocks"),
+       InstanceAccessor<&KvPoolObject::host_blocks>("hostBlocks"),
        InstanceMethod<&KvPoolObject::open>("open"), InstanceMethod<&KvPoolObject::close>("close"),
        InstanceMethod<&KvPoolObject::grow>("grow"), InstanceMethod<&KvPoolObject::free>("free"),
-       InstanceMethod<&KvPoolObject::fork>("fork"), InstanceMethod<&KvPoolObject::lookup>("lookup"),
-       InstanceMethod<&KvPoolObject::attach>("attach"), InstanceMethod<&KvPoolObject::publish>("publish"),
+       InstanceMethod<&KvPoolObject::swap_out>("swapOut"), InstanceMethod<&KvPoolObject::swap_in>("swapIn"),
+       InstanceMethod<&KvPoolObject::is_swapped>("isSwapped"), InstanceMethod<&KvPoolObject::fork>("fork"),
+       InstanceMethod<&KvPoolObject::lookup>("lookup"), InstanceMethod<&KvPoolObject::attach>("attach"),
+       InstanceMethod<&KvPoolObject::publish>("publish"),
        InstanceMethod<&KvPoolObject::blocks_of>("blocksOf"),
        InstanceMethod<&KvPoolObject::clear_cache>("clearCache"),
        InstanceMethod<&KvPoolObject::stats>("stats")});
@@ -62,6 +65,10 @@ Napi::Value KvPoolObject::total_blocks(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(pool_->total_blocks()));
 }
 
+Napi::Value KvPoolObject::host_blocks(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(pool_->host_blocks()));
+}
+
 Napi::Value KvPoolObject::open(const Napi::CallbackInfo& info) {
   return guarded(info, [&] { return Napi::Number::New(info.Env(), pool_->open()); });
 }
@@ -79,6 +86,19 @@ Napi::Value KvPoolObject::grow(const Napi::CallbackInfo& info) {
 
 void KvPoolObject::free(const Napi::CallbackInfo& info) {
   guarded(info, [&] { pool_->free(slot_argument(info)); });
+}
+
+Napi::Value KvPoolObject::swap_out(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] { return Napi::Boolean::New(info.Env(), pool_->swap_out(slot_argument(info))); });
+}
+
+Napi::Value KvPoolObject::swap_in(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] { return Napi::Boolean::New(info.Env(), pool_->swap_in(slot_argument(info))); });
+}
+
+Napi::Value KvPoolObject::is_swapped(const Napi::CallbackInfo& info) {
+  return guarded(info,
+                 [&] { return Napi::Boolean::New(info.Env(), pool_->is_swapped(slot_argument(info))); });
 }
 
 Napi::Value KvPoolObject::fork(const Napi::CallbackInfo& info) {
@@ -122,11 +142,18 @@ void KvPoolObject::clear_cache(const Napi::CallbackInfo& info) {
 
 Napi::Value KvPoolObject::stats(const Napi::CallbackInfo& info) {
   const KvStats stats = pool_->stats();
-  const std::pair<const char*, std::int64_t> fields[] = {
-      {"totalBlocks", stats.total_blocks}, {"freeBlocks", stats.free_blocks},
-      {"usedBlocks", stats.used_blocks},   {"cachedBlocks", stats.cached_blocks},
-      {"evictions", stats.evictions},      {"copies", stats.copies},
-      {"hitTokens", stats.hit_tokens},     {"queryTokens", stats.query_tokens}};
+  const std::pair<const char*, std::int64_t> fields[] = {{"totalBlocks", stats.total_blocks},
+                                                         {"freeBlocks", stats.free_blocks},
+                                                         {"usedBlocks", stats.used_blocks},
+                                                         {"cachedBlocks", stats.cached_blocks},
+                                                         {"evictions", stats.evictions},
+                                                         {"copies", stats.copies},
+                                                         {"hitTokens", stats.hit_tokens},
+                                                         {"queryTokens", stats.query_tokens},
+                                                         {"hostBlocks", stats.host_blocks},
+                                                         {"hostFreeBlocks", stats.host_free_blocks},
+                                                         {"swappedOutTokens", stats.swapped_out_tokens},
+                                                         {"swappedInTokens", stats.swapped_in_tokens}};
   Napi::Object object = Napi::Object::New(info.Env());
   for (const auto& [name, value] : fields) object.Set(name, static_cast<double>(value));
   return object;

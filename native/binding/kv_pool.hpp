@@ -17,10 +17,14 @@ class KvPoolObject final : public Napi::ObjectWrap<KvPoolObject> {
  private:
   Napi::Value block_tokens(const Napi::CallbackInfo& info);
   Napi::Value total_blocks(const Napi::CallbackInfo& info);
+  Napi::Value host_blocks(const Napi::CallbackInfo& info);
   Napi::Value open(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   Napi::Value grow(const Napi::CallbackInfo& info);
   void free(const Napi::CallbackInfo& info);
+  Napi::Value swap_out(const Napi::CallbackInfo& info);
+  Napi::Value swap_in(const Napi::CallbackInfo& info);
+  Napi::Value is_swapped(const Napi::CallbackInfo& info);
   Napi::Value fork(const Napi::CallbackInfo& info);
   Napi::Value lookup(const Napi::CallbackInfo& info);
   Napi::Value attach(const Napi::CallbackInfo& info);

@@ -37,7 +37,7 @@ struct LoadOptions {
   bool preallocate_kv = false;
   Quantization quantization;
   DType kv_dtype = DType::kF32;
-  int kv_blocks = 0;
+  int kv_blocks = 0, kv_host_blocks = 0;
   StepLimits limits;
   bool stage_times = false;
 };
@@ -81,6 +81,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.quantization = read_quantization(object);
   options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
   options.kv_blocks = count_field(object, "kvBlocks", 1);
+  options.kv_host_blocks = count_field(object, "kvHostBlocks", 0);
   options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
                     count_field(object, "maxSequenceTokens", 1), count_field(object, "blockTokens", 1, 4096),
                     count_field(object, "maxLogprobs", 0)};
@@ -108,6 +109,7 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
   runtime.quantization = options.quantization;
   runtime.kv_dtype = options.kv_dtype;
   runtime.kv_blocks = options.kv_blocks;
+  runtime.kv_host_blocks = options.kv_host_blocks;
   runtime.preallocate_kv = options.preallocate_kv;
   runtime.limits = options.limits;
   runtime.stage_times = options.stage_times;

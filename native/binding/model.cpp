@@ -52,6 +52,7 @@ Napi::Object memory_use(Napi::Env env, const ModelRuntime& runtime) {
   Napi::Object memory = Napi::Object::New(env);
   memory.Set("weightsBytes", static_cast<double>(runtime.weights_bytes()));
   memory.Set("kvBytes", static_cast<double>(runtime.kv_bytes()));
+  memory.Set("kvHostBytes", static_cast<double>(runtime.kv_host_bytes()));
   memory.Set("workspaceBytes", static_cast<double>(runtime.workspace_bytes()));
   return memory;
 }

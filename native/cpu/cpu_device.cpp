@@ -42,6 +42,10 @@ std::unique_ptr<Buffer> CpuDevice::allocate(std::int64_t bytes) {
   return allocate_cpu_buffer(bytes, name_, budget_);
 }
 
+std::unique_ptr<Buffer> CpuDevice::allocate_host(std::int64_t bytes) {
+  return allocate(bytes);
+}
+
 void CpuDevice::populate(void* memory, std::int64_t bytes) {
   constexpr std::int64_t kPiece = 2 << 20;
   pool_->run((bytes + kPiece - 1) / kPiece, [&](std::int64_t piece, int) {
@@ -102,15 +106,15 @@ void CpuDevice::add(Tensor x, Tensor delta) {
 }
 
 void CpuDevice::copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) {
-  const std::int64_t bytes =
-      storage_bytes(kv.dtype, static_cast<std::int64_t>(kv.num_kv_heads) * kv.block_tokens * kv.head_dim);
-  // In order: a later copy may read what an earlier one wrote.
-  for (const BlockCopy& copy : copies) {
-    for (void* storage : {kv.keys, kv.values}) {
-      auto* blocks = static_cast<std::byte*>(storage);
-      std::memcpy(blocks + copy.to * bytes, blocks + copy.from * bytes, static_cast<std::size_t>(bytes));
-    }
-  }
+  cpu_copy_blocks(kv, copies);
+}
+
+void CpuDevice::copy_out(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) {
+  cpu_copy_out(*pool_, kv, host, copies);
+}
+
+void CpuDevice::copy_in(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) {
+  cpu_copy_in(*pool_, kv, host, copies);
 }
 
 void CpuDevice::sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) {

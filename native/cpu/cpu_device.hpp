@@ -28,6 +28,7 @@ class CpuDevice final : public Device {
   [[nodiscard]] DeviceInfo info() const override;
   [[nodiscard]] int activation_bytes() const override { return 4; }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override;
+  [[nodiscard]] std::unique_ptr<Buffer> allocate_host(std::int64_t bytes) override;
   void populate(void* memory, std::int64_t bytes) override;
   [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
                                                Quantization quantization) override;
@@ -42,6 +43,8 @@ class CpuDevice final : public Device {
   void gather_rows(Tensor x, const std::int32_t* indices, Tensor out) override;
   void add(Tensor x, Tensor delta) override;
   void copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) override;
+  void copy_out(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) override;
+  void copy_in(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) override;
   void sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) override;
   void log_probs(Tensor logits, std::span<const std::int32_t> targets, int top, float* logprobs,
                  std::int32_t* top_ids, float* top_logprobs, int top_stride) override;

@@ -1,6 +1,7 @@
 // The larger operations of the CPU device, one file each. device.hpp says what they compute.
 #pragma once
 #include <cstdint>
+#include <span>
 
 #include "cpu/activations.hpp"
 #include "cpu/attention_work.hpp"
@@ -44,5 +45,8 @@ inline void run_tasks(ThreadPool& pool, bool small, std::int64_t tasks,
 void cpu_matmul(CpuContext& context, const MatmulArgs& args);
 void cpu_rope_store(CpuContext& context, const Batch& batch, const RopeStoreArgs& args);
 void cpu_attention(CpuContext& context, const Batch& batch, const AttentionArgs& args);
+void cpu_copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies);
+void cpu_copy_out(ThreadPool& pool, const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies);
+void cpu_copy_in(ThreadPool& pool, const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies);
 
 }  // namespace millrace

@@ -110,10 +110,18 @@ struct AttentionArgs {
   Tensor out;              // (num_tokens, num_heads * head_dim)
 };
 
-// A block to copy before the forward pass (copy-on-write): every layer, keys and values.
+// A block to copy before the forward pass: every layer, keys and values. Both are device blocks for
+// copy-on-write; one is a host block when a sequence is swapped out or in.
 struct BlockCopy {
   std::int32_t from;
   std::int32_t to;
+};
+
+// One layer's part of the host blocks: block i begins at data + i * stride, keys first, then values, each as
+// they are in a device block.
+struct HostLayer {
+  std::byte* data = nullptr;
+  std::int64_t stride = 0;
 };
 
 // The seam under which cpu:N and cuda:N do the same work. Operations are queued in order and may return
@@ -127,6 +135,8 @@ class Device {
 
   // Throws ERR_OUT_OF_MEMORY with the numbers.
   [[nodiscard]] virtual std::unique_ptr<Buffer> allocate(std::int64_t bytes) = 0;
+  // Memory of the host that copy_out and copy_in are fast with. The system gives it as late as it can.
+  [[nodiscard]] virtual std::unique_ptr<Buffer> allocate_host(std::int64_t bytes) = 0;
   // Part of a buffer that is about to be used: takes from the system now what it would take at first use.
   // What it holds stays.
   virtual void populate(void* memory, std::int64_t bytes) = 0;
@@ -146,7 +156,11 @@ class Device {
   // out[i] = x[indices[i]]; indices (out.rows,) in device memory.
   virtual void gather_rows(Tensor x, const std::int32_t* indices, Tensor out) = 0;
   virtual void add(Tensor x, Tensor delta) = 0;  // x += delta
+  // The copies of a call have the effect of one after the other. So have the calls and all that is queued
+  // beside them: a device that copies on a stream of its own has what touches the same blocks wait.
   virtual void copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) = 0;
+  virtual void copy_out(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) = 0;
+  virtual void copy_in(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) = 0;
   // logits (rows.size(), vocab); results may be read after synchronize().
   virtual void sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) = 0;
   // Log-probability of targets[i] and the `top` best of row i: top_ids, top_logprobs (rows, stride).

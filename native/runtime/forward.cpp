@@ -107,12 +107,22 @@ Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWe
 
 Forward::~Forward() = default;
 
-void Forward::copy_blocks(std::span<const BlockCopy> copies) {
-  if (copies.empty()) return;
+void Forward::run(BlockOp kind, std::span<const BlockCopy> copies) {
   for (const Stage& stage : plan_.stages) {
     for (const Rank& rank : stage.ranks) {
       for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
-        rank.device->copy_blocks(kv_.layer(rank, layer), copies);
+        const KvLayer& kv = kv_.layer(rank, layer);
+        switch (kind) {
+          case BlockOp::kCopy:
+            rank.device->copy_blocks(kv, copies);
+            break;
+          case BlockOp::kOut:
+            rank.device->copy_out(kv, kv_.host_layer(rank, layer), copies);
+            break;
+          case BlockOp::kIn:
+            rank.device->copy_in(kv, kv_.host_layer(rank, layer), copies);
+            break;
+        }
       }
     }
   }

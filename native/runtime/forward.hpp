@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/block_ops.hpp"
 #include "runtime/collective.hpp"
 #include "runtime/execution_plan.hpp"
 #include "runtime/kv_storage.hpp"
@@ -43,15 +44,15 @@ struct PromptLogprobs {
   std::vector<float> top_logprobs;
 };
 
-// The walk through a model: copy_blocks, compute, then score_prompt and sample. Allocates only when it is
-// made. Used by one thread at a time.
+// The walk through a model: block operations, compute, then score_prompt and sample. Allocates only when it
+// is made. Used by one thread at a time.
 class Forward {
  public:
   Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWeights& weights, KvStorage& kv,
           const StepLimits& limits);
   ~Forward();
 
-  void copy_blocks(std::span<const BlockCopy> copies);
+  void run(BlockOp kind, std::span<const BlockCopy> copies);
 
   // Runs the batch through all layers and writes its KV. Throws Error when a device fails; KV of the
   // batch's tokens is undefined then.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
@@ -12,6 +13,12 @@ namespace {
 
 constexpr std::int64_t kMaxBlocks = std::int64_t{1} << 30;
 constexpr std::size_t kDigestBytes = 32;
+
+std::vector<std::int32_t> low_ids_first(std::int64_t count) {
+  std::vector<std::int32_t> stack(static_cast<std::size_t>(count));
+  std::iota(stack.rbegin(), stack.rend(), 0);
+  return stack;
+}
 
 }  // namespace
 
@@ -32,7 +39,8 @@ Digest prefix_key(const Digest& previous, std::span<const std::int32_t> block_to
   return hash.finish();
 }
 
-KvPool::KvPool(std::int64_t total_blocks, int block_tokens) : block_tokens_(block_tokens) {
+KvPool::KvPool(std::int64_t total_blocks, int block_tokens, std::int64_t host_blocks)
+    : block_tokens_(block_tokens), host_blocks_(host_blocks) {
   if (total_blocks < 1 || total_blocks > kMaxBlocks) {
     throw Error("ERR_INVALID_PARAMETER",
                 "totalBlocks must be from 1 to 2^30, not " + std::to_string(total_blocks) + ".");
@@ -41,11 +49,13 @@ KvPool::KvPool(std::int64_t total_blocks, int block_tokens) : block_tokens_(bloc
     throw Error("ERR_INVALID_PARAMETER",
                 "blockTokens must be from 1 to 4096, not " + std::to_string(block_tokens) + ".");
   }
-  blocks_.resize(static_cast<std::size_t>(total_blocks));
-  free_list_.resize(blocks_.size());
-  for (std::size_t i = 0; i < free_list_.size(); ++i) {
-    free_list_[i] = static_cast<std::int32_t>(blocks_.size() - 1 - i);  // low ids are taken first
+  if (host_blocks < 0 || host_blocks > kMaxBlocks) {
+    throw Error("ERR_INVALID_PARAMETER",
+                "hostBlocks must be from 0 to 2^30, not " + std::to_string(host_blocks) + ".");
   }
+  blocks_.resize(static_cast<std::size_t>(total_blocks));
+  free_list_ = low_ids_first(total_blocks);
+  free_host_blocks_ = low_ids_first(host_blocks);
 }
 
 Slot KvPool::open() {
@@ -68,7 +78,7 @@ void KvPool::close(Slot slot) {
 }
 
 bool KvPool::grow(Slot slot, std::int64_t tokens) {
-  Sequence& sequence = at(slot);
+  Sequence& sequence = on_device(slot);
   if (tokens <= sequence.tokens) return true;
   const auto first_written = static_cast<std::size_t>(sequence.tokens / block_tokens_);
   const auto wanted = static_cast<std::size_t>((tokens + block_tokens_ - 1) / block_tokens_);
@@ -84,7 +94,7 @@ bool KvPool::grow(Slot slot, std::int64_t tokens) {
   if (copy_last) {
     const std::int32_t shared = sequence.table[first_written];
     const std::int32_t own = take_block();  // before the release: the source must not be the block we get
-    copies_.push_back({shared, own});
+    queue(BlockOp::kCopy, {shared, own});
     ++counters_.copies;
     sequence.table[first_written] = own;
     release(shared);
@@ -99,13 +109,75 @@ void KvPool::free(Slot slot) {
   // The end of the chain first, so that it is evicted first.
   for (auto block = sequence.table.rbegin(); block != sequence.table.rend(); ++block) release(*block);
   sequence.table.clear();
+  release_host_blocks(sequence);
   sequence.tokens = 0;
   sequence.written = 0;
   sequence.published = 0;
 }
 
+bool KvPool::swap_out(Slot slot) {
+  Sequence& sequence = on_device(slot);
+  if (sequence.table.size() > free_host_blocks_.size()) return false;
+  for (const std::int32_t id : sequence.table) {
+    const Block& block = blocks_[static_cast<std::size_t>(id)];
+    const std::int32_t host = free_host_blocks_.back();
+    free_host_blocks_.pop_back();
+    sequence.on_host.push_back({host, block.indexed, block.key});
+    queue(BlockOp::kOut, {id, host});
+  }
+  for (auto block = sequence.table.rbegin(); block != sequence.table.rend(); ++block) release(*block);
+  sequence.table.clear();
+  sequence.swapped = true;
+  counters_.swapped_out_tokens += sequence.tokens;
+  return true;
+}
+
+bool KvPool::swap_in(Slot slot) {
+  Sequence& sequence = at(slot);
+  if (!sequence.swapped) {
+    throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " is not swapped out.");
+  }
+  std::vector<std::int32_t>& table = sequence.table;
+  std::int64_t missing = 0, shared_cached = 0;
+  for (const HostBlock& block : sequence.on_host) {
+    const auto same = block.indexed ? index_.find(block.key) : index_.end();
+    table.push_back(same == index_.end() ? -1 : same->second);
+    if (table.back() < 0) {
+      ++missing;
+    } else if (blocks_[static_cast<std::size_t>(table.back())].references == 0) {
+      ++shared_cached;
+    }
+  }
+  if (missing > available() - shared_cached) {
+    table.clear();
+    return false;
+  }
+  // Before the others are taken: that could evict them.
+  for (const std::int32_t block : table) {
+    if (block >= 0) acquire(block);
+  }
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (table[i] >= 0) continue;
+    const HostBlock& from = sequence.on_host[i];
+    table[i] = take_block();
+    queue(BlockOp::kIn, {from.id, table[i]});
+    if (from.indexed) add_to_index(table[i], from.key);
+  }
+  release_host_blocks(sequence);
+  counters_.swapped_in_tokens += sequence.tokens;
+  return true;
+}
+
+void KvPool::release_host_blocks(Sequence& sequence) {
+  for (auto block = sequence.on_host.rbegin(); block != sequence.on_host.rend(); ++block) {
+    free_host_blocks_.push_back(block->id);
+  }
+  sequence.on_host.clear();
+  sequence.swapped = false;
+}
+
 Slot KvPool::fork(Slot parent, std::int64_t tokens) {
-  if (tokens < 0 || tokens > at(parent).tokens) {
+  if (tokens < 0 || tokens > on_device(parent).tokens) {
     throw Error("ERR_INVALID_PARAMETER", "tokens: a fork at " + std::to_string(tokens) +
                                              " tokens of a slot that has " +
                                              std::to_string(at(parent).tokens) + ".");
@@ -139,7 +211,7 @@ std::int64_t KvPool::lookup(std::span<const std::uint8_t> keys, std::int64_t num
 }
 
 std::int64_t KvPool::attach(Slot slot, std::span<const std::uint8_t> keys, std::int64_t num_tokens) {
-  Sequence& sequence = at(slot);
+  Sequence& sequence = on_device(slot);
   if (!sequence.table.empty()) {
     throw Error("ERR_INVALID_PARAMETER", "slot: attach needs an empty slot; free it first.");
   }
@@ -159,7 +231,7 @@ std::int64_t KvPool::attach(Slot slot, std::span<const std::uint8_t> keys, std::
 }
 
 void KvPool::publish(Slot slot, const Digest& root, std::span<const std::int32_t> token_ids) {
-  Sequence& sequence = at(slot);
+  Sequence& sequence = on_device(slot);
   if (static_cast<std::int64_t>(token_ids.size()) > sequence.tokens) {
     throw Error("ERR_INVALID_PARAMETER", "tokenIds: " + std::to_string(token_ids.size()) +
                                              " tokens, but the slot has " + std::to_string(sequence.tokens) +
@@ -172,13 +244,8 @@ void KvPool::publish(Slot slot, const Digest& root, std::span<const std::int32_t
     const auto width = static_cast<std::size_t>(block_tokens_);
     sequence.chain = prefix_key(sequence.chain, token_ids.subspan(i * width, width));
     const std::int32_t id = sequence.table[i];
-    Block& block = blocks_[static_cast<std::size_t>(id)];
-    if (block.indexed) continue;
-    const Key key = key_of(sequence.chain.data());
     // Computed twice at the same time: the first copy serves, this one is freed with its slot.
-    if (!index_.try_emplace(key, id).second) continue;
-    block.indexed = true;
-    block.key = key;
+    if (!blocks_[static_cast<std::size_t>(id)].indexed) add_to_index(id, key_of(sequence.chain.data()));
   }
 }
 
@@ -196,8 +263,8 @@ bool KvPool::is_open(Slot slot) const {
          sequences_[static_cast<std::size_t>(slot)].open;
 }
 
-std::vector<BlockCopy> KvPool::take_copies() {
-  return std::exchange(copies_, {});
+BlockOps KvPool::take_block_ops() {
+  return std::exchange(block_ops_, {});
 }
 
 KvStats KvPool::stats() const {
@@ -206,6 +273,8 @@ KvStats KvPool::stats() const {
   stats.free_blocks = static_cast<std::int64_t>(free_list_.size());
   stats.cached_blocks = cached_;
   stats.used_blocks = stats.total_blocks - stats.free_blocks - stats.cached_blocks;
+  stats.host_blocks = host_blocks_;
+  stats.host_free_blocks = static_cast<std::int64_t>(free_host_blocks_.size());
   return stats;
 }
 
@@ -243,7 +312,29 @@ std::string KvPool::audit() const {
     return "the LRU list has " + std::to_string(cached_) + " blocks, not " + std::to_string(cached);
   if (used + cached + static_cast<std::int64_t>(free_list_.size()) != total_blocks())
     return "blocks do not add up";
-  return {};
+  return audit_host_blocks();
+}
+
+std::string KvPool::audit_host_blocks() const {
+  std::vector<std::uint8_t> seen(static_cast<std::size_t>(host_blocks_));
+  std::int64_t listed = 0;
+  const auto see = [&](std::int32_t block) {
+    ++listed;
+    return block >= 0 && block < host_blocks_ && !std::exchange(seen[static_cast<std::size_t>(block)], 1);
+  };
+  for (const std::int32_t block : free_host_blocks_) {
+    if (!see(block)) return "host block " + std::to_string(block) + " is free twice";
+  }
+  for (const Sequence& sequence : sequences_) {
+    if (sequence.swapped && !sequence.open) return "a closed slot is swapped out";
+    if (sequence.swapped ? !sequence.table.empty() : !sequence.on_host.empty())
+      return "a slot is in the pool and in the host tier";
+    for (const HostBlock& block : sequence.on_host) {
+      if (!see(block.id))
+        return "host block " + std::to_string(block.id) + " is held twice, or held and free";
+    }
+  }
+  return listed == host_blocks_ ? "" : "host blocks do not add up";
 }
 
 KvPool::Key KvPool::key_of(const std::uint8_t* digest) {
@@ -259,6 +350,12 @@ KvPool::Sequence& KvPool::at(Slot slot) {
 const KvPool::Sequence& KvPool::at(Slot slot) const {
   if (!is_open(slot)) throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " is not open.");
   return sequences_[static_cast<std::size_t>(slot)];
+}
+
+KvPool::Sequence& KvPool::on_device(Slot slot) {
+  Sequence& sequence = at(slot);
+  if (!sequence.swapped) return sequence;
+  throw Error("ERR_BAD_SLOT", "slot: " + std::to_string(slot) + " is swapped out; swap it in first.");
 }
 
 std::int64_t KvPool::available() const {
@@ -295,6 +392,10 @@ void KvPool::release(std::int32_t id) {
   }
 }
 
+void KvPool::queue(BlockOp kind, BlockCopy copy) {
+  if (has_storage_) block_ops_.add(kind, copy);
+}
+
 void KvPool::push_newest(std::int32_t id) {
   Block& block = blocks_[static_cast<std::size_t>(id)];
   block.older = newest_;
@@ -309,6 +410,13 @@ void KvPool::unlink(std::int32_t id) {
   (block.newer == -1 ? newest_ : blocks_[static_cast<std::size_t>(block.newer)].older) = block.older;
   (block.older == -1 ? oldest_ : blocks_[static_cast<std::size_t>(block.older)].newer) = block.newer;
   --cached_;
+}
+
+void KvPool::add_to_index(std::int32_t id, const Key& key) {
+  if (!index_.try_emplace(key, id).second) return;
+  Block& block = blocks_[static_cast<std::size_t>(id)];
+  block.indexed = true;
+  block.key = key;
 }
 
 void KvPool::drop_from_index(std::int32_t id) {

@@ -84,10 +84,12 @@ ModelRuntime::ModelRuntime(const ModelFiles& files, RuntimeOptions options,
     : options_(with_timers(std::move(options))),
       plan_(compile_plan(options_.spec, options_.device_map)),
       weights_(load_weights(files, options_.spec, plan_, options_.quantization, progress)),
-      storage_(options_.spec, plan_, options_.kv_dtype, options_.kv_blocks, options_.limits.block_tokens),
+      storage_(options_.spec, plan_, options_.kv_dtype, options_.kv_blocks, options_.kv_host_blocks,
+               options_.limits.block_tokens),
       forward_(options_.spec, plan_, weights_, storage_, options_.limits),
       runner_(forward_, options_.limits, options_.spec.vocab_size),
-      kv_(std::make_shared<KvPool>(options_.kv_blocks, options_.limits.block_tokens)) {
+      kv_(std::make_shared<KvPool>(options_.kv_blocks, options_.limits.block_tokens,
+                                   options_.kv_host_blocks)) {
   if (options_.preallocate_kv) storage_.populate(plan_);
   queue_.reserve(kMaxQueuedSteps);
   for (int i = 0; i < kMaxQueuedSteps; ++i) {
@@ -238,6 +240,8 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
   if (!kv_->is_open(slot) || slots_.size() <= index(slot) || !slots_[index(slot)]) {
     refuse_step("slots", row, "is " + std::to_string(slot) + ", which is not open");
   }
+  if (kv_->is_swapped(slot))
+    refuse_step("slots", row, "is " + std::to_string(slot) + ", which is swapped out");
   if (seen_in_check_.size() <= index(slot)) seen_in_check_.resize(index(slot) + 1);
   if (std::exchange(seen_in_check_[index(slot)], checks_) == checks_) {
     refuse_step("slots", row, "is " + std::to_string(slot) + ", which stands in another row too");
@@ -302,7 +306,7 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
   for (const StepRow& row : job.rows) {
     kv_->set_written_tokens(input.slots[index(&row - job.rows.data())], row.position + row.num_tokens);
   }
-  job.copies = kv_->take_copies();
+  job.block_ops = kv_->take_block_ops();
 }
 
 void ModelRuntime::work() {

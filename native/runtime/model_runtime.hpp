@@ -24,6 +24,7 @@ struct RuntimeOptions {
   Quantization quantization;
   DType kv_dtype = DType::kF32;
   int kv_blocks = 0;
+  int kv_host_blocks = 0;       // memory for swapped-out sequences
   bool preallocate_kv = false;  // take the memory from the system at the start, not at first use
   StepLimits limits;
   bool stage_times = false;  // note how long each kind of operation takes
@@ -57,6 +58,7 @@ class ModelRuntime {
   [[nodiscard]] int vocab_size() const { return options_.spec.vocab_size; }
   [[nodiscard]] std::int64_t weights_bytes() const { return weights_.bytes; }
   [[nodiscard]] std::int64_t kv_bytes() const { return storage_.bytes(); }
+  [[nodiscard]] std::int64_t kv_host_bytes() const { return storage_.host_bytes(); }
   [[nodiscard]] std::int64_t workspace_bytes() const { return forward_.workspace_bytes(); }
 
   // Of all devices, since the last call; empty unless the options ask for it.

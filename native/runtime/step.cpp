@@ -39,7 +39,7 @@ void StepRunner::run(StepJob& job) {
   StepOutput& out = job.output;
   std::fill_n(out.statuses.begin(), job.rows.size(), static_cast<std::int32_t>(RowStatus::kSkipped));
   std::fill_n(out.tokens.begin(), job.rows.size(), -1);
-  forward_.copy_blocks(job.copies);
+  run_block_ops(job);
   gather_rows(job);
   if (!active_.empty()) {
     forward_.compute(batch_);
@@ -62,6 +62,13 @@ void StepRunner::run(StepJob& job) {
                 out.top_logprobs.begin() + static_cast<std::ptrdiff_t>(to * top));
   }
   out.token_starts[job.rows.size()] = tokens;
+}
+
+// An operation that fails fails its step and is the first of the next one: sequences without a row in this
+// step depend on it, those above all that are swapped out.
+void StepRunner::run_block_ops(StepJob& job) {
+  block_ops_.append(job.block_ops);
+  block_ops_.run([this](BlockOp kind, std::span<const BlockCopy> copies) { forward_.run(kind, copies); });
 }
 
 // Leaves out the rows whose sequence has ended since the step was queued, and fills in tokens that were

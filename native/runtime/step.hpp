@@ -52,7 +52,7 @@ struct StepJob {
   std::vector<StepRow> rows;
   std::vector<std::int32_t> token_ids;
   std::vector<std::int32_t> tables;
-  std::vector<BlockCopy> copies;
+  BlockOps block_ops;
   bool any_logprobs = false;
   bool any_prompt_logprobs = false;
   StepOutput output;
@@ -76,6 +76,7 @@ class StepRunner {
     int row;
     int last_batch_token;
   };
+  void run_block_ops(StepJob& job);
   void gather_rows(const StepJob& job);
   void add_prompt_targets(const StepJob& job, int row, int first_batch_token);
   void score_prompt(StepJob& job);
@@ -85,6 +86,7 @@ class StepRunner {
   Forward& forward_;
   StepLimits limits_;
   int mask_words_;
+  BlockOps block_ops_;  // that steps before could not do
   HostBatch batch_;
   std::vector<ActiveRow> active_;
   std::vector<std::int32_t> sample_tokens_;

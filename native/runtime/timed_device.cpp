@@ -45,6 +45,9 @@ std::vector<StageTime> TimedDevice::take_times() {
 std::unique_ptr<Buffer> TimedDevice::allocate(std::int64_t bytes) {
   return inside_->allocate(bytes);
 }
+std::unique_ptr<Buffer> TimedDevice::allocate_host(std::int64_t bytes) {
+  return inside_->allocate_host(bytes);
+}
 std::unique_ptr<Weight> TimedDevice::upload(std::span<const WeightView> views, Quantization quantization) {
   return inside_->upload(views, quantization);
 }
@@ -78,6 +81,12 @@ void TimedDevice::add(Tensor x, Tensor delta) {
 }
 void TimedDevice::copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) {
   timed("copy_blocks", [&] { inside_->copy_blocks(kv, copies); });
+}
+void TimedDevice::copy_out(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) {
+  timed("copy_out", [&] { inside_->copy_out(kv, host, copies); });
+}
+void TimedDevice::copy_in(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) {
+  timed("copy_in", [&] { inside_->copy_in(kv, host, copies); });
 }
 void TimedDevice::sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) {
   timed("sample", [&] { inside_->sample(logits, rows, results); });

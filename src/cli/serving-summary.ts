@@ -18,7 +18,8 @@ export function servingSummary ({ engine, description }: LoadedModel, { url, nee
   const { spec } = description
   const dtypes = dtypesOf(description).map(({ dtype }) => dtype).join(', ')
   const quantization = quantizationText(options)
-  const total = memory.weightsBytes + memory.kvBytes + memory.workspaceBytes
+  const total = memory.weightsBytes + memory.kvBytes + memory.kvHostBytes + memory.workspaceBytes
+  const swap = memory.kvHostBytes === 0 ? '' : `KV swap up to ${formatBytes(memory.kvHostBytes)} + `
   const devices = [...new Set(options.deviceMap.flatMap(stage => stage.devices))]
   const rows: Array<[string, string]> = [
     ['millrace', millraceVersion],
@@ -26,7 +27,7 @@ export function servingSummary ({ engine, description }: LoadedModel, { url, nee
     ['files', path],
     ['context', `${options.maxModelLen} tokens; ${options.maxNumSeqs} sequences at once, ${options.maxBatchTokens} tokens a step`],
     ['memory', `weights ${formatBytes(memory.weightsBytes)} + KV cache ${formatBytes(memory.kvBytes)} ` +
-      `(${options.kvBlocks * options.blockTokens} tokens in ${options.kvDtype}) + workspace ${formatBytes(memory.workspaceBytes)} = ${formatBytes(total)}`],
+      `(${options.kvBlocks * options.blockTokens} tokens in ${options.kvDtype}) + ${swap}workspace ${formatBytes(memory.workspaceBytes)} = ${formatBytes(total)}`],
     ['compute', `${devices.join(', ')}, ${options.threads} thread${options.threads === 1 ? '' : 's'}, kernels ${options.kernels} ` +
       `(this CPU: ${addon.cpuFeatures().join(', ') || 'no vector instructions that they use'})`],
     ['address', `${url}/v1${needsKey ? ' (with an API key)' : ''}`]

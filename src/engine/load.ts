@@ -43,6 +43,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     quantizeGroup: resolved.quantizeGroup,
     kvDtype: resolved.kvDtype,
     kvBlocks: resolved.kvBlocks,
+    kvHostBlocks: resolved.kvHostBlocks,
     blockTokens: resolved.blockTokens,
     maxRows: resolved.maxNumSeqs,
     maxTokens: resolved.maxBatchTokens,

@@ -14,21 +14,28 @@ export interface MemoryInput {
   /** As asked for; undefined = to be chosen. */
   readonly maxModelLen: number | undefined
   readonly kvCacheMemory: number | undefined
+  readonly kvSwapMemory: number | undefined
 }
 
 export interface MemoryPlan {
   readonly maxModelLen: number
   readonly kvBlocks: number
   readonly kvBytes: number
+  /** Blocks for sequences that are swapped out. */
+  readonly kvHostBlocks: number
+  readonly kvHostBytes: number
 }
 
 /** A context shorter than this is not chosen for anybody; it must be asked for. */
 const leastModelLen = 2048
 /** Kept free for the rest of the process, and for what the estimates miss. */
 const headroom = 0.05
+/** Of the KV cache, and in bytes: what is taken for swapped-out sequences unless something else is asked for. */
+const swapShare = 0.25
+const mostSwapBytes = 4 * 2 ** 30
 
 /**
- * Divides memory between weights, workspace and KV cache, before anything is loaded.
+ * Divides memory between weights, workspace, KV cache and swapped-out KV, before anything is loaded.
  *
  * @throws OutOfMemoryError with the arithmetic when the model cannot fit
  */
@@ -43,7 +50,7 @@ export function planMemory (input: MemoryInput): MemoryPlan {
   const leastLen = input.maxModelLen ?? Math.min(maxPositions, leastModelLen)
   const leastKvBytes = input.kvCacheMemory ?? blocksOf(leastLen, blockTokens) * blockBytes
   const usable = Math.floor(machine.availableBytes * (1 - headroom))
-  const left = usable - weightsBytes - workspaceBytes
+  const left = usable - weightsBytes - workspaceBytes - (input.kvSwapMemory ?? 0)
   if (left < leastKvBytes) throw new OutOfMemoryError(outOfMemory(input, leastLen, leastKvBytes, usable))
 
   // One block more for each sequence, so that a step ahead never lacks one.
@@ -56,17 +63,20 @@ export function planMemory (input: MemoryInput): MemoryPlan {
       `(${formatBytes(kvBytesPerToken)} each), fewer than one sequence of ${leastLen}. ` +
       `Raise --kv-cache-memory to ${formatBytes(blocksOf(leastLen, blockTokens) * blockBytes)}, or lower --max-model-len.`)
   }
-  return { maxModelLen: Math.min(wantedLen, held), kvBlocks, kvBytes: kvBlocks * blockBytes }
+  const swapBytes = input.kvSwapMemory ?? Math.min(kvBlocks * blockBytes * swapShare, mostSwapBytes, left - kvBlocks * blockBytes)
+  const kvHostBlocks = Math.floor(swapBytes / blockBytes)
+  return { maxModelLen: Math.min(wantedLen, held), kvBlocks, kvBytes: kvBlocks * blockBytes, kvHostBlocks, kvHostBytes: kvHostBlocks * blockBytes }
 }
 
 function outOfMemory (input: MemoryInput, len: number, kvBytes: number, usable: number): string {
-  const { machine, weightsBytes, workspaceBytes } = input
-  const needed = weightsBytes + workspaceBytes + kvBytes
+  const { machine, weightsBytes, workspaceBytes, kvSwapMemory = 0 } = input
+  const needed = weightsBytes + workspaceBytes + kvBytes + kvSwapMemory
   const remedy = weightsBytes + workspaceBytes > usable
     ? 'Take a smaller or more strongly quantised model, or give the process more memory.'
-    : input.kvCacheMemory !== undefined ? 'Lower --kv-cache-memory.' : 'Lower --max-model-len or --max-batch-tokens.'
+    : kvSwapMemory > 0 && needed - kvSwapMemory <= usable ? 'Lower --kv-swap-memory.'
+      : input.kvCacheMemory !== undefined ? 'Lower --kv-cache-memory.' : 'Lower --max-model-len or --max-batch-tokens.'
   return `The model does not fit: weights ${formatBytes(weightsBytes)} + KV cache for ${len} tokens ${formatBytes(kvBytes)} + ` +
-    `workspace ${formatBytes(workspaceBytes)} = ${formatBytes(needed)}, but ${formatBytes(usable)} can be used ` +
+    `${kvSwapMemory > 0 ? `KV swap ${formatBytes(kvSwapMemory)} + ` : ''}workspace ${formatBytes(workspaceBytes)} = ${formatBytes(needed)}, but ${formatBytes(usable)} can be used ` +
     `(95 % of what is free; the ${machine.limitedBy} has ${formatBytes(machine.limitBytes)}). ${remedy}`
 }
 

@@ -33,6 +33,12 @@ export const engineOptions = {
     minimum: 1,
     description: 'Memory for the KV cache, in bytes or as 2GiB. Default: half of the memory (of the cgroup, else of the system) that the weights leave free, but not more than max-num-seqs sequences of max-model-len tokens need.'
   },
+  kvSwapMemory: {
+    type: ['integer', 'string'],
+    format: 'bytes',
+    minimum: 0,
+    description: 'Memory beside the KV cache for sequences that give way to others, in bytes or as 2GiB; 0 turns it off, and their KV is computed again. Taken from the system when it is first used. Default: a quarter of the KV cache, at most 4 GiB and what is free.'
+  },
   preallocateKv: {
     type: 'boolean',
     default: false,
@@ -139,7 +145,7 @@ type ValueOf<S extends OptionSchema> =
 export type EngineOptions = { readonly [Name in OptionName]: ValueOf<typeof engineOptions[Name]> }
 export type PartialEngineOptions = { readonly [Name in OptionName]?: EngineOptions[Name] | undefined }
 
-type ParsedValue<Name extends OptionName> = Name extends 'kvCacheMemory' ? number
+type ParsedValue<Name extends OptionName> = Name extends 'kvCacheMemory' | 'kvSwapMemory' ? number
   : Name extends 'deviceMap' ? readonly DeviceStage[] : EngineOptions[Name]
 type OptionWithDefault = { [Name in OptionName]: typeof engineOptions[Name] extends { default: unknown } ? Name : never }[OptionName]
 
@@ -187,7 +193,7 @@ export function parseOption (name: string, schema: OptionSchema, value: unknown)
     throw new InvalidOptionError(name, `${name} is ${JSON.stringify(value) ?? String(value)}; it must be ${wanted} (${flagOf(name)}).`)
   }
   if (schema.format === 'device-map') return parseDeviceMap(value)
-  if (schema.format === 'bytes') return parseBytes(value, refuse)
+  if (schema.format === 'bytes') return parseBytes(value, schema.minimum ?? 1, refuse)
   if (schema.type === 'integer') return parseInteger(schema, value, refuse)
   if (schema.type === 'boolean') {
     if (value === true || value === 'true') return true
@@ -207,7 +213,8 @@ function parseInteger (schema: OptionSchema, value: unknown, refuse: (wanted: st
   return refuse(maximum === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${minimum}` : `a whole number from ${minimum} to ${maximum}`)
 }
 
-function parseBytes (value: unknown, refuse: (wanted: string) => never): number {
+function parseBytes (value: unknown, minimum: number, refuse: (wanted: string) => never): number {
   const bytes = typeof value === 'string' ? tryParseBytes(value) : value
-  return Number.isSafeInteger(bytes) && bytes as number > 0 ? bytes as number : refuse('a number of bytes above 0, such as 2GiB or 512MiB')
+  if (Number.isSafeInteger(bytes) && bytes as number >= minimum) return bytes as number
+  return refuse(`a number of bytes${minimum > 0 ? ' above 0' : ''}, such as 2GiB or 512MiB${minimum > 0 ? '' : ', or 0'}`)
 }

@@ -31,6 +31,9 @@ export interface ResolvedOptions {
   /** Rounded down to whole blocks. */
   readonly kvCacheMemory: number
   readonly kvBlocks: number
+  /** Rounded down to whole blocks. */
+  readonly kvSwapMemory: number
+  readonly kvHostBlocks: number
   readonly blockTokens: number
   readonly servedModelName: string
   readonly threads: number
@@ -66,7 +69,8 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxPositions: model.spec.maxPositions,
     maxNumSeqs: parsed.maxNumSeqs,
     maxModelLen: parsed.maxModelLen,
-    kvCacheMemory: parsed.kvCacheMemory
+    kvCacheMemory: parsed.kvCacheMemory,
+    kvSwapMemory: parsed.kvSwapMemory
   })
   return Object.freeze({
     maxModelLen: memory.maxModelLen,
@@ -74,6 +78,8 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxBatchTokens: parsed.maxBatchTokens,
     kvCacheMemory: memory.kvBytes,
     kvBlocks: memory.kvBlocks,
+    kvSwapMemory: memory.kvHostBytes,
+    kvHostBlocks: memory.kvHostBlocks,
     blockTokens,
     servedModelName: parsed.servedModelName ?? model.name,
     threads: parsed.threads ?? machine.threads,

@@ -7,7 +7,7 @@ const noTokens = new Int32Array(0)
 export class SlotPool implements BlockPool {
   readonly blockTokens: number
   readonly totalBlocks: number
-  readonly hostBlocks = 0
+  readonly hostBlocks: number
   readonly #model: NativeModel
   readonly #sampling = new Set<number>()
 
@@ -15,6 +15,7 @@ export class SlotPool implements BlockPool {
     this.#model = model
     this.blockTokens = model.kv.blockTokens
     this.totalBlocks = model.kv.totalBlocks
+    this.hostBlocks = model.kv.hostBlocks
   }
 
   isSampling (slot: number): boolean {
@@ -43,6 +44,14 @@ export class SlotPool implements BlockPool {
     this.#model.kv.free(slot as Slot)
   }
 
+  swapOut (slot: number): boolean {
+    return this.#model.kv.swapOut(slot as Slot)
+  }
+
+  swapIn (slot: number): boolean {
+    return this.#model.kv.swapIn(slot as Slot)
+  }
+
   fork (parent: number, tokens: number): number {
     return this.#model.kv.fork(parent as Slot, tokens)
   }
@@ -59,10 +68,7 @@ export class SlotPool implements BlockPool {
     this.#model.kv.publish(slot as Slot, root, tokenIds)
   }
 
-  swapOut (): boolean { return false }
-  swapIn (): boolean { return false }
-
   stats (): BlockStats {
-    return { ...this.#model.kv.stats(), hostFreeBlocks: 0 }
+    return this.#model.kv.stats()
   }
 }

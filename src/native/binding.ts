@@ -47,6 +47,12 @@ export interface KvStats {
   readonly copies: number
   readonly hitTokens: number
   readonly queryTokens: number
+  /** Of the host tier: those that are not free hold swapped-out slots. */
+  readonly hostBlocks: number
+  readonly hostFreeBlocks: number
+  /** Tokens of the slots that were swapped out and in, in whole blocks or not, as they were grown. */
+  readonly swappedOutTokens: number
+  readonly swappedInTokens: number
 }
 
 /**
@@ -57,6 +63,8 @@ export interface KvStats {
 export interface NativeKvPool {
   readonly blockTokens: number
   readonly totalBlocks: number
+  /** Blocks of the host tier, for slots that are swapped out; 0 = there is none. */
+  readonly hostBlocks: number
   /** A new, empty sequence. */
   open (): Slot
   /** Frees its blocks and the slot. Steps in flight keep what they use. */
@@ -66,8 +74,21 @@ export interface NativeKvPool {
    * copied before the next step. False when the pool has too few.
    */
   grow (slot: Slot, tokens: number): boolean
-  /** Frees its blocks, keeps the slot: preemption by recompute. */
+  /** Frees its blocks, wherever they are, and keeps the slot: preemption by recompute. */
   free (slot: Slot): void
+  /**
+   * Copies all the slot's blocks to the host tier, after the steps that are queued and before the next, and
+   * gives the blocks back at once; published ones stay cached. False, with nothing changed, when the host
+   * tier has too few. Until `swapIn`, the slot takes part in no step, and `grow`, `fork`, `attach` and
+   * `publish` throw.
+   */
+  swapOut (slot: Slot): boolean
+  /**
+   * The slot as it was, before the next step: blocks that are still cached are shared again, the rest takes
+   * new ones. False, with nothing changed, when the pool has too few.
+   */
+  swapIn (slot: Slot): boolean
+  isSwapped (slot: Slot): boolean
   /**
    * A new slot that shares the parent's first `tokens` tokens. Rows of the parent that are queued must
    * run: while they have not, closing its sampling (`closeSlot`) would leave a hole in the child's KV.
@@ -82,7 +103,7 @@ export interface NativeKvPool {
    * Call it when those tokens' KV is computed and known to be right. `root` is from `prefixRoot`.
    */
   publish (slot: Slot, root: Uint8Array, tokenIds: Int32Array): void
-  /** Blocks that the slot holds. */
+  /** Blocks that the slot holds on the device. */
   blocksOf (slot: Slot): number
   /** Drops every cached block that no slot holds. */
   clearCache (): void
@@ -92,6 +113,8 @@ export interface NativeKvPool {
 export interface MemoryUse {
   readonly weightsBytes: number
   readonly kvBytes: number
+  /** For swapped-out sequences. Taken from the system when it is first used. */
+  readonly kvHostBytes: number
   readonly workspaceBytes: number
 }
 
@@ -184,6 +207,8 @@ export interface LoadOptions {
   quantizeGroup: 32 | 64 | 128
   kvDtype: 'f32' | 'f16' | 'bf16'
   kvBlocks: number
+  /** Blocks of the host tier, for sequences that are swapped out; 0 = none. */
+  kvHostBlocks: number
   blockTokens: number
   maxRows: number
   maxTokens: number
@@ -213,7 +238,7 @@ export interface Addon {
   readTensor (path: string, name: string): Promise<Float32Array>
   /** `onProgress(done)` with done from 0 to 1. */
   loadModel (options: LoadOptions, onProgress: (done: number) => void): Promise<NativeModel>
-  createKvPool (totalBlocks: number, blockTokens: number): NativeKvPool
+  createKvPool (totalBlocks: number, blockTokens: number, hostBlocks?: number): NativeKvPool
   /** h_0 of the prefix-key chain: SHA-256 of the parts joined by byte 0x1F (docs/kv-cache.md). */
   prefixRoot (parts: readonly string[]): Uint8Array
   /** h_1, h_2, ... of the full blocks of `tokenIds`, 32 bytes each. About 0.2 us a block. */

@@ -105,7 +105,12 @@ function tryTakeParked<S extends Sequence> (input: AdmissionInput<S>, parked: Pa
   input.parked.release(parked.id)
   sequence.parked = undefined
   const grown = total * pool.blockTokens
-  if (!pool.grow(sequence.slot, grown)) throw new Error(`The pool refused ${needed} blocks that were free.`)
+  if (!pool.grow(sequence.slot, grown)) {
+    // The block in which the two part is in the prefix index, and there is none left for a copy of it.
+    pool.close(sequence.slot)
+    sequence.slot = undefined
+    return tryTakeBlocks(input)
+  }
   start(sequence, shared, grown)
   return true
 }

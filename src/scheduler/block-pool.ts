@@ -5,7 +5,7 @@ export interface BlockStats {
   readonly usedBlocks: number
   /** Held by no slot, but in the prefix index; taken back when needed. */
   readonly cachedBlocks: number
-  /** Free blocks of the host tier. */
+  /** Of the host tier. */
   readonly hostFreeBlocks: number
 }
 
@@ -16,7 +16,7 @@ export interface BlockStats {
 export interface BlockPool {
   readonly blockTokens: number
   readonly totalBlocks: number
-  /** Blocks of the host tier; 0 = there is none. */
+  /** Blocks of the host tier, for slots that are swapped out; 0 = there is none. */
   readonly hostBlocks: number
   /** A new, empty slot. */
   open (): number
@@ -24,11 +24,15 @@ export interface BlockPool {
   close (slot: number): void
   /** Blocks for tokens [0, tokens): all, or none and false. */
   grow (slot: number, tokens: number): boolean
-  /** Frees the slot's blocks and keeps the slot. */
+  /** Frees the slot's blocks, swapped out or not, and keeps the slot. */
   free (slot: number): void
-  /** Moves the slot's blocks to the host tier; false, with nothing changed, when it has too little room. */
+  /**
+   * Moves the slot's content to the host tier and gives its blocks back at once; published ones stay cached.
+   * The slot must have no queued row, and has no part in a plan until `swapIn`. False, with nothing changed,
+   * when the host tier has too few blocks.
+   */
   swapOut (slot: number): boolean
-  /** Takes blocks for a slot in the host tier and brings its KV back; false when there are too few. */
+  /** The slot as it was before `swapOut`. False, with nothing changed, when too few blocks are available. */
   swapIn (slot: number): boolean
   /** A new slot that shares the parent's first `tokens` tokens. */
   fork (parent: number, tokens: number): number

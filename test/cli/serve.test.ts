@@ -42,7 +42,7 @@ t.test('serve prints what it loaded, answers the example it prints, and stops cl
   const server = millrace(t, ['serve', model, '--served-model-name', 'demo', '--kv-cache-memory', '1MiB'], { PORT: '0', MILLRACE_API_KEY: 'a,b' })
   const url = await address(server)
   t.match(server.out(), /^model +demo: qwen3, 107 k parameters in F32, 2 layers$/m)
-  t.match(server.out(), /^memory +weights [0-9.]+ KiB \+ KV cache 1\.0 MiB \(1024 tokens in f32\) \+ workspace .* = .*$/m)
+  t.match(server.out(), /^memory +weights [0-9.]+ KiB \+ KV cache 1\.0 MiB \(1024 tokens in f32\) \+ KV swap up to 256\.0 KiB \+ workspace .* = .*$/m)
   t.match(server.out(), /^context +256 tokens; 32 sequences at once/m)
   t.match(server.out(), /^address .*with an API key/m)
   t.equal((await fetch(`${url}/health`)).status, 200)

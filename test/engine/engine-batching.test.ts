@@ -41,10 +41,12 @@ t.test('random loads on small pools: every answer is that of the request alone, 
   const alone = new Alone(await loadTinyEngine({ prefixCaching: false, maxModelLen: 96 }))
   const cases = 40
   let preempted = 0
+  let swapped = 0
   for (let i = 0; i < cases; i++) {
     const maxNumSeqs = random.integer(2, 8)
     const engine = await loadTinyEngine({
       kvBlocks: random.integer(6, 11),
+      kvHostBlocks: random.chance(0.3) ? 0 : random.integer(2, 12),
       maxModelLen: 96,
       maxNumSeqs,
       maxBatchTokens: random.integer(maxNumSeqs, 48),
@@ -76,11 +78,14 @@ t.test('random loads on small pools: every answer is that of the request alone, 
     }
     const { kv, preemptions } = engine.stats()
     if (kv.usedBlocks !== 0 || kv.freeBlocks + kv.cachedBlocks !== kv.totalBlocks) t.fail(`case ${i}: blocks are left over`)
+    if (kv.hostFreeBlocks !== kv.hostBlocks) t.fail(`case ${i}: host blocks are left over`)
     if (preemptions > 0) preempted++
+    if (kv.swappedInTokens > 0) swapped++
     await engine.close()
   }
-  t.comment(`${preempted} of ${cases} cases preempted`)
+  t.comment(`${preempted} of ${cases} cases preempted, ${swapped} swapped`)
   t.ok(preempted >= 0.2 * cases, 'at least a fifth of the cases preempted')
+  t.ok(swapped >= 0.1 * cases, 'at least a tenth swapped')
 })
 
 t.test('a deterministic engine gives the same tokens alone and in any batch, with the fastest kernels and weights of 16 bits', async t => {

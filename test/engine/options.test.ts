@@ -8,6 +8,7 @@ import { engineOptions, flagOf, parseEngineOptions } from '../../src/engine/opti
 t.test('options left out take their defaults, and texts from flags are read', async t => {
   t.match(parseEngineOptions({}), { maxNumSeqs: 32, maxBatchTokens: 256, prefixCaching: true, kvDtype: 'auto' })
   const parsed = parseEngineOptions({ kvCacheMemory: '2GiB', maxModelLen: '4096' as never, prefixCaching: 'false' as never })
+  t.equal(parseEngineOptions({ kvSwapMemory: '0' }).kvSwapMemory, 0)
   t.match(parsed, { kvCacheMemory: 2 ** 31, maxModelLen: 4096, prefixCaching: false })
   t.match(parseEngineOptions({ quantize: 'int4', quantizeGroup: '128' as never }), { quantize: 'int4', quantizeGroup: 128 })
   t.equal(flagOf('kvCacheMemory'), '--kv-cache-memory')
@@ -19,6 +20,8 @@ t.test('a wrong option names itself, what it may be, and the nearest name', asyn
     [{ maxNumSeqs: 0 }, /maxNumSeqs is 0; it must be a whole number from 1 to 4096 \(--max-num-seqs\)/],
     [{ threads: 'many' }, /threads is "many"/],
     [{ kvCacheMemory: '2 apples' }, /such as 2GiB/],
+    [{ kvCacheMemory: 0 }, /above 0/],
+    [{ kvSwapMemory: -1 }, /or 0/],
     [{ kvDtype: 'int3' }, /one of auto, f32, f16, bf16/],
     [{ quantize: 'int2' }, /one of none, int8, int4/],
     [{ quantize: 'int4', quantizeGroup: 48 }, /quantizeGroup is 48; it must be one of 32, 64, 128 \(--quantize-group\)/],
@@ -68,6 +71,7 @@ const input = (extra: Partial<MemoryInput>): MemoryInput => ({
   maxNumSeqs: 4,
   maxModelLen: undefined,
   kvCacheMemory: undefined,
+  kvSwapMemory: undefined,
   ...extra
 })
 
@@ -78,6 +82,28 @@ t.test('the KV cache takes half of what the weights leave, or what the sequences
   t.equal(plan.maxModelLen, 32768)
   const capped = planMemory(input({ maxModelLen: 1024 }))
   t.equal(capped.kvBlocks, 4 * (1024 / 16 + 1))
+})
+
+t.test('a quarter of the KV cache, at most 4 GiB, is for sequences that are swapped out', async t => {
+  const blockBytes = 16 * 64 * 1024
+  const plan = planMemory(input({}))
+  t.equal(plan.kvHostBlocks, Math.floor(plan.kvBlocks / 4))
+  t.equal(plan.kvHostBytes, plan.kvHostBlocks * blockBytes)
+  const large = planMemory(input({ machine: machine(64 * gib), maxNumSeqs: 64 }))
+  t.equal(large.kvHostBytes, 4 * gib)
+  t.equal(planMemory(input({ kvSwapMemory: 0 })).kvHostBlocks, 0)
+  t.equal(planMemory(input({ kvSwapMemory: 3 * blockBytes + 1 })).kvHostBytes, 3 * blockBytes)
+  const full = planMemory(input({ kvCacheMemory: 6 * gib }))
+  t.ok(full.kvHostBytes < 0.4 * gib, 'what the cache leaves')
+})
+
+t.test('memory for swapped-out sequences that was asked for is found, or its lack is an error', async t => {
+  const left = 8 * gib * 0.95 - gib - gib / 4
+  const plan = planMemory(input({ kvSwapMemory: 2 * gib }))
+  t.equal(plan.kvBlocks, Math.floor((left - 2 * gib) / 2 / (16 * 64 * 1024)))
+  t.throws(() => planMemory(input({ kvSwapMemory: 7 * gib })), {
+    code: 'ERR_OUT_OF_MEMORY', message: /KV swap 7\.00 GiB \+ workspace.*Lower --kv-swap-memory/
+  })
 })
 
 t.test('the context shrinks to what the KV cache holds, unless it was asked for', async t => {

@@ -182,7 +182,7 @@ class Run {
     for (const sequence of this.all) {
       if (sequence.state === 'running') running++
       if (sequence.slot === undefined) continue
-      const blocks = this.pool.blocksOf(sequence.slot)
+      const blocks = this.pool.blocksOf(sequence.slot as never)
       held += blocks
       if (sequence.isSwapped) continue
       if (sequence.state !== 'running' && blocks > 0) this.faults.push(`${sequence.id} is ${sequence.state} and holds ${blocks} blocks`)

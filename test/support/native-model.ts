@@ -61,6 +61,7 @@ export async function smallLoadOptions (path: string): Promise<{ spec: ModelSpec
     quantizeGroup: 32,
     kvDtype: 'f32',
     kvBlocks: 64,
+    kvHostBlocks: 0,
     blockTokens: 16,
     maxRows: 16,
     maxTokens: 256,

@@ -22,6 +22,7 @@ export interface ScriptedModelOptions {
   /** A status that a row gets in place of its token. */
   statusOf?: (promptIds: readonly number[], generated: readonly number[]) => number | undefined
   blocks?: number
+  hostBlocks?: number
 }
 
 const maxRows = 8
@@ -32,7 +33,7 @@ const blockTokens = 4
 /** The interface of the native model without arithmetic: its tokens come from a function. */
 export class ScriptedModel implements NativeModel {
   readonly kv
-  readonly memory = { weightsBytes: 0, kvBytes: 0, workspaceBytes: 0 }
+  readonly memory = { weightsBytes: 0, kvBytes: 0, kvHostBytes: 0, workspaceBytes: 0 }
   readonly fingerprint = 'scripted'
   readonly maxRows = maxRows
   readonly maxTokens = maxTokens
@@ -50,7 +51,7 @@ export class ScriptedModel implements NativeModel {
 
   constructor (options: ScriptedModelOptions) {
     this.#options = options
-    this.kv = loadAddon().createKvPool(options.blocks ?? 64, blockTokens)
+    this.kv = loadAddon().createKvPool(options.blocks ?? 64, blockTokens, options.hostBlocks)
   }
 
   openSlot (slot: Slot, params: SlotParams, promptIds: Int32Array): void {
@@ -177,6 +178,8 @@ export function scriptedEngine (
       maxBatchTokens: maxTokens,
       kvCacheMemory: 0,
       kvBlocks: model.kv.totalBlocks,
+      kvSwapMemory: 0,
+      kvHostBlocks: model.kv.hostBlocks,
       blockTokens,
       servedModelName: 'scripted',
       threads: 1,

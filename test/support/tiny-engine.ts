@@ -14,10 +14,13 @@ const kvBytesPerToken = 2 * 2 * 2 * 32 * 4
 
 /** The tiny model on the scalar kernels, whose results do not depend on the batch. */
 export async function loadTinyEngine (
-  options: PartialEngineOptions & { kvBlocks?: number } = {}, extra: Partial<EngineParts> = {}
+  options: PartialEngineOptions & { kvBlocks?: number, kvHostBlocks?: number } = {}, extra: Partial<EngineParts> = {}
 ): Promise<Engine> {
-  const { kvBlocks, ...rest } = options
-  const memory = kvBlocks === undefined ? {} : { kvCacheMemory: kvBlocks * blockTokens * kvBytesPerToken }
+  const { kvBlocks, kvHostBlocks, ...rest } = options
+  const memory = {
+    ...kvBlocks === undefined ? {} : { kvCacheMemory: kvBlocks * blockTokens * kvBytesPerToken },
+    ...kvHostBlocks === undefined ? {} : { kvSwapMemory: kvHostBlocks * blockTokens * kvBytesPerToken }
+  }
   const parts = await loadParts(tinyModel, { kernels: 'scalar', threads: 1, maxNumSeqs: 8, seed: 1, ...memory, ...rest }, {})
   return new Engine({ ...parts, ...extra })
 }

@@ -180,6 +180,48 @@ TEST("copying blocks copies keys and values, in order") {
   }
 }
 
+TEST("blocks go to the host and come back as they were, and nothing beside them is touched") {
+  constexpr int kBlocks = 40, kHostBlocks = 50, kHeads = 3;
+  // Short blocks are copied by one thread, long ones by all.
+  for (const int block_tokens : {1, 64}) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      const auto device = make_device(Isa::kScalar, 3);
+      const std::int64_t block_bytes = storage_bytes(dtype, kHeads * block_tokens * 8LL);
+      const auto size = static_cast<std::size_t>(kBlocks * block_bytes);
+      std::vector<std::byte> keys(size), values(size), new_keys(size), new_values(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        keys[i] = static_cast<std::byte>(i * 31 / 16);
+        values[i] = static_cast<std::byte>(i * 37 / 16 + 1);
+      }
+      // The second of two layers in a host block.
+      const HostLayer at{nullptr, 4 * block_bytes};
+      const auto host = device->allocate_host(kHostBlocks * at.stride);
+      const HostLayer layer{static_cast<std::byte*>(host->data()) + 2 * block_bytes, at.stride};
+      std::vector<BlockCopy> out{{0, 7}}, in;
+      for (int i = 0; i < 30; ++i) out.push_back({i + 5, 49 - i});
+      out.push_back({39, 7});  // the later copy counts
+      for (const BlockCopy& copy : out) in.push_back({copy.to, copy.from});
+      device->copy_out({keys.data(), values.data(), dtype, kBlocks, kHeads, block_tokens, 8}, layer, out);
+      device->copy_in({new_keys.data(), new_values.data(), dtype, kBlocks, kHeads, block_tokens, 8}, layer,
+                      in);
+      bool right = true;
+      for (std::size_t i = 0; i < size; ++i) {
+        const auto block = static_cast<std::int64_t>(i) / block_bytes;
+        const bool copied = block == 0 || block == 39 || (block >= 5 && block < 35);
+        const std::size_t from = block == 0 ? i + static_cast<std::size_t>(39 * block_bytes) : i;
+        right = right && new_keys[i] == (copied ? keys[from] : std::byte{0}) &&
+                new_values[i] == (copied ? values[from] : std::byte{0});
+      }
+      const auto* first_layer = static_cast<const std::byte*>(host->data());
+      for (std::int64_t block = 0; block < kHostBlocks; ++block) {
+        for (std::int64_t i = 0; i < 2 * block_bytes; ++i)
+          right = right && first_layer[block * at.stride + i] == std::byte{0};
+      }
+      CHECK(right);
+    }
+  }
+}
+
 TEST("a vector weight is kept in F32, whether it lies as a row or as a column") {
   auto rng = make_rng(24);
   const RandomWeight row(DType::kF16, 1, 40, rng), a(DType::kBF16, 3, 1, rng), b(DType::kF32, 4, 1, rng);

@@ -134,12 +134,15 @@ struct TinyRuntime {
 
   TinyRuntime() : TinyRuntime({Registry::instance().device("cpu:0", Isa::kScalar)}) {}
   // One stage over these devices.
-  explicit TinyRuntime(std::vector<std::shared_ptr<Device>> devices) {
+  explicit TinyRuntime(std::vector<std::shared_ptr<Device>> devices)
+      : TinyRuntime(std::vector<DeviceMapEntry>{{0, 2, std::move(devices)}}) {}
+  explicit TinyRuntime(std::vector<DeviceMapEntry> device_map, int kv_host_blocks = 0) {
     const ModelFiles files = open_model_files(folder.write("model.safetensors", tiny_weights()));
     RuntimeOptions options;
     options.spec = tiny_spec();
-    options.device_map = {{0, 2, std::move(devices)}};
+    options.device_map = std::move(device_map);
     options.kv_blocks = 32;
+    options.kv_host_blocks = kv_host_blocks;
     options.limits = {.max_rows = 4,
                       .max_tokens = 64,
                       .max_sequence_tokens = 128,

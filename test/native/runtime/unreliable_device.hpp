@@ -15,11 +15,16 @@ class UnreliableDevice final : public Device {
 
   // The next step that begins ends with ERR_TEST_DEVICE.
   void fail_next_norm() { fails_ = true; }
+  // Copies to the host fail after so many; below 0, none does.
+  void fail_copies_out_after(int count) { copies_left_ = count; }
 
   [[nodiscard]] DeviceInfo info() const override { return device_->info(); }
   [[nodiscard]] int activation_bytes() const override { return device_->activation_bytes(); }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override {
     return device_->allocate(bytes);
+  }
+  [[nodiscard]] std::unique_ptr<Buffer> allocate_host(std::int64_t bytes) override {
+    return device_->allocate_host(bytes);
   }
   void populate(void* memory, std::int64_t bytes) override { device_->populate(memory, bytes); }
   [[nodiscard]] std::unique_ptr<Weight> upload(std::span<const WeightView> views,
@@ -51,6 +56,14 @@ class UnreliableDevice final : public Device {
   void copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) override {
     device_->copy_blocks(kv, copies);
   }
+  void copy_out(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) override {
+    if (copies_left_ == 0) throw Error("ERR_TEST_DEVICE", "The device was told to fail.");
+    if (copies_left_ > 0) --copies_left_;
+    device_->copy_out(kv, host, copies);
+  }
+  void copy_in(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) override {
+    device_->copy_in(kv, host, copies);
+  }
   void sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) override {
     device_->sample(logits, rows, results);
   }
@@ -63,6 +76,7 @@ class UnreliableDevice final : public Device {
  private:
   const std::shared_ptr<Device> device_;
   std::atomic<bool> fails_ = false;
+  std::atomic<int> copies_left_ = -1;
 };
 
 }  // namespace millrace::test
