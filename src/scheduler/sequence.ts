@@ -129,6 +129,8 @@ export class Sequence {
   rankUntilMs = Infinity
   /** Memory times time that it takes in all, as a policy has estimated it at the arrival. */
   footprintTokenSec: number | undefined
+  /** When it is due though it cannot keep its SLO any more; a policy has said so once. */
+  lateDueMs: number | undefined
   /** Places in the waiting queue's heaps; the queue's own. */
   heapIndex = -1
   changeIndex = -1

@@ -15,8 +15,9 @@ const views: ReadonlyArray<readonly [name: string, changes: Partial<PolicyView>]
   ['a full pool', { freeRatio: 0, running: 32, waiting: 100_000, contextTokens: 65_536 }],
   ['one slot and one block', { maxNumSeqs: 1, poolTokens: 1 }],
   ['steps that cost nothing', { costs: freeCosts }],
-  ['a clock of many years', { nowMs: 4e12 }],
-  ['a clock before the arrival', { nowMs: -1000 }]
+  ['a clock before the arrival', { nowMs: -1000 }],
+  // Last, so that for a policy with a memory the engine's own clock begins anew.
+  ['a clock of many years', { nowMs: 4e12 }]
 ]
 
 const tools = [{ tokens: 20, durationMs: 0, resultTokens: 0 }, { tokens: 0, durationMs: 3e7, resultTokens: 10_000 }]

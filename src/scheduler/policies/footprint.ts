@@ -1,3 +1,4 @@
+import { waste } from '../min-waste.js'
 import type { PolicyView } from '../policy.js'
 import type { Sequence } from '../sequence.js'
 import { tokenMs } from './latest-start.js'
@@ -10,7 +11,7 @@ export interface WaitCosts {
 }
 
 /** Share of a copy's time that computing hides. */
-const hiddenShare = 0.8
+const hiddenRatio = 0.8
 
 /**
  * Memory times time that a sequence is expected to take from now to its end, in token-seconds: prompt,
@@ -21,26 +22,26 @@ export function footprintTokenSec (sequence: Sequence, view: PolicyView, waits: 
   const prefillMs = (tokens: number) => view.costs.fixedMs + view.costs.prefillTokenMs * tokens
   let context = sequence.numTokens
   let tokenMsSum = prefillMs(context) * context
+  const wait = (waitMs: number) => {
+    const { keep, swap, discard } = waste({
+      contextTokens: context,
+      waitMs,
+      otherTokens: waits.otherTokens,
+      costs: view.costs,
+      swap: { tokenMs: waits.swapTokenMs, hiddenRatio },
+      hostFreeTokens: Infinity
+    })
+    return Math.min(keep, swap, discard)
+  }
   const decode = (tokens: number) => {
     tokenMsSum += tokens * eachMs * (context + tokens / 2)
     context += tokens
   }
   for (const { tokens, durationMs, resultTokens } of sequence.toolForecasts) {
     decode(tokens)
-    tokenMsSum += leastWaste(context, durationMs, view, waits) + prefillMs(resultTokens) * context
+    tokenMsSum += wait(durationMs) + prefillMs(resultTokens) * context
     context += resultTokens
   }
   decode(sequence.predictedRest)
   return tokenMsSum / 1000
-}
-
-/** Token-ms that a wait wastes when its KV is handled in the best way (min-waste, InferCept). */
-function leastWaste (context: number, durationMs: number, { costs }: PolicyView, { otherTokens, swapTokenMs }: WaitCosts): number {
-  const computeMs = costs.prefillTokenMs * context
-  const keep = context * durationMs
-  const discard = (costs.fixedMs + computeMs) * context / 2 + computeMs * otherTokens
-  const swapMs = swapTokenMs * context
-  const canSwap = durationMs > 2 * swapMs
-  const swap = canSwap ? swapMs * context + 2 * swapMs * (1 - hiddenShare) * otherTokens : Infinity
-  return Math.min(keep, discard, swap)
 }

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../../core/errors.js'
 import { didYouMean } from '../../core/suggest.js'
 import type { Policy } from '../policy.js'
+import { adaptive } from './adaptive.js'
 import { augserve } from './augserve.js'
 import { fcfs } from './fcfs.js'
 import { network } from './network.js'
@@ -24,7 +25,8 @@ const policies = {
   priority: { options: [], make: () => priority },
   network: { options: ['agingMs'], make: network },
   'slo-odbs': { options: ['urgentMs', 'maxSloMs'], make: sloOdbs },
-  augserve: { options: ['kMem', 'kAge', 'kUrg', 'kRes', 'kLate', 'sloMs', 'otherTokens', 'swapTokenMs'], make: augserve }
+  augserve: { options: ['kMem', 'kAge', 'kUrg', 'kRes', 'kLate', 'sloMs', 'otherTokens', 'swapTokenMs'], make: augserve },
+  adaptive: { options: ['sizePrice', 'slackMs', 'patienceMs', 'lateMs', 'lateShare', 'resumedMs', 'healthMs', 'priorityMs'], make: adaptive }
 } satisfies Record<string, Entry>
 
 export type PolicyName = keyof typeof policies

@@ -2,10 +2,14 @@ import type { PolicyView } from '../policy.js'
 import type { Sequence } from '../sequence.js'
 
 /** Time of a new token in a full batch: as many sequences as there may be, or as the pool holds of this length. */
-export function tokenMs (sequence: Sequence, { costs, maxNumSeqs, poolTokens, contextTokens }: PolicyView): number {
-  const fitting = poolTokens / (sequence.numTokens + sequence.predictedRest)
-  const decodes = Math.max(1, Math.min(maxNumSeqs, fitting))
-  return costs.fixedMs + costs.decodeMs * decodes + costs.contextTokenMs * contextTokens
+export function tokenMs (sequence: Sequence, view: PolicyView): number {
+  const { costs, contextTokens } = view
+  return costs.fixedMs + costs.decodeMs * decodesBeside(sequence, view) + costs.contextTokenMs * contextTokens
+}
+
+/** Sequences of this length in a full batch: slots and pool bound them. */
+export function decodesBeside (sequence: Sequence, { maxNumSeqs, poolTokens }: PolicyView): number {
+  return Math.max(1, Math.min(maxNumSeqs, poolTokens / (sequence.numTokens + sequence.predictedRest)))
 }
 
 /** From its next row to its last token. */
@@ -13,9 +17,9 @@ export function restMs (sequence: Sequence, view: PolicyView): number {
   return prefillMs(sequence, view) + sequence.predictedRest * tokenMs(sequence, view)
 }
 
-/** Tokens without KV, as prompt. */
+/** Of the tokens that have no KV: it may be parked, or copied to the host. */
 export function prefillMs (sequence: Sequence, { costs }: PolicyView): number {
-  return costs.prefillTokenMs * sequence.remainingTokens
+  return costs.prefillTokenMs * Math.max(0, sequence.remainingTokens - (sequence.parked?.tokens.length ?? 0))
 }
 
 /** When it must start to keep its SLO, as far as predictions tell; Infinity = it has none that time can break. */
