@@ -12,5 +12,5 @@ export async function runEngine (task: EngineTask): Promise<EngineReport> {
 }
 
 export function serveCommand (model: string, port: number, flags: readonly string[]): readonly string[] {
-  return [process.execPath, cli, 'serve', model, '--port', String(port), '--served-model-name', 'bench', ...flags]
+  return [process.execPath, cli, 'serve', model, '--port', String(port), '--served-model-name', 'bench', '--profiler-state', 'none', ...flags]
 }

@@ -2,7 +2,7 @@ import { formatBytes } from '../core/bytes.js'
 import { Engine } from '../engine/engine.js'
 import type { PartialEngineOptions } from '../engine/options.js'
 import type { ModelDescription } from '../model/load-description.js'
-import type { Io } from './io.js'
+import { printLine, type Io } from './io.js'
 import { ProgressLine } from './progress-line.js'
 
 export interface LoadedModel {
@@ -22,6 +22,7 @@ export async function loadEngine (
         line.show(`Downloading ${file}: ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} (${percent(doneBytes / totalBytes)})`)
       },
       onResolved: (_, described) => { description = described },
+      onWarning: message => { printLine(io.stderr, message) },
       onProgress: done => {
         onProgress(done)
         line.show(`Loading weights: ${percent(done)} of ${formatBytes(description.weightsBytes)}`)

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { Engine } from '../engine/engine.js'
 import { parseEngineOptions } from '../engine/options.js'
 import { loadAddon } from '../native/addon.js'
@@ -11,7 +13,7 @@ import { shutdownSignals } from './shutdown-signals.js'
 
 /** `millrace serve`: opens the port, loads the model, and serves until it is told to stop. */
 export async function serve (model: string, flags: Readonly<Record<string, unknown>>, io: Io): Promise<void> {
-  const options = engineFlags(flags)
+  const options = { profilerState: profilerFolder(io), ...engineFlags(flags) }
   parseEngineOptions(options)
   const listenOptions: ListenOptions = serverFlags(flags, {
     host: envValue(io, 'HOST'), port: envValue(io, 'PORT'), apiKey: envValue(io, 'MILLRACE_API_KEY')
@@ -42,6 +44,12 @@ export async function serve (model: string, flags: Readonly<Record<string, unkno
     await engine?.close()
     signals.end()
   }
+}
+
+/** In the user's cache directory. */
+function profilerFolder (io: Io): string {
+  const cache = envValue(io, 'XDG_CACHE_HOME') ?? join(envValue(io, 'HOME') ?? homedir(), '.cache')
+  return join(cache, 'millrace', 'profiler')
 }
 
 interface Deferred<T> {

@@ -1,5 +1,6 @@
 import type { KvStats } from '../native/binding.js'
 import type { EngineParts } from './engine-model.js'
+import type { ProfilerStats } from './profiling.js'
 import type { ResolvedOptions } from './resolved-options.js'
 import type { StepCounters } from './step-loop.js'
 
@@ -26,6 +27,7 @@ export interface EngineStats {
   readonly generatedTokens: number
   readonly kv: KvStats
   readonly steps: Readonly<StepCounters>
+  readonly profiler: ProfilerStats
 }
 
 export interface CloseOptions {

@@ -5,6 +5,8 @@ import type { ModelSpec } from '../model/model-spec.js'
 import type { GuardedText, Tokenizer } from '../model/tokenizer/tokenizer.js'
 import type { TokenBudget } from '../scheduler/token-budget.js'
 import type { PrefixHashing } from './prefix-keys.js'
+import type { ProfilerFile } from './profiler-file.js'
+import type { Profiling } from './profiling.js'
 import type { ResolvedOptions } from './resolved-options.js'
 
 /** What the engine needs of a tokenizer. */
@@ -33,4 +35,8 @@ export interface EngineParts {
   /** Folder or file of the model. */
   readonly path: string
   readonly budget?: TokenBudget
+  /** What was learnt before; missing = nothing. */
+  readonly profiling?: Profiling
+  /** Where that is kept; missing = nowhere. */
+  readonly profilerFile?: ProfilerFile
 }

@@ -1,4 +1,5 @@
 import type { SamplingParams } from '../core/sampling-params.js'
+import type { LengthPrediction } from '../profiler/length-predictor.js'
 import type { FinishReason, GenerationResult, Timeline, TokenLogprob } from './api.js'
 import type { EngineSequence } from './engine-sequence.js'
 import { RunningGeneration } from './running-generation.js'
@@ -25,6 +26,8 @@ export class EngineRequest {
   params: SamplingParams | undefined
   promptLogprobs: Array<TokenLogprob | null> | undefined
   firstTokenMs: number | undefined
+  /** Of each of its answers. */
+  prediction: LengthPrediction | undefined
 
   constructor (requestId: string, arrivalMs: number, signal: AbortSignal | undefined, hooks: RequestHooks) {
     this.arrivalMs = arrivalMs

@@ -17,6 +17,7 @@ import { loadParts, type LoadHooks } from './load.js'
 import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
+import { chatText, Profiling, type RequestText } from './profiling.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
@@ -24,6 +25,8 @@ import { LogprobReader } from './token-logprobs.js'
 /** Text to be computed, and how its answer continues it. */
 interface Work {
   readonly encode: () => Promise<Int32Array>
+  /** Of a request whose text has been encoded. */
+  readonly text: () => RequestText
   /** The answer goes on where the prompt's text ends. */
   readonly continues: boolean
 }
@@ -37,6 +40,7 @@ export class Engine {
   readonly #keys: PrefixKeys
   readonly #loop: StepLoop
   readonly #logprobs: LogprobReader
+  readonly #profiling: Profiling
   readonly #requests = new Set<EngineRequest>()
   readonly #rowActions: DeliveryActions = {
     stop: sequence => { if (!this.#scheduler.abort(sequence.id, now(), 'stop')) sequence.finishReason = 'stop' },
@@ -78,12 +82,14 @@ export class Engine {
     this.#keys = new PrefixKeys(parts.hashing, options.blockTokens,
       ['kv1', model.fingerprint, options.quantize, String(options.quantizeGroup), options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
     this.#slots = new SlotPool(model)
+    this.#profiling = parts.profiling ?? new Profiling()
     this.#scheduler = new Scheduler({
       pool: this.#slots,
       maxNumSeqs: options.maxNumSeqs,
       maxBatchTokens: options.maxBatchTokens,
       maxSequenceTokens: options.maxModelLen,
       extendKeys: sequence => { this.#keys.extend(sequence) },
+      stepCosts: () => this.#profiling.stepCosts,
       ...parts.budget === undefined ? {} : { budget: parts.budget }
     })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
@@ -114,7 +120,7 @@ export class Engine {
       checkTextLength(rendered.text, this.info.options.maxModelLen)
       return await tokenizer.encodeRendered(rendered)
     }
-    return this.#start(options, { encode, continues: false })
+    return this.#start(options, { encode, text: () => chatText(options.messages), continues: false })
   }
 
   /** Continues a text, or token ids. Errors come through the generation. */
@@ -126,7 +132,8 @@ export class Engine {
       checkTextLength(prompt, this.info.options.maxModelLen)
       return await this.tokenize(prompt, options.parseSpecialTokens)
     }
-    return this.#start(options, { encode, continues: true })
+    const text = (): RequestText => ({ text: typeof prompt === 'string' ? prompt : '', systemPrompt: '' })
+    return this.#start(options, { encode, text, continues: true })
   }
 
   /** Token ids of a text that stands alone, with what the model expects around it, such as BOS. */
@@ -150,7 +157,8 @@ export class Engine {
       promptTokens: this.#promptTokens,
       generatedTokens: this.#generatedTokens,
       kv: this.#parts.model.kv.stats(),
-      steps: { ...this.#loop.counters }
+      steps: { ...this.#loop.counters },
+      profiler: this.#profiling.stats()
     }
   }
 
@@ -170,6 +178,7 @@ export class Engine {
     this.#isClosed = true
     if (this.#requests.size > 0) await new Promise<void>(resolve => { this.#onDrained = resolve })
     await this.#loop.settled()
+    await this.#parts.profilerFile?.save(this.#profiling)
     await this.#parts.model.dispose()
     await this.#parts.chatTemplate?.close()
   }
@@ -195,6 +204,9 @@ export class Engine {
       request.params = resolveSamplingParams(options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
       request.promptIds = checkPromptIds(await work.encode(), spec.vocabSize)
       if (request.isEnded) return
+      request.prediction = this.#profiling.predict({
+        ...work.text(), promptTokens: request.promptIds.length, ...request.params.maxTokens === undefined ? {} : { maxTokens: request.params.maxTokens }
+      })
       this.#enqueue(request, options, work.continues)
       this.#promptTokens += request.promptIds.length
       request.generation.markAccepted()
@@ -223,6 +235,8 @@ export class Engine {
         logprobs: params.logprobs,
         promptLogprobs: params.promptLogprobs && index === 0,
         priority: options.priority ?? 0,
+        predictedTokens: request.prediction!.expectedTokens,
+        reservedTokens: request.prediction!.reservedTokens,
         ...keys,
         ...index > 0 ? { forkOf: sequences[0]! } : {}
       }, request, new ChoiceOutput(index, decoder, params.stop, params.logprobs), deriveSeed(seed, index)))
@@ -240,6 +254,7 @@ export class Engine {
   }
 
   #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): void {
+    this.#profiling.stepEnded(plan, output)
     for (let row = 0; row < plan.numRows; row++) deliverRow(plan, row, output, nowMs, this.#logprobs, this.#rowActions)
   }
 
@@ -275,6 +290,8 @@ export class Engine {
 
   #forget (request: EngineRequest): void {
     this.#requests.delete(request)
+    this.#profiling.requestEnded(request)
+    this.#parts.profilerFile?.saveSometimes(this.#profiling, now())
     this.#generatedTokens += request.sequences.reduce((sum, sequence) => sum + sequence.generatedTokens, 0)
     if (this.#requests.size === 0) this.#onDrained?.()
   }

@@ -6,6 +6,7 @@ import { describeModel, kvBytesPerToken, type ModelDescription } from '../model/
 import { locateModel } from '../model/locate.js'
 import type { EngineParts } from './engine-model.js'
 import { readMachine } from './machine.js'
+import { ProfilerFile, profilerPath } from './profiler-file.js'
 import { quantizedBytes } from './quantization.js'
 import { parseEngineOptions, type PartialEngineOptions } from './options.js'
 import { resolveOptions, type ModelFacts, type ResolvedOptions } from './resolved-options.js'
@@ -17,6 +18,8 @@ export interface LoadHooks {
   readonly onResolved?: ((options: ResolvedOptions, description: ModelDescription) => void) | undefined
   /** Note how long each kind of operation takes, for `EngineParts.model.stageTimes`. */
   readonly stageTimes?: boolean | undefined
+  /** Something that the engine can do without went wrong: now, or while it runs. */
+  readonly onWarning?: ((message: string) => void) | undefined
   /** Weights loaded so far, from 0 to 1. */
   readonly onProgress?: ((done: number) => void) | undefined
 }
@@ -59,6 +62,9 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     weights.then(async loaded => { await loaded.dispose() }).catch(() => {})
     throw error
   })
+  const { profilerState } = resolved
+  const profilerFile = profilerState === undefined ? undefined
+    : new ProfilerFile(profilerPath(profilerState, native.fingerprint, resolved), performance.now(), message => { hooks.onWarning?.(message) })
   return {
     model: native,
     spec: description.spec,
@@ -66,7 +72,8 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     generation: description.generation,
     options: resolved,
     hashing: addon,
-    path: location.path
+    path: location.path,
+    ...profilerFile === undefined ? {} : { profilerFile, profiling: await profilerFile.read() }
   }
 }
 

@@ -104,6 +104,11 @@ export const engineOptions = {
     default: false,
     description: 'The same tokens for a request alone and in any batch. Costs speed only where the kernels are amx; the others are so anyway.'
   },
+  profilerState: {
+    type: 'string',
+    minLength: 1,
+    description: 'Folder in which the profiler keeps what it learnt of output lengths and step times, a file for each model; none keeps nothing. Default: none; millrace serve: millrace/profiler in the user\'s cache directory.'
+  },
   maxLogprobs: {
     type: 'integer',
     minimum: 0,

@@ -46,6 +46,8 @@ export interface ResolvedOptions {
   readonly deterministic: boolean
   readonly preallocateKv: boolean
   readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
+  /** Undefined = nothing is kept. */
+  readonly profilerState: string | undefined
   readonly maxLogprobs: number
   readonly seed: number | undefined
 }
@@ -92,6 +94,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     deterministic: parsed.deterministic,
     preallocateKv: parsed.preallocateKv,
     kernels: parsed.kernels,
+    profilerState: parsed.profilerState === 'none' ? undefined : parsed.profilerState,
     maxLogprobs: parsed.maxLogprobs,
     seed: parsed.seed
   })

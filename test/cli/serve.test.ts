@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { FakeEngine } from '../support/fake-engine.js'
@@ -10,6 +13,8 @@ const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const model = fixture('models/qwen3')
 // Other programs may have much of a small machine.
 const patienceMs = 60_000
+const cacheFolder = mkdtempSync(join(tmpdir(), 'millrace-serve-'))
+t.teardown(() => { rmSync(cacheFolder, { recursive: true }) })
 
 interface Running {
   readonly child: ChildProcess
@@ -20,7 +25,7 @@ interface Running {
 
 function millrace (t: Test, argv: readonly string[], env: Record<string, string> = {}): Running {
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...argv], {
-    env: { ...process.env, HOST: '', PORT: '', MILLRACE_API_KEY: '', ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    env: { ...process.env, HOST: '', PORT: '', MILLRACE_API_KEY: '', XDG_CACHE_HOME: cacheFolder, ...env }, stdio: ['ignore', 'pipe', 'pipe']
   })
   const texts = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => { texts.out += text })

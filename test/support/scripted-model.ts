@@ -192,6 +192,7 @@ export function scriptedEngine (
       deterministic: false,
       preallocateKv: false,
       kernels: 'scalar',
+      profilerState: undefined,
       maxLogprobs,
       seed: 1
     }),
