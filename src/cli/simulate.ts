@@ -1,13 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { InvalidOptionError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
-import { loadAddon } from '../native/addon.js'
 import { ToolDurations } from '../profiler/tool-durations.js'
 import { checkPolicy, createPolicy, policyNames } from '../scheduler/policies/index.js'
 import type { Policy } from '../scheduler/policy.js'
 import { chartPage } from '../simulator/chart/report.js'
 import { SeededRandom } from '../simulator/random.js'
-import { simulate, type SimulationOptions } from '../simulator/simulation.js'
+import { simulate } from '../simulator/simulation.js'
 import { summarize } from '../simulator/summary.js'
 import type { TraceRequest } from '../simulator/trace-request.js'
 import { defaultMachine, workloadNames, workloads, type Machine, type Workload } from '../simulator/workloads/index.js'
@@ -16,12 +15,11 @@ import { printLine, type Io } from './io.js'
 import { numberFlag } from './option-flags.js'
 import { ProgressLine } from './progress-line.js'
 import { parseStepTimes } from './simulate-costs.js'
+import { simulationOptions } from './simulation-options.js'
 import { runTable, type NamedRun } from './simulate-table.js'
 import { readTraceFile, spedUp } from './trace-file.js'
 
 type Flags = Readonly<Record<string, unknown>>
-
-const blockTokens = 16
 
 /** `millrace simulate`: runs the scheduler over a trace without a model, once for each policy. */
 export async function simulateTrace (flags: Flags, io: Io): Promise<void> {
@@ -54,20 +52,6 @@ export async function printRuns (runs: readonly NamedRun[], { title, flags, io }
   } else printLine(io.stdout, text)
   for (const reason of new Set(runs.flatMap(({ requests }) => requests.flatMap(({ failure }) => failure ?? [])).slice(0, 100))) {
     printLine(io.stderr, `failed: ${reason}`)
-  }
-}
-
-/** A pool that only counts, and the addon's keys where text is shared. */
-export function simulationOptions (machine: Machine, hasPrefixCache: boolean): SimulationOptions {
-  const addon = loadAddon()
-  const root = addon.prefixRoot(['simulation'])
-  return {
-    pool: addon.createKvPool(Math.max(1, Math.floor(machine.kvTokens / blockTokens)), blockTokens),
-    times: machine.times,
-    maxNumSeqs: machine.maxNumSeqs,
-    maxBatchTokens: machine.maxBatchTokens,
-    maxSequenceTokens: machine.maxModelLen,
-    ...hasPrefixCache && { prefix: { root, keysOf: (from: Uint8Array, ids: Int32Array) => addon.prefixKeys(from, ids, blockTokens) } }
   }
 }
 
