@@ -55,7 +55,7 @@ export function augserveTrace ({ requests, ratePerSec, seed }: WorkloadOptions):
   })
 }
 
-const promptTokens = 250
-const turnTokens = 40
+const promptTokens = 320
+const turnTokens = 50
 /** Of a lognormal distribution with that median. */
 const turnMean = Math.round(turnTokens * Math.exp(0.6 ** 2 / 2))
