@@ -5,11 +5,11 @@ import type { Machine } from '../simulator/workloads/index.js'
 const blockTokens = 16
 
 /** A pool that only counts, and the addon's keys where text is shared. */
-export function simulationOptions (machine: Machine, hasPrefixCache: boolean): SimulationOptions {
+export function simulationOptions (machine: Machine, hasPrefixCache: boolean, hostTokens = 0): SimulationOptions {
   const addon = loadAddon()
   const root = addon.prefixRoot(['simulation'])
   return {
-    pool: addon.createKvPool(Math.max(1, Math.floor(machine.kvTokens / blockTokens)), blockTokens),
+    pool: addon.createKvPool(Math.max(1, Math.floor(machine.kvTokens / blockTokens)), blockTokens, Math.floor(hostTokens / blockTokens)),
     times: machine.times,
     maxNumSeqs: machine.maxNumSeqs,
     maxBatchTokens: machine.maxBatchTokens,

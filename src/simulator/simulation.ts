@@ -1,16 +1,17 @@
 import { PromptTooLongError } from '../core/errors.js'
+import type { BlockPool } from '../scheduler/block-pool.js'
 import { IndexedHeap } from '../scheduler/indexed-heap.js'
 import type { SwapCosts } from '../scheduler/min-waste.js'
 import { RowOutcome } from '../scheduler/plan.js'
 import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import type { TokenBudget } from '../scheduler/token-budget.js'
+import { CountingPool } from './counting-pool.js'
 import { defined } from './defined.js'
 import { textOf } from './prompt-tokens.js'
 import { RequestProgress } from './request-progress.js'
 import type { RequestResult } from './request-result.js'
 import { SimulatedDevice } from './simulated-device.js'
-import { SimulatedPool, type DevicePool } from './simulated-pool.js'
 import { SimulatedSequence } from './simulated-sequence.js'
 import type { StepTimes } from './step-times.js'
 import type { TraceRequest } from './trace-request.js'
@@ -30,9 +31,7 @@ export interface ToolTimes {
 
 export interface SimulationOptions {
   /** Accounting only; a new one for each run. */
-  readonly pool: DevicePool
-  /** KV that the host tier holds; 0. */
-  readonly hostTokens?: number
+  readonly pool: BlockPool
   readonly swap?: SwapCosts
   readonly times: StepTimes
   readonly policy?: Policy
@@ -95,11 +94,11 @@ class Simulation {
   constructor (trace: readonly TraceRequest[], options: SimulationOptions) {
     this.#trace = trace
     this.#options = options
-    const { pool, hostTokens = 0, prefix } = options
-    const tiers = new SimulatedPool(pool, Math.floor(hostTokens / pool.blockTokens))
-    this.#device = new SimulatedDevice(options.times, options.maxNumSeqs, () => swapMs(tiers, options.swap))
+    const pool = new CountingPool(options.pool)
+    const { prefix } = options
+    this.#device = new SimulatedDevice(options.times, options.maxNumSeqs, () => swapMs(pool, options.swap))
     this.#scheduler = new Scheduler<SimulatedSequence>(defined({
-      pool: tiers,
+      pool,
       swap: options.swap,
       reserveRatio: options.reserveRatio,
       maxNumSeqs: options.maxNumSeqs,
@@ -236,7 +235,7 @@ class Simulation {
 }
 
 /** What steps wait for copies between the tiers that nothing hides. */
-function swapMs (pool: SimulatedPool, swap: SwapCosts | undefined): number {
+function swapMs (pool: CountingPool, swap: SwapCosts | undefined): number {
   const tokens = pool.takeMovedTokens()
   return swap === undefined ? 0 : tokens * swap.tokenMs * (1 - swap.hiddenRatio)
 }

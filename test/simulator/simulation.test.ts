@@ -72,6 +72,34 @@ t.test('a request with tools comes back with what it said and the result', async
   t.equal(request!.failure, undefined)
 })
 
+t.test('a turn after a short tool goes on in the KV that was kept, by durations that were learnt', async t => {
+  const call = { promptTokens: 100, outputTokens: 2, tools: [{ tokens: 3, durationMs: 50, resultTokens: 5, name: 'short' }] }
+  const trace = [0, 5000, 10_000].map(arrivalMs => ({ ...call, arrivalMs }))
+  const learnt: Array<[string, number]> = []
+  const toolTimes = { observe: (name: string, ms: number) => { learnt.push([name, ms]) }, remainingMs: () => 50 }
+  const kept = simulate(trace, options({ toolTimes }))
+  const dropped = simulate(trace, options())
+  t.same(learnt, [['short', 50], ['short', 50], ['short', 50]])
+  for (const [i, { e2eMs }] of kept.requests.entries()) {
+    near(t, dropped.requests[i]!.e2eMs - e2eMs, dropped.busyMs / 3 - kept.busyMs / 3, 'the difference is the prompt, computed again')
+    t.ok(dropped.requests[i]!.e2eMs - e2eMs > 100)
+  }
+})
+
+t.test('KV that waits in the host tier comes back, and the copies that nothing hides take time', async t => {
+  const swap = { tokenMs: 0.5, hiddenRatio: 0.8 }
+  const long = { promptTokens: 100, outputTokens: 2, tools: [{ tokens: 3, durationMs: 60_000, resultTokens: 5 }], arrivalMs: 0 }
+  const toolTimes = { observe: () => {}, remainingMs: () => 60_000 }
+  const hosted = (changes: Partial<SimulationOptions>) => simulate([long], {
+    ...options({ toolTimes, ...changes }), pool: loadAddon().createKvPool(64, blockTokens, 64)
+  }).requests[0]!
+  const copied = hosted({ swap })
+  const free = hosted({ swap: { ...swap, hiddenRatio: 1 } })
+  t.ok(copied.e2eMs < simulate([long], options()).requests[0]!.e2eMs - 50, 'cheaper than computing it again')
+  // 102 tokens with KV are 26 blocks, out and back.
+  near(t, copied.e2eMs - free.e2eMs, 2 * 26 * blockTokens * 0.5 * 0.2 / 2, 'the copy back; nobody waits for the one out')
+})
+
 t.test('turns of one session share their text: the second computes only what is new', async t => {
   const root = prefixRoot(['test'])
   const prefix = { root, keysOf: (from: Uint8Array, ids: Int32Array) => prefixKeys(from, ids, blockTokens) }
