@@ -3,14 +3,19 @@ import { StateReader, StateWriter } from './state-bytes.js'
 import { initialStepCosts, stepMs, type StepCosts } from './step-costs.js'
 
 const size = 4
-/** What a step leaves of those of its kind before it: about the last 200 count. */
-const memory = 0.995
-/** Squares of relative errors that the initial costs weigh, each. */
-const ridge = 0.05
-/** Errors beyond so many usual ones count in proportion to their size, not to its square: Huber 1964. */
+/** What a step leaves of those of its kind before it: about the last 100 count. */
+const memory = 0.99
+/**
+ * Squares of relative errors that the initial costs weigh: more for decoding sequences and their context, which
+ * mostly grow together, so that steps can hardly tell one from the other.
+ */
+const ridges = Float64Array.of(0.01, 0.01, 0.05, 0.05)
+/** Steps that are slower by more than so many usual errors count in proportion to their size, not to its square: Huber 1964. */
 const largestErrors = 3
 const smallestUsualError = 0.02
 const errorRate = 0.02
+/** Of the initial costs, scaled to this engine, each cost is so much at least: others may divide by it. */
+const smallestShare = 0.01
 /** Of coordinate descent, each step; the next goes on where this one stopped. */
 const sweeps = 8
 const windowSteps = 256
@@ -44,7 +49,7 @@ class Sums {
 
 /**
  * The costs of steps, fitted to an engine's own by recursive least squares on relative errors. What is
- * fitted are factors of the initial costs, none below 0, drawn to the ratio between the steps so far and
+ * fitted are factors of the initial costs, all above 0, drawn to the ratio between the steps so far and
  * the initial costs: what was not seen yet is scaled like the rest. Steps with and without prompt tokens
  * are forgotten apart, so that long decoding does not wipe out what prompts cost. Constant time, and no
  * memory is taken.
@@ -60,7 +65,7 @@ export class StepCostModel {
   readonly #products = new Float64Array(size * size)
   /** Sums of (initial prediction x duration) and of its square: their quotient is how slow this engine is. */
   readonly #level = new Float64Array(2)
-  #usualError = 1
+  #usualError = 0.5
   /** (windowSteps,): signed, relative; a ring. */
   readonly #errors = new Float64Array(windowSteps)
   #steps = 0
@@ -112,8 +117,9 @@ export class StepCostModel {
     const predictedMs = stepMs(this.#costs, prefillTokens, decodes, contextTokens)
     this.#recordError((predictedMs - durationMs) / durationMs)
 
-    // In units of the prediction, so that short and long steps weigh the same; not of one that is far too short.
-    const unitMs = Math.max(predictedMs, durationMs / 4)
+    // In units of the prediction, so that short and long steps weigh the same; of the duration where that is far off:
+    // after a start that took long, the steps that follow would weigh nothing.
+    const unitMs = Math.min(Math.max(predictedMs, durationMs / 4), 2 * durationMs)
     const shares = this.#shares
     const initial = this.#initial
     shares[0] = initial[0]! / unitMs
@@ -123,7 +129,8 @@ export class StepCostModel {
     const target = durationMs / unitMs
     const error = Math.abs(durationMs - predictedMs) / unitMs
     const limit = largestErrors * this.#usualError
-    const weight = error <= limit ? 1 : limit / error
+    // A neighbour makes steps slower, nothing makes them faster than they are.
+    const weight = error <= limit || durationMs < predictedMs ? 1 : limit / error
     this.#usualError = Math.max(smallestUsualError, this.#usualError + errorRate * (Math.min(error, limit) - this.#usualError))
 
     const sums = prefillTokens > 0 ? this.#withPrefill : this.#decodeOnly
@@ -154,7 +161,7 @@ export class StepCostModel {
     this.#errors[at] = error
   }
 
-  /** Least squares with the ridge, none below 0: one factor after the other, the others held. */
+  /** Least squares with the ridge, all above 0: one factor after the other, the others held. */
   #solve (): void {
     const level = this.#level[0]! / this.#level[1]!
     const { products: products1, targets: targets1 } = this.#withPrefill
@@ -164,10 +171,10 @@ export class StepCostModel {
     for (let i = 0; i < size * size; i++) products[i] = products1[i]! + products2[i]!
     for (let sweep = 0; sweep < sweeps; sweep++) {
       for (let i = 0; i < size; i++) {
-        let rest = targets1[i]! + targets2[i]! + ridge * level
+        let rest = targets1[i]! + targets2[i]! + ridges[i]! * level
         for (let j = 0; j < size; j++) rest -= products[size * i + j]! * factors[j]!
         const curvature = products[size * i + i]!
-        factors[i] = Math.max(0, (rest + curvature * factors[i]!) / (curvature + ridge))
+        factors[i] = Math.max(smallestShare * level, (rest + curvature * factors[i]!) / (curvature + ridges[i]!))
       }
     }
   }

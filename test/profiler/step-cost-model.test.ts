@@ -49,8 +49,8 @@ t.test('it finds the costs of engines that are much faster and much slower', asy
     const model = new StepCostModel()
     observeMany(model, truth, random, 1500, { noise: 0.1 })
     const error = errorOf(model.costs, truth, random)
-    t.ok(error < 0.03, `${(100 * error).toFixed(2)} %`)
-    t.ok(model.quality()!.meanErrorRatio < 0.08 && Math.abs(model.quality()!.biasRatio) < 0.03, JSON.stringify(model.quality()))
+    t.ok(error < 0.06, `${(100 * error).toFixed(2)} %`)
+    t.ok(model.quality()!.meanErrorRatio < 0.1 && Math.abs(model.quality()!.biasRatio) < 0.04, JSON.stringify(model.quality()))
   }
 })
 
@@ -98,7 +98,7 @@ t.test('when the machine becomes slower for good, it follows', async t => {
   t.ok(error < 0.06, `${(100 * error).toFixed(2)} %`)
 })
 
-t.test('costs are finite and never negative, whatever the steps took', async t => {
+t.test('costs are finite and above 0, whatever the steps took', async t => {
   const seed = testSeed()
   t.comment(`seed ${seed}`)
   const random = new Random(seed)
@@ -107,9 +107,23 @@ t.test('costs are finite and never negative, whatever the steps took', async t =
     for (let i = 0; i < 300; i++) {
       const { prefillTokens, decodes, contextTokens } = randomStep(random, random.next())
       model.observe(prefillTokens, decodes, contextTokens, 10 ** (8 * random.next() - 4))
-      for (const [name, cost] of Object.entries(model.costs)) if (!(Number.isFinite(cost) && cost >= 0)) t.fail(`${name} is ${cost}`)
+      for (const [name, cost] of Object.entries(model.costs)) if (!(Number.isFinite(cost) && cost > 0)) t.fail(`${name} is ${cost}`)
     }
   }
+})
+
+t.test('a cost that does not show in the steps is nearly nothing, not nothing', async t => {
+  const seed = testSeed()
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  const model = new StepCostModel()
+  for (let i = 0; i < 1000; i++) {
+    const { prefillTokens, decodes, contextTokens } = randomStep(random, 0.3)
+    model.observe(prefillTokens, decodes, contextTokens, 20 + prefillTokens)
+  }
+  const { contextTokenMs, prefillTokenMs } = model.costs
+  t.ok(contextTokenMs > 0 && contextTokenMs < initialStepCosts.contextTokenMs / 10, `${contextTokenMs}`)
+  t.ok(Math.abs(prefillTokenMs - 1) < 0.05, `${prefillTokenMs}`)
 })
 
 t.test('the published error is that of predictions made before the step', async t => {
