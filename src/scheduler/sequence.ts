@@ -132,8 +132,8 @@ export class Sequence {
   /** When it is due though it cannot keep its SLO any more; a policy has said so once. */
   lateDueMs: number | undefined
   /** Places in the waiting queue's heaps; the queue's own. */
-  heapIndex = -1
-  changeIndex = -1
+  rankHandle = -1
+  changeHandle = -1
   /** What the waiting queue has counted of it; the queue's own. */
   queuedPrefillTokens = 0
   queuedOutputTokens = 0

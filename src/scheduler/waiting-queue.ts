@@ -1,9 +1,9 @@
-import { IndexedHeap } from './indexed-heap.js'
+import { KeyHeap } from './key-heap.js'
 import { compareRanks, type Policy, type PolicyView } from './policy.js'
 import type { Sequence } from './sequence.js'
 
 /** Ranks renewed in one round at most: a round stays short however many wait. */
-const maxRenewals = 1024
+const maxRenewals = 256
 
 /**
  * Waiting sequences in the order of their ranks. Ranks stand still between the times that the policy
@@ -11,9 +11,8 @@ const maxRenewals = 1024
  */
 export class WaitingQueue<S extends Sequence> {
   readonly #policy: Policy
-  readonly #byRank = new IndexedHeap<S>(compareRanks, (item, index) => { item.heapIndex = index })
-  readonly #byChange = new IndexedHeap<S>((a, b) => a.rankUntilMs - b.rankUntilMs || a.id - b.id,
-    (item, index) => { item.changeIndex = index })
+  readonly #byRank = new KeyHeap<S>(4)
+  readonly #byChange = new KeyHeap<S>(2)
 
   /** Of all inside: tokens to prefill, and output tokens that are expected. */
   prefillTokens = 0
@@ -33,27 +32,27 @@ export class WaitingQueue<S extends Sequence> {
     item.queuedOutputTokens = item.predictedRest
     this.prefillTokens += item.queuedPrefillTokens
     this.outputTokens += item.queuedOutputTokens
-    this.#byRank.push(item)
-    if (item.rankUntilMs < Infinity) this.#byChange.push(item)
+    item.rankHandle = this.#byRank.push(item, item.rankClass, item.rankKey, item.rankTie, item.id)
+    if (item.rankUntilMs < Infinity) item.changeHandle = this.#byChange.push(item, item.rankUntilMs, item.id)
   }
 
   /** Takes out an item that is inside. */
   remove (item: S): void {
-    if (this.#byRank.at(item.heapIndex) !== item) throw new Error(`Sequence ${item.id} is not waiting.`)
-    this.#byRank.remove(item.heapIndex)
+    if (!this.#byRank.has(item.rankHandle, item)) throw new Error(`Sequence ${item.id} is not waiting.`)
+    this.#byRank.remove(item.rankHandle)
+    item.rankHandle = -1
     this.prefillTokens -= item.queuedPrefillTokens
     this.outputTokens -= item.queuedOutputTokens
-    if (item.changeIndex >= 0) this.#byChange.remove(item.changeIndex)
+    this.#dropChange(item)
   }
 
   /** What the policy looks at has changed for this one: it takes its new place. */
   renew (item: S, view: PolicyView): void {
     item.rankUntilMs = this.#policy.rank(item, view)
-    this.#byRank.update(item.heapIndex)
-    if (item.changeIndex < 0) {
-      if (item.rankUntilMs < Infinity) this.#byChange.push(item)
-    } else if (item.rankUntilMs < Infinity) this.#byChange.update(item.changeIndex)
-    else this.#byChange.remove(item.changeIndex)
+    this.#byRank.update(item.rankHandle, item.rankClass, item.rankKey, item.rankTie, item.id)
+    if (item.rankUntilMs === Infinity) this.#dropChange(item)
+    else if (item.changeHandle >= 0) this.#byChange.update(item.changeHandle, item.rankUntilMs, item.id)
+    else item.changeHandle = this.#byChange.push(item, item.rankUntilMs, item.id)
   }
 
   /** Renews the ranks whose time is over, the longest overdue first. */
@@ -86,7 +85,7 @@ export class WaitingQueue<S extends Sequence> {
     let seen = 0
     // The heap's levels are ordered, its places within a level are not: every stride-th is a fair sample.
     for (let index = this.size - 1; index >= 0; index -= stride) {
-      if (compareRanks(this.#byRank.at(index)!, sequence) < 0) before++
+      if (compareRanks(this.#byRank.at(index), sequence) < 0) before++
       seen++
     }
     return before / seen
@@ -94,5 +93,10 @@ export class WaitingQueue<S extends Sequence> {
 
   * [Symbol.iterator] (): Iterator<S> {
     yield* this.#byRank
+  }
+
+  #dropChange (item: S): void {
+    if (item.changeHandle >= 0) this.#byChange.remove(item.changeHandle)
+    item.changeHandle = -1
   }
 }
