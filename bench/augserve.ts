@@ -24,7 +24,7 @@ const options = new Command()
   .description('Simulates AugServe\'s workload under several ways to treat tool calls.')
   .option('--seeds <n>', 'traces of each load; the mean counts', '3')
   .option('--rates <list>', 'requests a second', '2.6,3.4,4.5,5.5,6,6.5,8,10')
-  .option('--seconds <n>', 'length of each trace', '200')
+  .option('--seconds <n>', 'length of each trace', '300')
   .option('--json <file>', 'write the figures there too')
   .parse().opts<{ seeds: string, rates: string, seconds: string, json?: string }>()
 
