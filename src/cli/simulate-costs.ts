@@ -1,16 +1,23 @@
 import { InvalidOptionError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
+import { StepCostModel } from '../profiler/step-cost-model.js'
+import type { StepCosts } from '../profiler/step-costs.js'
 import { linearTimes, rooflineTimes, type StepTimes } from '../simulator/step-times.js'
+import { requiredNumber, tokenCount } from '../simulator/traces/fields.js'
+import { readRecords } from '../simulator/traces/records.js'
+import { TraceError } from '../simulator/traces/trace-error.js'
 
 const linearNames = ['fixedMs', 'prefillTokenMs', 'decodeMs', 'contextTokenMs'] as const
 const rooflineNames = ['fixedMs', 'weightsMs', 'tokenMs', 'contextTokenMs'] as const
 
 /**
- * Costs of steps from a file: JSON with the four numbers of a straight line, or those of a roofline.
+ * Costs of steps from a file: JSON with the four numbers of a straight line, or those of a roofline; or a
+ * CSV table of steps that were measured.
  *
  * @throws InvalidOptionError that names the file and the field
  */
 export function parseStepTimes (text: string, path: string): StepTimes {
+  if (/^\ufeff?\s*prefillTokens\b/.test(text)) return linearTimes(fittedCosts(text, path))
   const fail = (problem: string): never => { throw new InvalidOptionError('costs', `${path}: ${problem}`) }
   let fields: Readonly<Record<string, unknown>>
   try {
@@ -34,4 +41,19 @@ export function parseStepTimes (text: string, path: string): StepTimes {
   return isRoofline
     ? rooflineTimes({ fixedMs, contextTokenMs, weightsMs: number('weightsMs'), tokenMs: number('tokenMs') })
     : linearTimes({ fixedMs, contextTokenMs, prefillTokenMs: number('prefillTokenMs'), decodeMs: number('decodeMs') })
+}
+
+/** As an engine fits its own steps. */
+function fittedCosts (text: string, path: string): StepCosts {
+  const model = new StepCostModel()
+  try {
+    for (const record of readRecords(text)) {
+      const [prefillTokens, decodes, contextTokens] = ['prefillTokens', 'decodes', 'contextTokens'].map(name => requiredNumber(record, name, tokenCount))
+      model.observe(prefillTokens!, decodes!, contextTokens!, requiredNumber(record, 'ms', { minimum: 0, maximum: 1e9 }))
+    }
+  } catch (error) {
+    if (error instanceof TraceError) throw new InvalidOptionError('costs', `${path}, line ${error.line}: ${error.problem}`)
+    throw error
+  }
+  return { ...model.costs }
 }

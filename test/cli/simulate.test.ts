@@ -45,6 +45,19 @@ t.test('JSON has the numbers, and each request when asked', async t => {
   t.notOk('results' in (await summaries('--trace', trace))[0]!)
 })
 
+t.test('costs are fitted to a table of steps', async t => {
+  const rows = Array.from({ length: 600 }, (_, i) => {
+    const [prefill, decodes] = [(i * 37) % 256, (i * 13) % 32]
+    const context = decodes * ((i * 101) % 900)
+    return `${prefill},${decodes},${context},${10 + prefill + 2 * decodes + 0.01 * context}`
+  })
+  const measured = file('steps.csv', `prefillTokens,decodes,contextTokens,ms\n${rows.join('\n')}\n`)
+  const [run] = await summaries('--trace', trace, '--costs', measured, '--policy', 'fcfs')
+  t.ok(Math.abs(run!.ttftP50Ms - 110) < 3, `${run!.ttftP50Ms} ms, expected 110`)
+  t.match(await simulate('--trace', trace, '--costs', file('steps2.csv', 'prefillTokens,decodes,contextTokens,ms\n1,2,3,x')),
+    { code: 2, err: /steps2\.csv, line 2: ms is "x"/ })
+})
+
 t.test('the same seed gives the same numbers, another seed others', async t => {
   const made = ['--generate', 'uellm', '--requests', '100', '--policy', 'fcfs', '--seed']
   t.same(await summaries(...made, '3'), await summaries(...made, '3'))
