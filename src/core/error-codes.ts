@@ -35,6 +35,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_LOADING', status: 503, cause: 'The model is still being loaded.', remedy: 'Try again after Retry-After seconds.' },
   { code: 'ERR_DRAINING', status: 503, cause: 'The server is shutting down; also the end of streams that did not finish before its deadline.', remedy: 'Send the request to another server, or again when this one is back.' },
   { code: 'ERR_ENGINE_FAILED', status: 503, cause: 'The model could not be loaded, or produces no tokens any more.', remedy: 'Read the log, and restart the server.' },
+  { code: 'ERR_SLO_UNREACHABLE', status: 503, cause: 'The queue is too long for the times that the request asks for, and the server refuses such requests (--refuse-missed-slo).', remedy: 'Send it later or elsewhere, or allow more time.' },
   { code: 'ERR_ENGINE_CLOSED', status: 503, cause: 'The engine was closed by its owner, or after a failure.', remedy: 'Load a new engine, or restart the server.' },
   // Starting.
   { code: 'ERR_INVALID_OPTION', status: 500, cause: 'An option or flag does not exist, cannot have this value, or contradicts another.', remedy: 'Correct it as the message says; docs/options.md lists all.' },

@@ -39,6 +39,18 @@ export class TextTooLongError extends MillraceError {
   }
 }
 
+/** The queue is too long for the times that the request asks for, and the engine refuses such requests. */
+export class SloUnreachableError extends MillraceError {
+  /** When the first token would come, in ms from now. */
+  readonly ttftMs: number
+
+  constructor (param: string, wantedMs: number, forecastMs: number, ttftMs: number) {
+    super('ERR_SLO_UNREACHABLE', 503, `${param} is ${Math.round(wantedMs)} ms, but the queue forecasts ${Math.round(forecastMs)} ms. ` +
+      'Send it later or elsewhere, or allow more time.', param)
+    this.ttftMs = ttftMs
+  }
+}
+
 export class EngineClosedError extends MillraceError {
   constructor () {
     super('ERR_ENGINE_CLOSED', 503, 'The engine is closed. Load a new one to go on.')

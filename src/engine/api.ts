@@ -1,7 +1,11 @@
 import type { FinishReason } from '../core/finish-reason.js'
+import type { Forecast } from '../scheduler/forecast.js'
+import type { Slo } from '../scheduler/sequence.js'
 import type { SamplingInput } from '../core/resolve-sampling-params.js'
 
 export type { FinishReason } from '../core/finish-reason.js'
+export type { Forecast } from '../scheduler/forecast.js'
+export type { Slo } from '../scheduler/sequence.js'
 
 /** One message of a conversation, as OpenAI spells it. */
 export interface ChatMessage {
@@ -19,8 +23,14 @@ export interface RequestOptions extends SamplingInput {
   readonly requestId?: string | undefined
   /** Prefix-cache tenant: sequences of different salts never share blocks. */
   readonly cacheSalt?: string | undefined
-  /** For a scheduling policy that reads it. The default, first come first served, does not. */
+  /** Lower is served first, by policies that look at it; 0. */
   readonly priority?: number | undefined
+  /** Times that the request asks for, in ms. */
+  readonly slo?: Slo | undefined
+  /** Of the client's network, 0 (bad) to 1; 1. */
+  readonly linkHealth?: number | undefined
+  /** Requests of one conversation share it: a turn after a tool call finds the KV of the turn before. */
+  readonly sessionId?: string | undefined
 }
 
 export interface ChatOptions extends RequestOptions {
@@ -95,6 +105,10 @@ export interface GenerationResult {
   readonly choices: readonly Choice[]
   readonly usage: Usage
   readonly timeline: Timeline
+  /** What the queue promised when the request came; undefined when it never queued. */
+  readonly forecast?: Forecast
+  /** Whether the times that it asked for were met; undefined when it asked for none. */
+  readonly sloMet?: boolean
   /** (promptTokens,): null for the first token, when asked for. */
   readonly promptLogprobs?: ReadonlyArray<TokenLogprob | null>
   readonly promptTokenIds: readonly number[]

@@ -3,7 +3,7 @@ import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
-const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority']
+const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'sessionId']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
@@ -28,6 +28,31 @@ export function checkRequest (options: RequestOptions, names: readonly string[])
   }
   if (cacheSalt !== undefined && typeof cacheSalt !== 'string') {
     throw new InvalidParameterError('cacheSalt', 'cacheSalt must be a text.')
+  }
+  checkScheduling(options)
+}
+
+const sloNames = ['ttftMs', 'tpotMs', 'deadlineMs']
+
+/** @throws InvalidParameterError */
+function checkScheduling ({ slo, linkHealth, sessionId }: RequestOptions): void {
+  if (sessionId !== undefined && typeof sessionId !== 'string') {
+    throw new InvalidParameterError('sessionId', 'sessionId must be a text.')
+  }
+  if (linkHealth !== undefined && !(typeof linkHealth === 'number' && linkHealth >= 0 && linkHealth <= 1)) {
+    throw new InvalidParameterError('linkHealth', `linkHealth is ${String(linkHealth)}; it must be a number from 0 to 1.`)
+  }
+  if (slo === undefined) return
+  if (slo === null || typeof slo !== 'object') throw new InvalidParameterError('slo', 'slo must be an object of times in ms.')
+  for (const [name, value] of Object.entries(slo) as Array<[string, unknown]>) {
+    if (!sloNames.includes(name)) throw new InvalidParameterError(`slo.${name}`, `There is no slo.${name}.${didYouMean(name, sloNames)}`)
+    if (value !== undefined && !(Number.isFinite(value) && value as number > 0)) {
+      // eslint-disable-next-line @typescript-eslint/no-base-to-string
+      throw new InvalidParameterError(`slo.${name}`, `slo.${name} is ${String(value)}; it must be a time in ms above 0.`)
+    }
+  }
+  if (slo.ttftMs !== undefined && slo.deadlineMs !== undefined && slo.ttftMs > slo.deadlineMs) {
+    throw new InvalidParameterError('slo.ttftMs', `slo.ttftMs (${slo.ttftMs}) is after slo.deadlineMs (${slo.deadlineMs}): the first token cannot be later than the last.`)
   }
 }
 

@@ -1,7 +1,8 @@
 import type { SamplingParams } from '../core/sampling-params.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
-import type { FinishReason, GenerationResult, Timeline, TokenLogprob } from './api.js'
+import type { FinishReason, Forecast, GenerationResult, Timeline, TokenLogprob } from './api.js'
 import type { EngineSequence } from './engine-sequence.js'
+import { isSloMet } from './slo.js'
 import { RunningGeneration } from './running-generation.js'
 
 export interface RequestHooks {
@@ -28,6 +29,7 @@ export class EngineRequest {
   firstTokenMs: number | undefined
   /** Of each of its answers. */
   prediction: LengthPrediction | undefined
+  forecast: Forecast | undefined
 
   constructor (requestId: string, arrivalMs: number, signal: AbortSignal | undefined, hooks: RequestHooks) {
     this.arrivalMs = arrivalMs
@@ -82,6 +84,8 @@ export class EngineRequest {
 
   #result (): GenerationResult {
     const { sequences } = this
+    const timeline = this.#timeline()
+    const sloMet = isSloMet(sequences[0]!.slo, { ...timeline, outputTokens: Math.max(...sequences.map(sequence => sequence.generatedTokens)) })
     return {
       requestId: this.generation.requestId,
       choices: sequences.map(sequence => sequence.output.choice()),
@@ -90,7 +94,9 @@ export class EngineRequest {
         completionTokens: sequences.reduce((sum, sequence) => sum + sequence.generatedTokens, 0),
         cachedTokens: sequences[0]!.cachedTokens ?? 0
       },
-      timeline: this.#timeline(),
+      timeline,
+      ...this.forecast === undefined ? {} : { forecast: this.forecast },
+      ...sloMet === undefined ? {} : { sloMet },
       ...this.promptLogprobs === undefined ? {} : { promptLogprobs: this.promptLogprobs },
       promptTokenIds: Array.from(this.promptIds)
     }

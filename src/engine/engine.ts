@@ -5,7 +5,10 @@ import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
 import { NoChatTemplateError } from '../model/errors.js'
 import type { StepOutput } from '../native/binding.js'
 import { RowOutcome } from '../scheduler/plan.js'
+import { checkPolicy, createPolicy } from '../scheduler/policies/index.js'
+import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
+import { stepTimeBudget } from '../scheduler/token-budget.js'
 import type { ChatOptions, CompleteOptions, Generation, RequestOptions } from './api.js'
 import { ChoiceOutput } from './choice-output.js'
 import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
@@ -18,6 +21,7 @@ import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { chatText, Profiling, type RequestText } from './profiling.js'
+import { refuseMissedSlo } from './slo.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
@@ -90,7 +94,8 @@ export class Engine {
       maxSequenceTokens: options.maxModelLen,
       extendKeys: sequence => { this.#keys.extend(sequence) },
       stepCosts: () => this.#profiling.stepCosts,
-      ...parts.budget === undefined ? {} : { budget: parts.budget }
+      policy: usablePolicy(options.policy),
+      budget: parts.budget ?? stepTimeBudget(options.maxStepMs === undefined ? {} : { targetMs: options.maxStepMs })
     })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
     this.#loop = new StepLoop({
@@ -237,10 +242,15 @@ export class Engine {
         priority: options.priority ?? 0,
         predictedTokens: request.prediction!.expectedTokens,
         reservedTokens: request.prediction!.reservedTokens,
+        slo: options.slo ?? {},
+        linkHealth: options.linkHealth ?? 1,
+        ...options.sessionId === undefined ? {} : { sessionId: options.sessionId },
         ...keys,
         ...index > 0 ? { forkOf: sequences[0]! } : {}
       }, request, new ChoiceOutput(index, decoder, params.stop, params.logprobs), deriveSeed(seed, index)))
     }
+    request.forecast = this.#scheduler.forecast(sequences[0]!, now())
+    if (this.info.options.refuseMissedSlo) refuseMissedSlo(options.slo ?? {}, request.forecast)
     for (const sequence of sequences) this.#scheduler.add(sequence)
     request.sequences = sequences
   }
@@ -303,6 +313,12 @@ export class Engine {
     for (const request of [...this.#requests]) request.fail(new StepFailedError(`The engine failed and is closed: ${message}`, error))
     this.close().catch(() => {})
   }
+}
+
+function usablePolicy (name: string): Policy {
+  const policy = createPolicy(name)
+  checkPolicy(policy)
+  return policy
 }
 
 const now = (): number => performance.now()

@@ -1,6 +1,7 @@
 import { tryParseBytes } from '../core/bytes.js'
 import { InvalidOptionError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
+import { policyNames } from '../scheduler/policies/index.js'
 import { parseDeviceMap, type DeviceStage } from './device-map.js'
 
 /**
@@ -26,6 +27,23 @@ export const engineOptions = {
     maximum: 65536,
     default: 256,
     description: 'Tokens of one step at most: longer prompts are computed in chunks. More is faster for prompts and slower for the answers that run beside them.'
+  },
+  policy: {
+    type: 'string',
+    enum: policyNames,
+    default: 'fcfs',
+    description: 'Who is next when requests wait (docs/scheduling.md).'
+  },
+  maxStepMs: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 60_000,
+    description: 'What a step may take while answers are being written, in ms: prompts that come meanwhile are computed in chunks of that length. Default: three times what a step takes without prompts, at least 60 ms.'
+  },
+  refuseMissedSlo: {
+    type: 'boolean',
+    default: false,
+    description: 'Refuse a request at once when the queue forecasts that it will miss the times that it asks for. Else it runs, and its result says so.'
   },
   kvCacheMemory: {
     type: ['integer', 'string'],

@@ -1,5 +1,6 @@
 import type { ModelSpec } from '../model/model-spec.js'
 import { checkDeviceMap, type DeviceStage } from './device-map.js'
+import type { PolicyName } from '../scheduler/policies/index.js'
 import type { Machine } from './machine.js'
 import { estimateWorkspaceBytes, planMemory } from './memory-plan.js'
 import type { ParsedEngineOptions } from './options.js'
@@ -28,6 +29,10 @@ export interface ResolvedOptions {
   readonly maxModelLen: number
   readonly maxNumSeqs: number
   readonly maxBatchTokens: number
+  readonly policy: PolicyName
+  /** Missing = by what steps without prompts take. */
+  readonly maxStepMs: number | undefined
+  readonly refuseMissedSlo: boolean
   /** Rounded down to whole blocks. */
   readonly kvCacheMemory: number
   readonly kvBlocks: number
@@ -78,6 +83,9 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxModelLen: memory.maxModelLen,
     maxNumSeqs: parsed.maxNumSeqs,
     maxBatchTokens: parsed.maxBatchTokens,
+    policy: parsed.policy,
+    maxStepMs: parsed.maxStepMs,
+    refuseMissedSlo: parsed.refuseMissedSlo,
     kvCacheMemory: memory.kvBytes,
     kvBlocks: memory.kvBlocks,
     kvSwapMemory: memory.kvHostBytes,

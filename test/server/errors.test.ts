@@ -66,6 +66,11 @@ t.test('a wrong field is named by its JSON path, with what it may be', async t =
     [{ repetition_penalty: 0 }, 'repetition_penalty', /at least/],
     [{ frequency_penalty: -3 }, 'frequency_penalty', /at least -2/],
     [{ presence_penalty: 3 }, 'presence_penalty', /at most 2/],
+    [{ slo: { ttft_ms: 0 } }, 'slo.ttft_ms', /above 0|greater than 0|more than 0/],
+    [{ slo: { ttft: 5 } }, 'slo', /ttft/],
+    [{ slo: { ttft_ms: 900, deadline_ms: 300 } }, 'slo.ttft_ms', /after slo.deadline_ms/],
+    [{ priority: 0.5 }, 'priority', /an integer/],
+    [{ service_tier: 'gold' }, 'service_tier', /./],
     [{ n: 0 }, 'n', /at least 1/],
     [{ n: 129 }, 'n', /at most 128/],
     [{ n: 1.5 }, 'n', /an integer/],
@@ -105,7 +110,7 @@ t.test('what this server does not do is refused by name, and never accepted and 
     { modalities: ['text', 'audio'] }, { audio: {} }, { web_search_options: {} }, { best_of: 2 }, { chat_template: 'x' }, { echo: true },
     { continue_final_message: true }, { add_generation_prompt: false }, { structured_outputs: {} }, { guided_json: {} }, { grammar: 'x' },
     { use_beam_search: true }, { truncate_prompt_tokens: 5 }, { skip_special_tokens: false }, { vllm_xargs: {} }, { documents: [{}] },
-    { bad_words: ['x'] }, { priority: 1 }
+    { bad_words: ['x'] }
   ]) {
     const [param] = Object.keys(fields)
     checkError(t, await app.inject({ method: 'POST', url: chat, payload: { ...good, ...fields } }), 400, { param, code: 'unsupported_parameter' })

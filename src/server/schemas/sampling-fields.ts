@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import type { RequestOptions } from '../../engine/api.js'
+import type { RequestOptions, Slo } from '../../engine/api.js'
 import { InvalidParameterError } from '../errors.js'
 
 const maxInt32 = 2 ** 31 - 1
@@ -28,6 +28,15 @@ export const samplingFields = {
     Type.String({ pattern: '^[0-9]{1,10}$' }), Type.Number({ minimum: -100, maximum: 100 }),
     { additionalProperties: false, maxProperties: 4096 }
   )),
+  /** Lower is served first. */
+  priority: Type.Optional(Type.Integer({ minimum: -maxInt32, maximum: maxInt32 })),
+  slo: Type.Optional(Type.Object({
+    ttft_ms: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: maxInt32 })),
+    tpot_ms: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: maxInt32 })),
+    deadline_ms: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: maxInt32 }))
+  }, { additionalProperties: false })),
+  service_tier: Type.Optional(Type.Union([Type.Enum(['auto', 'default', 'flex', 'scale', 'priority']), Type.Null()])),
+  session_id: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   cache_salt: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   stream: Type.Optional(Type.Boolean()),
   stream_options: Type.Optional(Type.Object({
@@ -58,13 +67,34 @@ export function samplingOptions (body: SamplingFields): RequestOptions {
     ignoreEos: body.ignore_eos,
     minTokens: body.min_tokens,
     logitBias: body.logit_bias,
-    cacheSalt: body.cache_salt
+    cacheSalt: body.cache_salt,
+    priority: body.priority ?? tierPriority(body.service_tier),
+    slo: body.slo === undefined ? undefined : sloOf(body.slo),
+    sessionId: body.session_id
   }
+}
+
+function sloOf ({ ttft_ms: ttftMs, tpot_ms: tpotMs, deadline_ms: deadlineMs }: NonNullable<SamplingFields['slo']>): Slo {
+  return {
+    ...ttftMs === undefined ? {} : { ttftMs },
+    ...tpotMs === undefined ? {} : { tpotMs },
+    ...deadlineMs === undefined ? {} : { deadlineMs }
+  }
+}
+
+/** Flexible requests let others pass, those with priority pass others, under policies that look at it. */
+function tierPriority (tier: SamplingFields['service_tier']): number {
+  if (tier === 'flex') return 1
+  return tier === 'priority' ? -1 : 0
 }
 
 /** @throws InvalidParameterError for fields that contradict each other */
 export function checkSampling (body: SamplingFields): void {
   if (body.stream_options !== undefined && body.stream !== true) {
     throw new InvalidParameterError('stream_options', 'stream_options needs "stream": true.')
+  }
+  const { ttft_ms: ttftMs, deadline_ms: deadlineMs } = body.slo ?? {}
+  if (ttftMs !== undefined && deadlineMs !== undefined && ttftMs > deadlineMs) {
+    throw new InvalidParameterError('slo.ttft_ms', `slo.ttft_ms (${ttftMs}) is after slo.deadline_ms (${deadlineMs}): the first token cannot be later than the last.`)
   }
 }

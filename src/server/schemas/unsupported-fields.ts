@@ -19,7 +19,6 @@ function field (isHarmless: (value: unknown) => boolean, remedy = 'It is not sup
 
 /** Fields of both endpoints, ours and other servers'. */
 const shared: Readonly<Record<string, KnownField>> = {
-  priority: field(value => value === 0, 'Requests run in the order in which they arrive; leave it out.'),
   best_of: field(never, 'Only best_of equal to n is supported; leave it out.'),
   use_beam_search: field(isFalse),
   length_penalty: field(value => value === 1),
@@ -73,9 +72,9 @@ const completions: Readonly<Record<string, KnownField>> = {
 
 /** Accepted and without effect here: hints and book-keeping of OpenAI's own service. */
 const withoutEffect = {
-  chat: ['service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction',
+  chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction',
     'reasoning_effort', 'parallel_tool_calls'],
-  completions: ['service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention']
+  completions: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention']
 }
 
 export type Endpoint = 'chat' | 'completions'

@@ -1,0 +1,24 @@
+import { SloUnreachableError } from '../core/errors.js'
+import type { Forecast } from '../scheduler/forecast.js'
+import type { Slo } from '../scheduler/sequence.js'
+
+/** @throws SloUnreachableError for the first of the times asked for that the forecast misses */
+export function refuseMissedSlo (slo: Slo, forecast: Forecast): void {
+  const { ttftMs = Infinity, deadlineMs = Infinity } = slo
+  if (forecast.ttftMs > ttftMs) throw new SloUnreachableError('slo.ttftMs', ttftMs, forecast.ttftMs, forecast.ttftMs)
+  if (forecast.e2eMs > deadlineMs) throw new SloUnreachableError('slo.deadlineMs', deadlineMs, forecast.e2eMs, forecast.ttftMs)
+}
+
+/** What a request took. */
+export interface Times {
+  readonly ttftMs: number | undefined
+  readonly e2eMs: number
+  readonly outputTokens: number
+}
+
+/** Whether every time asked for was met; undefined when none was asked for. */
+export function isSloMet (slo: Slo, { ttftMs = Infinity, e2eMs, outputTokens }: Times): boolean | undefined {
+  if (slo.ttftMs === undefined && slo.tpotMs === undefined && slo.deadlineMs === undefined) return undefined
+  const tpotMs = outputTokens > 1 ? (e2eMs - ttftMs) / (outputTokens - 1) : 0
+  return ttftMs <= (slo.ttftMs ?? Infinity) && tpotMs <= (slo.tpotMs ?? Infinity) && e2eMs <= (slo.deadlineMs ?? Infinity)
+}
