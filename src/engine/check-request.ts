@@ -47,8 +47,7 @@ function checkScheduling ({ slo, linkHealth, sessionId }: RequestOptions): void 
   for (const [name, value] of Object.entries(slo) as Array<[string, unknown]>) {
     if (!sloNames.includes(name)) throw new InvalidParameterError(`slo.${name}`, `There is no slo.${name}.${didYouMean(name, sloNames)}`)
     if (value !== undefined && !(Number.isFinite(value) && value as number > 0)) {
-      // eslint-disable-next-line @typescript-eslint/no-base-to-string
-      throw new InvalidParameterError(`slo.${name}`, `slo.${name} is ${String(value)}; it must be a time in ms above 0.`)
+      throw new InvalidParameterError(`slo.${name}`, `slo.${name} must be a time in ms above 0, not ${typeof value === 'number' ? value : typeof value}.`)
     }
   }
   if (slo.ttftMs !== undefined && slo.deadlineMs !== undefined && slo.ttftMs > slo.deadlineMs) {

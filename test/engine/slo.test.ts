@@ -35,7 +35,7 @@ t.test('times that make no sense are refused by name', async t => {
     [{ ttftMs: 100, deadlineMs: 50 }, 'slo.ttftMs']
   ]
   for (const [slo, param] of wrong) {
-    await t.rejects(engine.complete({ prompt: [1], slo: slo as never }).result(), { code: 'ERR_INVALID_PARAMETER', param })
+    await t.rejects(engine.complete({ prompt: [1], slo: slo }).result(), { code: 'ERR_INVALID_PARAMETER', param })
   }
   await t.rejects(engine.complete({ prompt: [1], linkHealth: 1.5 }).result(), { code: 'ERR_INVALID_PARAMETER', param: 'linkHealth' })
   await t.rejects(engine.complete({ prompt: [1], sessionId: 7 as never }).result(), { code: 'ERR_INVALID_PARAMETER', param: 'sessionId' })
