@@ -72,8 +72,9 @@ export async function measureDecode (
 async function decodeOnce (
   engine: Engine, batch: number, promptTokens: number, outputTokens: number, hooks?: ClockHooks
 ): Promise<DecodeRun | undefined> {
-  const { maxBatchTokens } = engine.info.options
-  const ahead = Math.ceil(batch * promptTokens / Math.max(1, maxBatchTokens - batch)) + 8
+  // Beside sequences that decode, a step may take no more than the smallest chunk of prompts.
+  const chunkTokens = Math.max(1, Math.min(64, engine.info.options.maxBatchTokens - batch))
+  const ahead = Math.ceil(batch * promptTokens / chunkTokens) + 8
   const prompts = Array.from({ length: batch }, () => randomPrompt(engine.info.spec.vocabSize, promptTokens))
   const wanted = batch * outputTokens
   const delay = monitorEventLoopDelay({ resolution: 1 })
