@@ -23,6 +23,10 @@ export interface EngineStats {
   readonly waitingSequences: number
   readonly runningSequences: number
   readonly preemptions: number
+  /** Of the preemptions, those whose KV was copied to the host tier instead of being given up. */
+  readonly swaps: number
+  /** Answers that called a tool, and whose KV waits for the next turn. */
+  readonly parkedSequences: number
   readonly promptTokens: number
   readonly generatedTokens: number
   readonly kv: KvStats

@@ -30,6 +30,8 @@ export class EngineRequest {
   /** Of each of its answers. */
   prediction: LengthPrediction | undefined
   forecast: Forecast | undefined
+  /** Names of the tools that it may call. */
+  tools: readonly string[] = []
 
   constructor (requestId: string, arrivalMs: number, signal: AbortSignal | undefined, hooks: RequestHooks) {
     this.arrivalMs = arrivalMs

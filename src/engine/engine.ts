@@ -25,6 +25,7 @@ import { refuseMissedSlo } from './slo.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
+import { toolNames, ToolWaits } from './tool-waits.js'
 
 /** Text to be computed, and how its answer continues it. */
 interface Work {
@@ -44,6 +45,7 @@ export class Engine {
   readonly #keys: PrefixKeys
   readonly #loop: StepLoop
   readonly #logprobs: LogprobReader
+  readonly #toolWaits: ToolWaits
   readonly #profiling: Profiling
   readonly #requests = new Set<EngineRequest>()
   readonly #rowActions: DeliveryActions = {
@@ -87,6 +89,7 @@ export class Engine {
       ['kv1', model.fingerprint, options.quantize, String(options.quantizeGroup), options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
     this.#slots = new SlotPool(model)
     this.#profiling = parts.profiling ?? new Profiling()
+    this.#toolWaits = new ToolWaits(this.#profiling.tools)
     this.#scheduler = new Scheduler({
       pool: this.#slots,
       maxNumSeqs: options.maxNumSeqs,
@@ -95,6 +98,9 @@ export class Engine {
       extendKeys: sequence => { this.#keys.extend(sequence) },
       stepCosts: () => this.#profiling.stepCosts,
       policy: usablePolicy(options.policy),
+      // A copy within this machine's memory.
+      swap: { tokenMs: options.kvCacheMemory / (options.kvBlocks * options.blockTokens) / swapBytesPerMs, hiddenRatio: 0 },
+      onReturn: (_, waitedMs, tool) => { this.#toolWaits.returned(tool, waitedMs) },
       budget: parts.budget ?? stepTimeBudget(options.maxStepMs === undefined ? {} : { targetMs: options.maxStepMs })
     })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
@@ -153,12 +159,14 @@ export class Engine {
   }
 
   stats (): EngineStats {
-    const { waiting, running, preemptions } = this.#scheduler.stats()
+    const { waiting, running, preemptions, swaps, parked } = this.#scheduler.stats()
     return {
       requests: this.#requests.size,
       waitingSequences: waiting,
       runningSequences: running,
       preemptions,
+      swaps,
+      parkedSequences: parked,
       promptTokens: this.#promptTokens,
       generatedTokens: this.#generatedTokens,
       kv: this.#parts.model.kv.stats(),
@@ -209,6 +217,7 @@ export class Engine {
       request.params = resolveSamplingParams(options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
       request.promptIds = checkPromptIds(await work.encode(), spec.vocabSize)
       if (request.isEnded) return
+      request.tools = toolNames((options as ChatOptions).tools ?? [])
       request.prediction = this.#profiling.predict({
         ...work.text(), promptTokens: request.promptIds.length, ...request.params.maxTokens === undefined ? {} : { maxTokens: request.params.maxTokens }
       })
@@ -245,6 +254,7 @@ export class Engine {
         slo: options.slo ?? {},
         linkHealth: options.linkHealth ?? 1,
         ...options.sessionId === undefined ? {} : { sessionId: options.sessionId },
+        ...request.tools.length === 0 ? {} : { parksOnStop: this.#toolWaits.expectedWait },
         ...keys,
         ...index > 0 ? { forkOf: sequences[0]! } : {}
       }, request, new ChoiceOutput(index, decoder, params.stop, params.logprobs), deriveSeed(seed, index)))
@@ -300,6 +310,9 @@ export class Engine {
 
   #forget (request: EngineRequest): void {
     this.#requests.delete(request)
+    for (const sequence of request.sequences) {
+      if (sequence.parksOnStop !== undefined) this.#toolWaits.ended(sequence, sequence.output.choice().text, request.tools, this.#scheduler, now())
+    }
     this.#profiling.requestEnded(request)
     this.#parts.profilerFile?.saveSometimes(this.#profiling, now())
     this.#generatedTokens += request.sequences.reduce((sum, sequence) => sum + sequence.generatedTokens, 0)
@@ -320,5 +333,8 @@ function usablePolicy (name: string): Policy {
   checkPolicy(policy)
   return policy
 }
+
+/** Measured on two cores; the first use of the host tier is slower. */
+const swapBytesPerMs = 10e6
 
 const now = (): number => performance.now()

@@ -31,8 +31,8 @@ export const engineOptions = {
   policy: {
     type: 'string',
     enum: policyNames,
-    default: 'fcfs',
-    description: 'Who is next when requests wait (docs/scheduling.md).'
+    default: 'adaptive',
+    description: 'Who is next when requests wait (docs/scheduling.md). adaptive weighs deadlines, expected work, link, tools and age; fcfs goes by arrival.'
   },
   maxStepMs: {
     type: 'integer',

@@ -18,6 +18,8 @@ export interface ParkedKv {
   readonly sessionId: string | undefined
   /** First half of the prefix key of its last full block; undefined without prefix keys. */
   readonly key: bigint | undefined
+  /** The tool that it waits for, where that is known. */
+  tool: string | undefined
   isSwapped: boolean
   /** The sequence that goes on with it has come back, and waits for admission. */
   isClaimed: boolean
@@ -67,6 +69,7 @@ export class ParkedStore {
       sinceMs: view.nowMs,
       sessionId: sequence.sessionId,
       key: lastBlockKey(sequence, this.#options.pool.blockTokens),
+      tool: undefined,
       isSwapped: false,
       isClaimed: false,
       expectedWait,
@@ -81,10 +84,11 @@ export class ParkedStore {
   }
 
   /** More is known of the wait, such as the tool's name. */
-  expect (id: number, expectedWait: ExpectedWait, view: PolicyView): boolean {
+  expect (id: number, expectedWait: ExpectedWait, view: PolicyView, tool?: string): boolean {
     const parked = this.#byId.get(id)
     if (parked === undefined) return false
     parked.expectedWait = expectedWait
+    parked.tool = tool
     this.#review(parked, view)
     return true
   }

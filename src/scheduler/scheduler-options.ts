@@ -27,8 +27,8 @@ export interface SchedulerOptions<S extends Sequence> {
   readonly swap?: SwapCosts
   /** KV that waits for a return is given up after this time; 600 000 ms. */
   readonly maxParkedMs?: number
-  /** A sequence has come back for parked KV: how long it took, in ms. */
-  readonly onReturn?: (id: number, waitedMs: number) => void
+  /** A sequence has come back for what sequence `id` parked: how long it took, in ms, and for which tool, if that was said. */
+  readonly onReturn?: (id: number, waitedMs: number, tool: string | undefined) => void
   /** What steps cost, as far as is known now; read for each plan. */
   readonly stepCosts?: () => StepCosts
   /** Brings the sequence's `prefixKeys` up to the tokens that it has; called before a readmission. */

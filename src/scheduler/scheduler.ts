@@ -142,8 +142,8 @@ export class Scheduler<S extends Sequence = Sequence> {
   }
 
   /** A tool runs for a sequence that has ended and left its KV: how long that is expected to take. */
-  expectReturn (id: number, expectedWait: ExpectedWait, nowMs: number): boolean {
-    return this.#parked.expect(id, expectedWait, this.#look(nowMs))
+  expectReturn (id: number, expectedWait: ExpectedWait, nowMs: number, tool?: string): boolean {
+    return this.#parked.expect(id, expectedWait, this.#look(nowMs), tool)
   }
 
   /** Nobody will go on with what this sequence left; false when it left nothing. */
@@ -438,7 +438,8 @@ export class Scheduler<S extends Sequence = Sequence> {
   #claimParked (sequence: S): void {
     sequence.parked = this.#parked.claim(sequence)
     if (sequence.parked !== undefined) {
-      this.#options.onReturn?.(sequence.parked.id, Math.max(0, sequence.arrivalMs - sequence.parked.sinceMs))
+      const { id, sinceMs, tool } = sequence.parked
+      this.#options.onReturn?.(id, Math.max(0, sequence.arrivalMs - sinceMs), tool)
     }
   }
 
