@@ -253,7 +253,8 @@ export class Engine {
         reservedTokens: request.prediction!.reservedTokens,
         slo: options.slo ?? {},
         linkHealth: options.linkHealth ?? 1,
-        ...options.sessionId === undefined ? {} : { sessionId: options.sessionId },
+        // Tenants do not share sessions, as they do not share prefixes.
+        ...options.sessionId === undefined ? {} : { sessionId: JSON.stringify([options.cacheSalt ?? '', options.sessionId]) },
         ...request.tools.length === 0 ? {} : { parksOnStop: this.#toolWaits.expectedWait },
         ...keys,
         ...index > 0 ? { forkOf: sequences[0]! } : {}

@@ -1,5 +1,5 @@
 import type { BlockPool } from './block-pool.js'
-import type { ParkedKv, ParkedStore } from './parked-kv.js'
+import { commonTokens, type ParkedKv, type ParkedStore } from './parked-kv.js'
 import type { Sequence } from './sequence.js'
 
 export interface AdmissionInput<S extends Sequence> {
@@ -113,13 +113,6 @@ function tryTakeParked<S extends Sequence> (input: AdmissionInput<S>, parked: Pa
   }
   start(sequence, shared, grown)
   return true
-}
-
-function commonTokens (a: Int32Array, b: Int32Array): number {
-  const most = Math.min(a.length, b.length)
-  let count = 0
-  while (count < most && a[count] === b[count]) count++
-  return count
 }
 
 /** A sequence alone needs no reserve: `Scheduler.add` has seen to it that it fits. */

@@ -107,7 +107,7 @@ export class ParkedStore {
    */
   claim (sequence: Sequence): ParkedKv | undefined {
     if (this.#byId.size === 0) return undefined
-    const parked = this.#byId.get(sequence.resumes ?? -1) ?? this.#matching(sequence) ?? this.#bySession.get(sequence.sessionId ?? '')
+    const parked = this.#byId.get(sequence.resumes ?? -1) ?? this.#matching(sequence) ?? this.#ofSession(sequence)
     if (parked === undefined || parked.isClaimed) return undefined
     parked.isClaimed = true
     return parked
@@ -198,6 +198,13 @@ export class ParkedStore {
     this.#options.pool.close(parked.slot)
   }
 
+  /** Names of sessions are the clients': who only has the name, and another prompt, takes nothing from its owner. */
+  #ofSession (sequence: Sequence): ParkedKv | undefined {
+    const parked = sequence.sessionId === undefined ? undefined : this.#bySession.get(sequence.sessionId)
+    if (parked === undefined || commonTokens(parked.tokens, sequence.tokens) < this.#options.pool.blockTokens) return undefined
+    return parked
+  }
+
   /** Looks for the sequence's full blocks from the last one on: each is the end of at most one. */
   #matching (sequence: Sequence): ParkedKv | undefined {
     const keys = sequence.prefixKeys
@@ -209,6 +216,14 @@ export class ParkedStore {
     }
     return undefined
   }
+}
+
+/** How many tokens two sequences begin with alike. */
+export function commonTokens (a: Int32Array, b: Int32Array): number {
+  const most = Math.min(a.length, b.length)
+  let count = 0
+  while (count < most && a[count] === b[count]) count++
+  return count
 }
 
 const keyBytes = 32

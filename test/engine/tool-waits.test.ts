@@ -40,6 +40,20 @@ async function twoTurns (t: Test, hostBlocks: number, usualMs: number): Promise<
   await engine.close()
 }
 
+t.test('a session of one tenant is not that of another', async t => {
+  const { engine } = scriptedEngine(words, { next: callsThenAnswers, hostBlocks: 16 })
+  const tenant = { tools: [weather], sessionId: 'one', cacheSalt: 'a' }
+  await engine.chat({ messages: question, ...tenant }).result()
+  t.equal(engine.stats().parkedSequences, 1)
+  const messages = [...question, { role: 'assistant' as const, content: call }, { role: 'tool' as const, content: words[5]! }]
+  const stranger = await engine.chat({ messages, ...tenant, cacheSalt: 'b' }).result()
+  t.equal(stranger.usage.cachedTokens, 0)
+  t.equal(engine.stats().parkedSequences, 1)
+  const owner = await engine.chat({ messages, ...tenant }).result()
+  t.ok(owner.usage.cachedTokens > 0)
+  await engine.close()
+})
+
 t.test('an answer that calls no tool leaves nothing behind', async t => {
   const { engine, model } = scriptedEngine(words, { next: answering(6) })
   await engine.chat({ messages: question, tools: [weather] }).result()

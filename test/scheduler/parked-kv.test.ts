@@ -77,6 +77,8 @@ t.test('a return is known by its prompt, and else by its session', async t => {
   bySession.run()
   bySession.add(bySession.tokensOf(turn, 3), 2, { sessionId: 'other' })
   t.equal(bySession.returns.length, 0)
+  bySession.add([91, 92, 93, 94, 95], 2, { sessionId: 'one' })
+  t.equal(bySession.returns.length, 0, 'the name alone takes nothing')
   bySession.add(bySession.tokensOf(turn, 3), 2, { sessionId: 'one' })
   t.equal(bySession.returns.length, 1)
 })
