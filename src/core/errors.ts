@@ -39,13 +39,16 @@ export class TextTooLongError extends MillraceError {
   }
 }
 
+const formatMs = (ms: number): string => `${ms < 10 ? Number(ms.toPrecision(2)) : Math.round(ms)} ms`
+
 /** The queue is too long for the times that the request asks for, and the engine refuses such requests. */
 export class SloUnreachableError extends MillraceError {
   /** When the first token would come, in ms from now. */
   readonly ttftMs: number
 
-  constructor (param: string, wantedMs: number, forecastMs: number, ttftMs: number) {
-    super('ERR_SLO_UNREACHABLE', 503, `${param} is ${Math.round(wantedMs)} ms, but the queue forecasts ${Math.round(forecastMs)} ms. ` +
+  constructor (param: 'slo.ttftMs' | 'slo.deadlineMs', wantedMs: number, forecastMs: number, ttftMs: number) {
+    const what = param === 'slo.ttftMs' ? 'The first token' : 'The last token'
+    super('ERR_SLO_UNREACHABLE', 503, `${what} is wanted within ${formatMs(wantedMs)}, but the queue forecasts ${formatMs(forecastMs)}. ` +
       'Send it later or elsewhere, or allow more time.', param)
     this.ttftMs = ttftMs
   }
