@@ -3,7 +3,7 @@ import { compareRanks, type Policy, type PolicyView } from './policy.js'
 import type { Sequence } from './sequence.js'
 
 /** Ranks renewed in one round at most: a round stays short however many wait. */
-const maxRenewals = 256
+const maxRenewals = 64
 
 /**
  * Waiting sequences in the order of their ranks. Ranks stand still between the times that the policy
