@@ -7,7 +7,10 @@ import { Command } from 'commander'
 import { embeddedModelPath } from '../src/cli/model-name.js'
 import { simulationOptions } from '../src/cli/simulation-options.js'
 import { Engine } from '../src/engine/engine.js'
+import { engineOptions } from '../src/engine/options.js'
 import type { StepCosts } from '../src/profiler/step-costs.js'
+import { createPolicy } from '../src/scheduler/policies/index.js'
+import { stepTimeBudget } from '../src/scheduler/token-budget.js'
 import { SeededRandom, wholeTokens } from '../src/simulator/random.js'
 import type { RequestResult } from '../src/simulator/request-result.js'
 import { simulate } from '../src/simulator/simulation.js'
@@ -85,7 +88,9 @@ await engine.close()
 
 const run = (costs: StepCosts): Figures => {
   const machine = { times: linearTimes(costs), maxNumSeqs, maxBatchTokens, maxModelLen, kvTokens }
-  const { requests, durationMs, busyMs, steps } = simulate(trace, simulationOptions(machine, false))
+  const { requests, durationMs, busyMs, steps } = simulate(trace, {
+    ...simulationOptions(machine, false), policy: createPolicy(engineOptions.policy.default), budget: stepTimeBudget()
+  })
   return { ...summarize(requests, durationMs), steps, stepMeanMs: busyMs / steps }
 }
 const simulated = run(stepCosts)
