@@ -24,7 +24,8 @@ export function tryAdmit<S extends Sequence> (input: AdmissionInput<S>): boolean
   // Its last tokens are not known yet, or its queued rows would be planned again.
   if (sequence.pendingRows > 0) return false
   if (sequence.isSwapped) return trySwapIn(input)
-  if (sequence.parked !== undefined) {
+  // Rows that report the prompt's log-probabilities need every token computed.
+  if (sequence.parked !== undefined && !sequence.promptLogprobs) {
     if (input.parked.has(sequence.parked)) return tryTakeParked(input, sequence.parked)
     sequence.parked = undefined
   }
@@ -83,7 +84,12 @@ function trySwapIn<S extends Sequence> (input: AdmissionInput<S>): boolean {
   if (wanted + spareBlocks(input) > availableBlocks(pool) || !pool.swapIn(sequence.slot!)) return false
   sequence.isSwapped = false
   const grown = wanted * pool.blockTokens
-  pool.grow(sequence.slot!, grown)
+  if (!pool.grow(sequence.slot!, grown)) {
+    // Not to be had after all: it is computed again.
+    pool.free(sequence.slot!)
+    start(sequence, 0, 0)
+    return false
+  }
   const { computed, publishedBlocks, promptPlanId } = sequence
   start(sequence, computed, grown)
   sequence.publishedBlocks = publishedBlocks

@@ -93,6 +93,16 @@ t.test('a return whose prompt has changed keeps what is still the same', async t
   t.same(steps.faults, [])
 })
 
+t.test('a return that wants its prompt\'s log-probabilities computes all of it', async t => {
+  const { add, run, tokensOf, pool } = setup()
+  const first = add(prompt, 5, tool(100))
+  run()
+  const second = add(tokensOf(first, 3), 1, { resumes: first.id, promptLogprobs: true })
+  run()
+  t.equal(second.cachedTokens, 0)
+  t.equal(pool.stats().usedBlocks, 0)
+})
+
 t.test('a long wait is swapped out where there is a host tier, and its KV comes back', async t => {
   const { add, run, tokensOf, pool, steps, clock } = setup({ hostBlocks: 32, swap: { tokenMs: 0.1, hiddenRatio: 0 } })
   const first = add(prompt, 5, tool(60_000))
