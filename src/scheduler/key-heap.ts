@@ -57,6 +57,13 @@ export class KeyHeap<T> {
     return handle
   }
 
+  /** Takes out the item with the lowest key. */
+  pop (): T | undefined {
+    const item = this.peek()
+    if (item !== undefined) this.remove(this.#handles[0]!)
+    return item
+  }
+
   remove (handle: number): void {
     const place = this.#places[handle]!
     this.#items[handle] = undefined

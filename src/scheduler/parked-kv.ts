@@ -1,5 +1,5 @@
 import type { BlockPool } from './block-pool.js'
-import { IndexedHeap } from './indexed-heap.js'
+import { KeyHeap } from './key-heap.js'
 import { leastWaste, type SwapCosts } from './min-waste.js'
 import type { PolicyView } from './policy.js'
 import type { Sequence } from './sequence.js'
@@ -25,7 +25,8 @@ export interface ParkedKv {
   isClaimed: boolean
   expectedWait: ExpectedWait
   reviewMs: number
-  heapIndex: number
+  /** Place among the reviews; the store's own. */
+  reviewHandle: number
 }
 
 export interface ParkingOptions {
@@ -48,8 +49,7 @@ export class ParkedStore {
   readonly #byId = new Map<number, ParkedKv>()
   readonly #byKey = new Map<bigint, ParkedKv>()
   readonly #bySession = new Map<string, ParkedKv>()
-  readonly #byReview = new IndexedHeap<ParkedKv>((a, b) => a.reviewMs - b.reviewMs || a.id - b.id,
-    (item, index) => { item.heapIndex = index })
+  readonly #byReview = new KeyHeap<ParkedKv>(2)
 
   constructor (options: ParkingOptions) {
     this.#options = options
@@ -74,12 +74,12 @@ export class ParkedStore {
       isClaimed: false,
       expectedWait,
       reviewMs: view.nowMs,
-      heapIndex: -1
+      reviewHandle: -1
     }
     this.#byId.set(parked.id, parked)
     if (parked.key !== undefined) this.#byKey.set(parked.key, parked)
     if (parked.sessionId !== undefined) this.#bySession.set(parked.sessionId, parked)
-    this.#byReview.push(parked)
+    parked.reviewHandle = this.#byReview.push(parked, parked.reviewMs, parked.id)
     this.#review(parked, view)
   }
 
@@ -178,14 +178,14 @@ export class ParkedStore {
     }
     parked.reviewMs = Math.min(view.nowMs + Math.max(minReviewMs, parked.isSwapped ? waitMs : waitMs / 2),
       Math.max(view.nowMs + minReviewMs, parked.sinceMs + this.#options.maxWaitMs))
-    this.#byReview.update(parked.heapIndex)
+    this.#byReview.update(parked.reviewHandle, parked.reviewMs, parked.id)
   }
 
   #trySwapOut (parked: ParkedKv, view: PolicyView): boolean {
     parked.isSwapped = this.#options.pool.swapOut(parked.slot)
     if (parked.isSwapped) {
       parked.reviewMs = view.nowMs + minReviewMs
-      this.#byReview.update(parked.heapIndex)
+      this.#byReview.update(parked.reviewHandle, parked.reviewMs, parked.id)
     }
     return parked.isSwapped
   }
@@ -194,7 +194,7 @@ export class ParkedStore {
     this.#byId.delete(parked.id)
     if (parked.key !== undefined && this.#byKey.get(parked.key) === parked) this.#byKey.delete(parked.key)
     if (parked.sessionId !== undefined && this.#bySession.get(parked.sessionId) === parked) this.#bySession.delete(parked.sessionId)
-    this.#byReview.remove(parked.heapIndex)
+    this.#byReview.remove(parked.reviewHandle)
     this.#options.pool.close(parked.slot)
   }
 

@@ -2,7 +2,7 @@ import { compareRanks, type Policy, type PolicyView } from './policy.js'
 import type { Sequence } from './sequence.js'
 
 /**
- * Sequences that hold blocks, in policy order. Those that leave it stay inside, in another state, until
+ * Sequences that hold blocks, in the order of the ranks with which they came. Those that leave it stay inside, in another state, until
  * `compact`: so it can be walked while sequences are preempted.
  */
 export class RunningList<S extends Sequence> {

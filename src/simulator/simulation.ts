@@ -1,6 +1,6 @@
 import { PromptTooLongError } from '../core/errors.js'
 import type { BlockPool } from '../scheduler/block-pool.js'
-import { IndexedHeap } from '../scheduler/indexed-heap.js'
+import { KeyHeap } from '../scheduler/key-heap.js'
 import type { SwapCosts } from '../scheduler/min-waste.js'
 import { RowOutcome } from '../scheduler/plan.js'
 import type { Policy } from '../scheduler/policy.js'
@@ -63,7 +63,6 @@ export interface SimulationResult {
 interface ToolWait {
   readonly returnMs: number
   readonly caller: SimulatedSequence
-  heapIndex: number
 }
 
 /** Health of a link is exp(-rtt / this), 0 to 1. */
@@ -82,8 +81,7 @@ class Simulation {
   readonly #options: SimulationOptions
   readonly #scheduler: Scheduler<SimulatedSequence>
   readonly #device: SimulatedDevice
-  readonly #toolWaits = new IndexedHeap<ToolWait>((a, b) => a.returnMs - b.returnMs || a.caller.id - b.caller.id,
-    (item, index) => { item.heapIndex = index })
+  readonly #toolWaits = new KeyHeap<ToolWait>(2)
 
   readonly #results: RequestResult[] = []
   #nowMs = 0
@@ -154,7 +152,7 @@ class Simulation {
 
   #toolReturns (): void {
     for (let next = this.#toolWaits.peek(); next !== undefined && next.returnMs <= this.#nowMs;) {
-      this.#toolWaits.remove(next.heapIndex)
+      this.#toolWaits.pop()
       const { caller } = next
       const { request, turn } = caller.progress
       const prompt = new Int32Array(caller.numTokens + request.tools![turn - 1]!.resultTokens)
@@ -224,7 +222,8 @@ class Simulation {
       return
     }
     progress.onTool(tool.durationMs)
-    this.#toolWaits.push({ returnMs: this.#nowMs + tool.durationMs, caller, heapIndex: -1 })
+    const returnMs = this.#nowMs + tool.durationMs
+    this.#toolWaits.push({ returnMs, caller }, returnMs, caller.id)
   }
 
   #end (result: RequestResult): void {

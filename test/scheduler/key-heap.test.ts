@@ -33,3 +33,12 @@ t.test('the first is that of a sorted list, through random insertions, removals 
   }
   t.same([...heap].map(item => item.name).sort((a, b) => a - b), model.map(item => item.name).sort((a, b) => a - b))
 })
+
+t.test('items are taken out in the order of their keys, and an empty heap has none', async t => {
+  const heap = new KeyHeap<string>(2)
+  heap.push('third', 2, 0)
+  heap.push('second', 1, 7)
+  heap.push('first', 1, 3)
+  t.same([heap.pop(), heap.pop(), heap.pop(), heap.pop()], ['first', 'second', 'third', undefined])
+  t.equal(heap.size, 0)
+})

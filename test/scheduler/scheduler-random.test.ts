@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Plan } from '../../src/scheduler/plan.js'
-import type { Policy } from '../../src/scheduler/policy.js'
+import { priority } from '../../src/scheduler/policies/priority.js'
 import { Scheduler } from '../../src/scheduler/scheduler.js'
 import { Sequence } from '../../src/scheduler/sequence.js'
 import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
@@ -10,17 +10,6 @@ import { ScriptedSteps } from '../support/scripted-steps.js'
 const blockTokens = 4
 const root = prefixRoot(['random'])
 type Pool = ReturnType<typeof createPool>
-
-/** Lower numbers first, and lower ones take the place of higher ones. */
-const byPriority: Policy = {
-  name: 'by-priority',
-  rank (sequence) {
-    sequence.rankClass = sequence.priority
-    sequence.rankKey = sequence.arrivalMs
-    return Infinity
-  },
-  mayPreempt: (needy, running) => needy.priority < running.priority
-}
 
 /** One random run: arrivals, lengths, aborts, forks, a pool that is often too small. */
 class Run {
@@ -52,7 +41,7 @@ class Run {
       maxSequenceTokens: this.random.integer(12, blocks * blockTokens + 4),
       maxOutstanding: this.random.integer(1, 3),
       reserveRatio: this.random.pick([0, 0, 0.5, 1]),
-      ...this.random.chance(0.5) ? { policy: byPriority } : {},
+      ...this.random.chance(0.5) ? { policy: priority } : {},
       extendKeys: sequence => {
         sequence.prefixKeys = prefixKeys(root, sequence.tokens.subarray(0, sequence.numTokens), blockTokens)
       }

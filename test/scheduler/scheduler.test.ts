@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RowOutput } from '../../src/core/step.js'
 import { RowOutcome, type Plan } from '../../src/scheduler/plan.js'
-import type { Policy } from '../../src/scheduler/policy.js'
+import { priority } from '../../src/scheduler/policies/priority.js'
 import { Scheduler } from '../../src/scheduler/scheduler.js'
 import type { SchedulerOptions } from '../../src/scheduler/scheduler-options.js'
 import { Sequence, type SequenceOptions } from '../../src/scheduler/sequence.js'
@@ -9,17 +9,6 @@ import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
 import { ScriptedSteps } from '../support/scripted-steps.js'
 
 const blockTokens = 4
-
-/** Lower numbers first, and lower ones take the place of higher ones. */
-const byPriority: Policy = {
-  name: 'by-priority',
-  rank (sequence) {
-    sequence.rankClass = sequence.priority
-    sequence.rankKey = sequence.arrivalMs
-    return Infinity
-  },
-  mayPreempt: (needy, running) => needy.priority < running.priority
-}
 
 function setup (options: Partial<SchedulerOptions<Sequence>> & { blocks?: number, hostBlocks?: number } = {}) {
   const pool = createPool(options.blocks ?? 64, blockTokens, options.hostBlocks ?? 0)
@@ -381,7 +370,7 @@ t.test('time is divided between queue, prefill, decode and preempted, and sums t
 })
 
 t.test('a sequence of a higher priority takes the slot of a lower one, which goes on when it ends', async t => {
-  const { add, plan, commit, finishAll, steps } = setup({ policy: byPriority, maxNumSeqs: 2 })
+  const { add, plan, commit, finishAll, steps } = setup({ policy: priority, maxNumSeqs: 2 })
   const [low, lower] = [add(4, { priority: 1 }), add(4, { priority: 2 })]
   commit(plan()!)
   const urgent = add(4, { priority: 0 })
@@ -395,7 +384,7 @@ t.test('a sequence of a higher priority takes the slot of a lower one, which goe
 })
 
 t.test('equal priorities do not take each other\'s slots', async t => {
-  const { add, plan, commit, scheduler } = setup({ policy: byPriority, maxNumSeqs: 1 })
+  const { add, plan, commit, scheduler } = setup({ policy: priority, maxNumSeqs: 1 })
   const first = add(4)
   commit(plan()!)
   add(4)
@@ -404,7 +393,7 @@ t.test('equal priorities do not take each other\'s slots', async t => {
 })
 
 t.test('a sequence that was preempted makes progress before it is preempted again', async t => {
-  const { add, plan, commit } = setup({ policy: byPriority, maxNumSeqs: 1, blocks: 128 })
+  const { add, plan, commit } = setup({ policy: priority, maxNumSeqs: 1, blocks: 128 })
   const low = add(4, { priority: 9, maxTokens: 120 })
   const progress: number[] = []
   let preemptions = 0

@@ -1,20 +1,7 @@
-/** Small seeded generator (mulberry32): tests print the seed and can be run again with it. */
-export class Random {
-  #state: number
+import { SeededRandom } from '../../src/simulator/random.js'
 
-  constructor (seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** In [0, 1). */
-  next (): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-
+/** Choices for random tests, which print the seed and can be run again with it. */
+export class Random extends SeededRandom {
   /** In [low, high]. */
   integer (low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1))
