@@ -150,7 +150,7 @@ export function blocksFor (pool: BlockPool, tokens: number): number {
   return Math.ceil(tokens / pool.blockTokens)
 }
 
-function availableBlocks (pool: BlockPool): number {
+export function availableBlocks (pool: BlockPool): number {
   const stats = pool.stats()
   return stats.freeBlocks + stats.cachedBlocks
 }

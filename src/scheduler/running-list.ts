@@ -1,4 +1,4 @@
-import { compareRanks, type Policy, type PolicyView } from './policy.js'
+import { compareRanks } from './policy.js'
 import type { Sequence } from './sequence.js'
 
 /**
@@ -6,14 +6,9 @@ import type { Sequence } from './sequence.js'
  * `compact`: so it can be walked while sequences are preempted.
  */
 export class RunningList<S extends Sequence> {
-  readonly #policy: Policy
   readonly #items: S[] = []
   /** Sequences that run. */
   size = 0
-
-  constructor (policy: Policy) {
-    this.#policy = policy
-  }
 
   /** All inside; look at `state`. */
   get items (): readonly S[] {
@@ -41,23 +36,4 @@ export class RunningList<S extends Sequence> {
     }
     this.#items.length = kept
   }
-
-  /**
-   * Whom to preempt for `needy`, by ranks of now: the last. Not one that has a row in the plan already,
-   * nor, unless forced, one that was preempted before and has made no progress since. Undefined when
-   * nobody is left.
-   */
-  victim (needy: S, planId: number, view: PolicyView, force: boolean): S | undefined {
-    let last: S | undefined
-    for (const other of this.#items) {
-      if (other === needy || other.state !== 'running' || other.lastPlanId === planId) continue
-      if (!force && other.preemptions > 0 && other.numTokens < other.admittedTokens + minProgressTokens) continue
-      this.#policy.rank(other, view)
-      if (last === undefined || compareRanks(other, last) > 0) last = other
-    }
-    return last
-  }
 }
-
-/** What a sequence computes between two preemptions at least. */
-const minProgressTokens = 16

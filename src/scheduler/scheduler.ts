@@ -12,6 +12,7 @@ import { forecast, type Forecast } from './forecast.js'
 import { ParkedStore, type ExpectedWait } from './parked-kv.js'
 import { fcfs } from './policies/fcfs.js'
 import type { Policy, PolicyView } from './policy.js'
+import { Preemption } from './preemption.js'
 import { RunningList } from './running-list.js'
 import type { Sequence } from './sequence.js'
 import { fullBudget } from './token-budget.js'
@@ -42,8 +43,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   #lastPlanId = 0
   #lastCommittedId = 0
   readonly #parked: ParkedStore
-  #preemptions = 0
-  #swaps = 0
+  readonly #preemption: Preemption<S>
   /** Blocks that admissions leave free. */
   #reserveBlocks = 0
   readonly #view: PolicyView
@@ -57,14 +57,24 @@ export class Scheduler<S extends Sequence = Sequence> {
     this.#pool = options.pool
     this.policy = options.policy ?? fcfs
     this.#waiting = new WaitingQueue<S>(this.policy)
-    this.#running = new RunningList(this.policy)
+    this.#running = new RunningList()
     // One more: the last committed one is still read while the next is made.
     this.#plans = Array.from({ length: this.#maxOutstanding + 1 },
       () => new Plan<S>(options.maxNumSeqs, options.maxBatchTokens))
-    this.#parked = new ParkedStore({
-      pool: options.pool,
-      swap: options.swap ?? defaultSwapCosts,
-      maxWaitMs: options.maxParkedMs ?? 600_000
+    const { pool, maxNumSeqs, swap = defaultSwapCosts } = options
+    this.#parked = new ParkedStore({ pool, swap, maxWaitMs: options.maxParkedMs ?? 600_000 })
+    this.#preemption = new Preemption({
+      pool,
+      policy: this.policy,
+      maxNumSeqs,
+      swap,
+      waiting: this.#waiting,
+      running: this.#running,
+      parked: this.#parked,
+      onPreempted: sequence => {
+        this.#waiting.push(sequence, this.#view)
+        this.#requeueForks(sequence)
+      }
     })
     this.#view = {
       nowMs: 0,
@@ -163,7 +173,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     const id = this.#lastPlanId + 1
     const plan = this.#plans[id % this.#plans.length]!
     plan.start(id)
-    this.#makeRoom(plan, view)
+    this.#preemption.makeRoom(plan.id, view)
     this.#fill(plan, view, false)
     // Each waits for a block that another holds: one of them gives way, progress or not.
     if (plan.numRows === 0 && this.#running.size > 0 && this.#lastCommittedId === this.#lastPlanId) this.#fill(plan, view, true)
@@ -204,8 +214,8 @@ export class Scheduler<S extends Sequence = Sequence> {
       waiting: this.#waiting.size + this.#forking,
       running: this.#running.size,
       outstanding: this.#lastPlanId - this.#lastCommittedId,
-      preemptions: this.#preemptions,
-      swaps: this.#swaps,
+      preemptions: this.#preemption.count,
+      swaps: this.#preemption.swaps,
       parked: this.#parked.size
     }
   }
@@ -241,11 +251,11 @@ export class Scheduler<S extends Sequence = Sequence> {
     // Whoever was preempted since may be admitted now: it must not be inside twice.
     this.#running.compact()
     const budget = this.#budget()
-    const preemptions = this.#preemptions
-    this.#planDecodes(plan, budget, force)
+    const preemptions = this.#preemption.count
+    this.#planDecodes(plan, budget, view, force)
     this.#planPrompts(plan, budget)
     // What was preempted for want of blocks does not come back in the same breath.
-    if (this.#preemptions === preemptions) this.#admit(plan, budget, view)
+    if (this.#preemption.count === preemptions) this.#admit(plan, budget, view)
   }
 
   #budget (): number {
@@ -275,32 +285,13 @@ export class Scheduler<S extends Sequence = Sequence> {
     return Math.max(1, Math.ceil(reserveRatio * expected))
   }
 
-  /** Running sequences give way to the head of the queue where the policy says so: slots and blocks. */
-  #makeRoom (plan: Plan<S>, view: PolicyView): void {
-    if (this.policy.mayPreempt === undefined || this.#waiting.size === 0) return
-    this.#waiting.refresh(view)
-    for (let count = this.#running.size; count > 0; count--) {
-      const needy = this.#waiting.peek(view)!
-      if (needy.pendingRows > 0 || this.#hasRoom(needy)) return
-      const victim = this.#running.victim(needy, plan.id, view, false)
-      if (victim === undefined || !this.policy.mayPreempt(needy, victim, view)) return
-      this.#preempt(victim)
-    }
-  }
-
-  #hasRoom (sequence: S): boolean {
-    if (this.#running.size >= this.#options.maxNumSeqs) return false
-    const { freeBlocks, cachedBlocks } = this.#pool.stats()
-    return blocksFor(this.#pool, sequence.numTokens + 1) + this.#running.size <= freeBlocks + cachedBlocks
-  }
-
-  #planDecodes (plan: Plan<S>, budget: number, force: boolean): void {
+  #planDecodes (plan: Plan<S>, budget: number, view: PolicyView, force: boolean): void {
     for (const sequence of this.#running.items) {
       if (plan.numTokens >= budget) return
       // Preempted a moment ago, by a row before its own.
       if (sequence.state !== 'running') continue
       if (!sequence.isDecoding || sequence.isComplete) continue
-      if (this.#tryGrow(sequence, plan, force)) this.#addRow(plan, sequence, 1)
+      if (this.#preemption.tryGrow(sequence, plan.id, view, force)) this.#addRow(plan, sequence, 1)
     }
   }
 
@@ -359,52 +350,6 @@ export class Scheduler<S extends Sequence = Sequence> {
     sequence.lastPlanId = plan.id
     if (sample) sequence.pendingSamples++
     if (sequence.promptPlanId === 0 && sequence.planned >= sequence.promptTokens) sequence.promptPlanId = plan.id
-  }
-
-  /** A block for the sequence's next token, taken from others if need be. */
-  #tryGrow (sequence: S, plan: Plan<S>, force: boolean): boolean {
-    if (sequence.planned < sequence.grown) return true
-    const grown = sequence.grown + this.#pool.blockTokens
-    while (!this.#pool.grow(sequence.slot!, grown)) {
-      if (this.#parked.tryEvict(this.#view)) continue
-      const victim = this.#running.victim(sequence, plan.id, this.#view, force)
-      // Those before it have the last blocks. It keeps its own and tries again in the next plan.
-      if (victim === undefined) return false
-      this.#preempt(victim)
-    }
-    sequence.grown = grown
-    return true
-  }
-
-  /** Its blocks go back; its tokens stay, and so does its slot with the sampling state. */
-  #preempt (sequence: S): void {
-    if (this.#trySwapOut(sequence)) {
-      this.#swaps++
-    } else {
-      this.#pool.free(sequence.slot!)
-      sequence.epoch++
-      sequence.computed = 0
-      sequence.planned = 0
-      sequence.grown = 0
-    }
-    sequence.state = 'waiting'
-    sequence.preemptions++
-    sequence.clock.enter('preempted', this.#view.nowMs)
-    this.#running.leave()
-    this.#preemptions++
-    this.#waiting.push(sequence, this.#view)
-    this.#requeueForks(sequence)
-  }
-
-  /** Where copying its KV out and back is cheaper than computing it again. */
-  #trySwapOut (sequence: S): boolean {
-    if (this.#pool.hostBlocks === 0 || sequence.planned === 0) return false
-    const { tokenMs, hiddenRatio } = this.#options.swap ?? defaultSwapCosts
-    const copyMs = 2 * tokenMs * (1 - hiddenRatio) * sequence.planned
-    if (copyMs >= this.#view.costs.prefillTokenMs * sequence.planned) return false
-    do sequence.isSwapped = this.#pool.swapOut(sequence.slot!)
-    while (!sequence.isSwapped && this.#parked.tryEvictSwapped())
-    return sequence.isSwapped
   }
 
   #end (sequence: S, reason: FinishReason, nowMs: number): void {

@@ -1,39 +1,9 @@
 import t from 'tap'
 import { RowOutput } from '../../src/core/step.js'
-import { RowOutcome, type Plan } from '../../src/scheduler/plan.js'
-import { priority } from '../../src/scheduler/policies/priority.js'
-import { Scheduler } from '../../src/scheduler/scheduler.js'
-import type { SchedulerOptions } from '../../src/scheduler/scheduler-options.js'
-import { Sequence, type SequenceOptions } from '../../src/scheduler/sequence.js'
-import { createPool, prefixKeys, prefixRoot } from '../support/pool.js'
-import { ScriptedSteps } from '../support/scripted-steps.js'
-
-const blockTokens = 4
-
-function setup (options: Partial<SchedulerOptions<Sequence>> & { blocks?: number, hostBlocks?: number } = {}) {
-  const pool = createPool(options.blocks ?? 64, blockTokens, options.hostBlocks ?? 0)
-  const scheduler = new Scheduler<Sequence>({ pool, maxNumSeqs: 8, maxBatchTokens: 32, maxSequenceTokens: 256, ...options })
-  const steps = new ScriptedSteps()
-  let nextId = 1
-  let now = 0
-  const add = (promptTokens: number, extra: Partial<SequenceOptions> & { stopAfter?: number } = {}): Sequence => {
-    const promptIds = extra.promptIds ?? Int32Array.from({ length: promptTokens }, (_, i) => i + 1)
-    const sequence = new Sequence({ id: nextId++, arrivalMs: now, maxTokens: 8, ...extra, promptIds })
-    scheduler.add(sequence)
-    const generated = extra.stopAfter ?? sequence.maxTokens
-    const script = Int32Array.from({ length: promptIds.length + generated }, (_, i) => promptIds[i] ?? 1000 + sequence.id * 100 + i)
-    steps.script(sequence, { tokens: script, stops: extra.stopAfter !== undefined })
-    return sequence
-  }
-  const commit = (plan: Plan<Sequence>) => scheduler.commit(plan.id, steps.run(plan), ++now)
-  const finishAll = () => {
-    for (let plan = scheduler.plan(++now); plan !== undefined; plan = scheduler.plan(++now)) commit(plan)
-  }
-  return { pool, scheduler, steps, add, commit, finishAll, plan: () => scheduler.plan(++now), now: () => now }
-}
-
-const idsOf = (plan: Plan<Sequence> | undefined) => plan?.sequences.map(sequence => sequence.id)
-const countsOf = (plan: Plan<Sequence>) => plan.sequences.map((_, i) => plan.queryStarts[i + 1]! - plan.queryStarts[i]!)
+import { RowOutcome } from '../../src/scheduler/plan.js'
+import { Sequence } from '../../src/scheduler/sequence.js'
+import { prefixKeys, prefixRoot } from '../support/pool.js'
+import { blockTokens, countsOf, idsOf, setup } from '../support/scheduler-rig.js'
 
 t.test('a prompt longer than the budget is computed in chunks, and only the last one samples', async t => {
   const { add, plan, commit } = setup({ maxBatchTokens: 10 })
@@ -112,52 +82,6 @@ t.test('the row behind an end-of-sequence token is dropped', async t => {
   t.equal(pool.stats().usedBlocks, 0, 'its blocks are free before the second step has run')
   t.equal(commit(second).outcomes[0], RowOutcome.dropped)
   t.equal(sequence.generatedTokens, 1)
-})
-
-t.test('a decode that finds no free block preempts the youngest sequence', async t => {
-  // Three prompts of two blocks and three spare blocks: all in use after the first decodes.
-  const { add, plan, commit, scheduler, pool } = setup({ blocks: 9 })
-  const [oldest, middle, youngest] = [add(8), add(8), add(8)]
-  while (youngest.preemptions === 0) commit(plan()!)
-  t.equal(middle.preemptions, 0)
-  t.equal(youngest.state, 'waiting')
-  t.equal(scheduler.stats().preemptions, 1)
-  t.equal(pool.stats().freeBlocks, 9 - pool.blocksOf(oldest.slot as never) - pool.blocksOf(middle.slot as never))
-})
-
-t.test('a preempted sequence keeps its tokens and its slot, and ends with the output of an undisturbed one', async t => {
-  const { add, plan, commit, finishAll, steps } = setup({ blocks: 9 })
-  add(8, { maxTokens: 16 })
-  add(8, { maxTokens: 16 })
-  const youngest = add(8, { maxTokens: 16 })
-  while (youngest.preemptions === 0) commit(plan()!)
-  const { slot, generatedTokens } = youngest
-  t.not(slot, undefined)
-  t.ok(generatedTokens > 0)
-  finishAll()
-  t.equal(youngest.generatedTokens, 16)
-  t.same(steps.faults, [])
-})
-
-t.test('a sequence preempted with a row in flight is admitted again only when that row is committed', async t => {
-  const { add, plan, commit, scheduler } = setup({ blocks: 9 })
-  const older = [add(8, { maxTokens: 16 }), add(8, { maxTokens: 16 })]
-  const youngest = add(8, { maxTokens: 16 })
-  let inFlight = plan()!
-  for (;;) {
-    const next = plan()!
-    if (youngest.preemptions > 0) break
-    commit(inFlight)
-    inFlight = next
-  }
-  t.equal(youngest.pendingRows, 1)
-  const known = youngest.numTokens
-  for (const sequence of older) scheduler.abort(sequence.id, 1)
-  commit(inFlight)
-  t.equal(youngest.numTokens, known + 1, 'the token of the step in flight counts')
-  const again = plan()!
-  t.same(again.sequences, [youngest])
-  t.equal(again.queryStarts[1], known + 1, 'all of it is computed again')
 })
 
 t.test('a prompt is admitted only if every running sequence keeps a spare block', async t => {
@@ -367,59 +291,6 @@ t.test('time is divided between queue, prefill, decode and preempted, and sums t
   for (const part of [queue, prefill, decode, preempted]) t.ok(part > 0)
   t.equal(queue + prefill + decode + preempted, youngest.clock.stoppedMs! - youngest.arrivalMs)
   t.ok(youngest.clock.stoppedMs! <= now())
-})
-
-t.test('a sequence of a higher priority takes the slot of a lower one, which goes on when it ends', async t => {
-  const { add, plan, commit, finishAll, steps } = setup({ policy: priority, maxNumSeqs: 2 })
-  const [low, lower] = [add(4, { priority: 1 }), add(4, { priority: 2 })]
-  commit(plan()!)
-  const urgent = add(4, { priority: 0 })
-  const next = plan()!
-  t.same(idsOf(next), [low.id, urgent.id])
-  t.equal(lower.state, 'waiting')
-  commit(next)
-  finishAll()
-  t.ok(urgent.clock.stoppedMs! < lower.clock.stoppedMs!)
-  t.same(steps.faults, [])
-})
-
-t.test('equal priorities do not take each other\'s slots', async t => {
-  const { add, plan, commit, scheduler } = setup({ policy: priority, maxNumSeqs: 1 })
-  const first = add(4)
-  commit(plan()!)
-  add(4)
-  t.same(idsOf(plan()), [first.id])
-  t.equal(scheduler.stats().preemptions, 0)
-})
-
-t.test('a sequence that was preempted makes progress before it is preempted again', async t => {
-  const { add, plan, commit } = setup({ policy: priority, maxNumSeqs: 1, blocks: 128 })
-  const low = add(4, { priority: 9, maxTokens: 120 })
-  const progress: number[] = []
-  let preemptions = 0
-  for (let i = 0; i < 200; i++) {
-    // An urgent one every other step would starve it.
-    if (i % 2 === 0) add(4, { priority: 0, maxTokens: 1 })
-    const next = plan()
-    if (next !== undefined) commit(next)
-    if (low.preemptions > preemptions) {
-      preemptions = low.preemptions
-      progress.push(low.generatedTokens)
-    }
-  }
-  t.ok(progress.length > 3, 'it gives way again and again')
-  t.ok(progress.every((tokens, i) => i === 0 || tokens - progress[i - 1]! >= 16), `with progress between: ${progress.join(' ')}`)
-})
-
-t.test('where the host tier has room, a preempted sequence keeps what it has computed', async t => {
-  const swapping = setup({ blocks: 6, hostBlocks: 8, maxNumSeqs: 2 })
-  const [oldest, youngest] = [swapping.add(8, { maxTokens: 14 }), swapping.add(8, { maxTokens: 14 })]
-  swapping.finishAll()
-  t.ok(swapping.scheduler.stats().swaps > 0)
-  t.equal(youngest.generatedTokens, 14)
-  t.equal(oldest.preemptions, 0)
-  t.same(swapping.steps.faults, [])
-  t.equal(swapping.pool.stats().hostFreeBlocks, 8)
 })
 
 t.test('an admission leaves free the share of the expected growth that is asked for', async t => {
