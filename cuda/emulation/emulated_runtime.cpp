@@ -1,0 +1,209 @@
+// The driver, emulated: "the card" is this process's memory. Work waits in its stream until somebody
+// synchronizes, so that what is read too early has not been done yet.
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <vector>
+
+#include "emulation/emulated_card.hpp"
+#include "platform/runtime.hpp"
+
+namespace millrace::gpu {
+namespace {
+
+constexpr int kPoison = 0xFF;
+
+using Work = std::function<void()>;
+
+EmulatedCard& card() {
+  static EmulatedCard instance;
+  return instance;
+}
+
+}  // namespace
+
+EmulatedCard& emulated_card() {
+  return card();
+}
+
+struct Event::State {
+  Stream::State* stream = nullptr;  // null: passed, or never recorded
+  std::uint64_t position = 0;
+};
+
+struct Graph::State {
+  std::vector<Work> work;
+};
+
+struct Stream::State {
+  std::deque<Work> queued;
+  std::uint64_t done = 0;  // pieces of work
+  bool capturing = false;
+  std::vector<Work> captured;
+
+  void add(Work work) {
+    if (capturing) {
+      captured.push_back(std::move(work));
+    } else {
+      queued.push_back(std::move(work));
+    }
+  }
+  void run_until(std::uint64_t position) {
+    while (done < position && !queued.empty()) {
+      const Work work = std::move(queued.front());
+      queued.pop_front();
+      ++done;
+      work();
+    }
+  }
+};
+
+int card_count(std::string& reason) {
+  reason.clear();
+  return 1;
+}
+
+CardInfo card_info(int index) {
+  if (index != 0) throw GpuError(GpuError::Kind::kOther, "there is one emulated card");
+  const EmulatedCard& emulated = card();
+  return {"emulated", 8, 0, 4, 13000, emulated.total_bytes, emulated.total_bytes - emulated.used_bytes};
+}
+
+void use_card(int) {}
+
+void* allocate(std::int64_t bytes) {
+  EmulatedCard& emulated = card();
+  if (bytes > emulated.total_bytes - emulated.used_bytes)
+    throw GpuError(GpuError::Kind::kOutOfMemory, "allocating memory of the card: out of memory");
+  // A multiple of what a card aligns to.
+  auto* memory =
+      static_cast<std::byte*>(std::aligned_alloc(256, static_cast<std::size_t>(bytes + 255) / 256 * 256));
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memset(memory, kPoison, static_cast<std::size_t>(bytes));
+  emulated.used_bytes += bytes;
+  emulated.allocations[memory] = bytes;
+  return memory;
+}
+
+void release(void* memory) {
+  if (memory == nullptr) return;
+  EmulatedCard& emulated = card();
+  const auto found = emulated.allocations.find(memory);
+  emulated.used_bytes -= found->second;
+  emulated.allocations.erase(found);
+  std::free(memory);
+}
+
+void* allocate_pinned(std::int64_t bytes) {
+  void* memory = std::aligned_alloc(256, static_cast<std::size_t>(bytes + 255) / 256 * 256);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void release_pinned(void* memory) {
+  std::free(memory);
+}
+
+Event::Event() : state_(std::make_unique<State>()) {}
+Event::~Event() = default;
+
+double Event::elapsed_ms(const Event&, const Event&) {
+  throw GpuError(GpuError::Kind::kOther, "the emulation has no clock");
+}
+
+Graph::Graph(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Graph::~Graph() = default;
+Graph::Graph(Graph&&) noexcept = default;
+Graph& Graph::operator=(Graph&&) noexcept = default;
+
+Stream::Stream() : state_(std::make_unique<State>()) {}
+Stream::~Stream() = default;
+
+void* Stream::native() const {
+  return nullptr;
+}
+
+void Stream::copy_to_device(void* to, const void* from, std::int64_t bytes) {
+  copy_on_device(to, from, bytes);
+}
+
+void Stream::copy_to_host(void* to, const void* from, std::int64_t bytes) {
+  copy_on_device(to, from, bytes);
+}
+
+void Stream::copy_on_device(void* to, const void* from, std::int64_t bytes) {
+  state_->add([=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
+}
+
+void Stream::copy_rows(void* to, std::int64_t to_stride, const void* from, std::int64_t from_stride,
+                       std::int64_t bytes, std::int64_t rows) {
+  state_->add([=] {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_stride,
+                  static_cast<const std::byte*>(from) + row * from_stride, static_cast<std::size_t>(bytes));
+    }
+  });
+}
+
+void Stream::fill(void* memory, int byte, std::int64_t bytes) {
+  state_->add([=] { std::memset(memory, byte, static_cast<std::size_t>(bytes)); });
+}
+
+void Stream::record(Event& event) {
+  event.state() = {state_.get(), state_->done + state_->queued.size()};
+}
+
+void Stream::wait(const Event& event) {
+  const Event::State at = event.state();
+  if (at.stream != nullptr && at.stream != state_.get()) {
+    state_->add([at] { at.stream->run_until(at.position); });
+  }
+}
+
+void Stream::synchronize() {
+  if (state_->capturing)
+    throw GpuError(GpuError::Kind::kOther, "running: a stream that is captured cannot be waited for");
+  ++card().synchronizations;
+  if (std::exchange(card().fail_next, false)) {
+    state_->queued.clear();
+    throw GpuError(GpuError::Kind::kLost, "running: an emulated failure of the card");
+  }
+  state_->run_until(state_->done + state_->queued.size());
+}
+
+void Stream::begin_capture() {
+  state_->capturing = true;
+  state_->captured.clear();
+}
+
+Graph Stream::end_capture() {
+  state_->capturing = false;
+  auto graph = std::make_unique<Graph::State>();
+  graph->work = std::move(state_->captured);
+  ++card().captures;
+  return Graph(std::move(graph));
+}
+
+void Stream::drop_capture() {
+  state_->capturing = false;
+  state_->captured.clear();
+}
+
+void Stream::replay(const Graph& graph) {
+  ++card().replays;
+  for (const Work& work : graph.state().work) state_->add(work);
+}
+
+namespace detail {
+
+void queue(Stream& stream, std::function<void()> work) {
+  ++card().launches;
+  stream.state().add(std::move(work));
+}
+
+void run_kernel(Grid grid, unsigned threads, std::size_t shared_bytes, const std::function<void()>& thread) {
+  emulation::run_grid({grid.x, grid.y, grid.z}, {threads, 1, 1}, shared_bytes, thread);
+}
+
+}  // namespace detail
+}  // namespace millrace::gpu

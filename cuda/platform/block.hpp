@@ -1,0 +1,98 @@
+// What kernels use beside CUDA's own names: shared memory with a type, and the instructions that have none.
+#pragma once
+#include <cstdint>
+
+#include "platform/float_types.hpp"
+#include "platform/names.hpp"
+
+namespace millrace::gpu {
+
+constexpr int kWarpLanes = 32;
+constexpr unsigned kFullWarp = 0xFFFFFFFFU;
+
+// The block's shared memory as a T. A kernel names one type for all that it shares; the launch gives
+// sizeof(T) bytes. What it holds is undefined at first.
+template <typename T>
+__device__ inline T& block_shared() {
+#if defined(__CUDA_ARCH__)
+  extern __shared__ __align__(128) unsigned char millrace_shared[];
+  return *reinterpret_cast<T*>(millrace_shared);
+#elif defined(__CUDACC__)
+  return *static_cast<T*>(nullptr);  // the host's pass of nvcc: never called
+#else
+  return *static_cast<T*>(emulation::shared_memory(sizeof(T)));
+#endif
+}
+
+// Begins a copy of 16 bytes to shared memory, zeros when not `valid`. Both addresses are multiples of 16.
+__device__ inline void copy_async_16(void* shared, const void* global, bool valid = true) {
+#if defined(__CUDA_ARCH__)
+  const auto to = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+  const int bytes = valid ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
+#elif !defined(__CUDACC__)
+  emulation::copy_async(shared, valid ? global : nullptr, 16);
+#endif
+}
+
+// Closes a group of the copies that this thread began.
+__device__ inline void commit_async() {
+#if defined(__CUDA_ARCH__)
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#elif !defined(__CUDACC__)
+  emulation::commit_async_copies();
+#endif
+}
+
+// Waits for all of this thread's groups but the last `kPending`. Other threads see the data after a barrier.
+template <int kPending>
+__device__ inline void wait_async() {
+#if defined(__CUDA_ARCH__)
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+#elif !defined(__CUDACC__)
+  emulation::wait_async_copies(kPending);
+#endif
+}
+
+// 16 bytes that are read once and by nobody else: past the first cache.
+template <typename T>
+__device__ inline T load_streamed(const T* from) {
+  static_assert(sizeof(T) == 16);
+#if defined(__CUDA_ARCH__)
+  T out;
+  auto* words = reinterpret_cast<std::uint32_t*>(&out);
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "l"(from));
+  return out;
+#else
+  return *from;
+#endif
+}
+
+template <typename T>
+__device__ inline T warp_sum(T value) {
+  for (int distance = kWarpLanes / 2; distance > 0; distance /= 2)
+    value += __shfl_xor_sync(kFullWarp, value, distance);
+  return value;
+}
+
+__device__ inline float warp_max(float value) {
+  for (int distance = kWarpLanes / 2; distance > 0; distance /= 2)
+    value = fmaxf(value, __shfl_xor_sync(kFullWarp, value, distance));
+  return value;
+}
+
+// Sum over the block, in every thread. `partial` is of shared memory, kWarpLanes values; it may be used again
+// after the next barrier. The block has whole warps.
+template <typename T>
+__device__ inline T block_sum(T value, T* partial) {
+  const unsigned warp = threadIdx.x / kWarpLanes, lane = threadIdx.x % kWarpLanes;
+  value = warp_sum(value);
+  if (lane == 0) partial[warp] = value;
+  __syncthreads();
+  value = lane < blockDim.x / kWarpLanes ? partial[lane] : T{};
+  return warp_sum(value);
+}
+
+}  // namespace millrace::gpu

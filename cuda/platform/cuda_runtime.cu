@@ -1,0 +1,230 @@
+#include <array>
+#include <mutex>
+#include <unordered_map>
+
+#include "platform/runtime.hpp"
+
+namespace millrace::gpu {
+namespace {
+
+bool is_lost(cudaError_t error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  (void)cudaGetLastError();  // a later call is not to report this one again
+  const auto kind = error == cudaErrorMemoryAllocation ? GpuError::Kind::kOutOfMemory
+                    : is_lost(error)                   ? GpuError::Kind::kLost
+                                                       : GpuError::Kind::kOther;
+  throw GpuError(kind,
+                 std::string(what) + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+}
+
+}  // namespace
+
+struct Event::State {
+  cudaEvent_t event = nullptr;
+};
+
+struct Graph::State {
+  cudaGraphExec_t graph = nullptr;
+};
+
+struct Stream::State {
+  cudaStream_t stream = nullptr;
+};
+
+int card_count(std::string& reason) {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) {
+    (void)cudaGetLastError();
+    reason = cudaGetErrorString(error);
+    return 0;
+  }
+  if (count == 0) reason = "the driver reports no card";
+  return count;
+}
+
+CardInfo card_info(int card) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, card), "reading the card's properties");
+  CardInfo info;
+  info.name = properties.name;
+  info.major = properties.major;
+  info.minor = properties.minor;
+  info.multiprocessors = properties.multiProcessorCount;
+  check(cudaDriverGetVersion(&info.driver_version), "reading the driver's version");
+  int before = 0;
+  check(cudaGetDevice(&before), "reading the thread's card");
+  check(cudaSetDevice(card), "choosing the card");
+  std::size_t free_bytes = 0, total_bytes = 0;
+  check(cudaMemGetInfo(&free_bytes, &total_bytes), "reading the card's memory");
+  check(cudaSetDevice(before), "choosing the card");
+  info.free_bytes = static_cast<std::int64_t>(free_bytes);
+  info.total_bytes = static_cast<std::int64_t>(total_bytes);
+  return info;
+}
+
+void use_card(int card) {
+  check(cudaSetDevice(card), "choosing the card");
+}
+
+void* allocate(std::int64_t bytes) {
+  void* memory = nullptr;
+  check(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "allocating memory of the card");
+  return memory;
+}
+
+void release(void* memory) {
+  (void)cudaFree(memory);  // fails only where the context is lost, and the memory with it
+}
+
+void* allocate_pinned(std::int64_t bytes) {
+  void* memory = nullptr;
+  check(cudaHostAlloc(&memory, static_cast<std::size_t>(bytes), cudaHostAllocPortable),
+        "allocating pinned memory");
+  return memory;
+}
+
+void release_pinned(void* memory) {
+  (void)cudaFreeHost(memory);
+}
+
+Event::Event() : state_(std::make_unique<State>()) {
+  check(cudaEventCreate(&state_->event), "making an event");
+}
+
+Event::~Event() {
+  (void)cudaEventDestroy(state_->event);
+}
+
+double Event::elapsed_ms(const Event& from, const Event& to) {
+  float ms = 0;
+  check(cudaEventElapsedTime(&ms, from.state().event, to.state().event), "timing");
+  return ms;
+}
+
+Graph::Graph(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Graph::Graph(Graph&&) noexcept = default;
+Graph& Graph::operator=(Graph&&) noexcept = default;
+
+Graph::~Graph() {
+  if (state_ != nullptr) (void)cudaGraphExecDestroy(state_->graph);
+}
+
+Stream::Stream() : state_(std::make_unique<State>()) {
+  check(cudaStreamCreateWithFlags(&state_->stream, cudaStreamNonBlocking), "making a stream");
+}
+
+Stream::~Stream() {
+  (void)cudaStreamDestroy(state_->stream);
+}
+
+void* Stream::native() const {
+  return state_->stream;
+}
+
+void Stream::copy_to_device(void* to, const void* from, std::int64_t bytes) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, state_->stream),
+        "copying");
+}
+
+void Stream::copy_to_host(void* to, const void* from, std::int64_t bytes) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, state_->stream),
+        "copying");
+}
+
+void Stream::copy_on_device(void* to, const void* from, std::int64_t bytes) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDefault, state_->stream),
+        "copying");
+}
+
+void Stream::copy_rows(void* to, std::int64_t to_stride, const void* from, std::int64_t from_stride,
+                       std::int64_t bytes, std::int64_t rows) {
+  check(cudaMemcpy2DAsync(to, static_cast<std::size_t>(to_stride), from,
+                          static_cast<std::size_t>(from_stride), static_cast<std::size_t>(bytes),
+                          static_cast<std::size_t>(rows), cudaMemcpyDefault, state_->stream),
+        "copying");
+}
+
+void Stream::fill(void* memory, int byte, std::int64_t bytes) {
+  check(cudaMemsetAsync(memory, byte, static_cast<std::size_t>(bytes), state_->stream), "filling");
+}
+
+void Stream::record(Event& event) {
+  check(cudaEventRecord(event.state().event, state_->stream), "recording an event");
+}
+
+void Stream::wait(const Event& event) {
+  check(cudaStreamWaitEvent(state_->stream, event.state().event), "waiting for an event");
+}
+
+void Stream::synchronize() {
+  check(cudaStreamSynchronize(state_->stream), "running");
+}
+
+void Stream::begin_capture() {
+  check(cudaStreamBeginCapture(state_->stream, cudaStreamCaptureModeThreadLocal), "beginning a graph");
+}
+
+Graph Stream::end_capture() {
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamEndCapture(state_->stream, &graph), "ending a graph");
+  auto state = std::make_unique<Graph::State>();
+  const cudaError_t error = cudaGraphInstantiate(&state->graph, graph, 0);
+  (void)cudaGraphDestroy(graph);
+  check(error, "instantiating a graph");
+  return Graph(std::move(state));
+}
+
+void Stream::drop_capture() {
+  cudaGraph_t graph = nullptr;
+  (void)cudaStreamEndCapture(state_->stream, &graph);
+  if (graph != nullptr) (void)cudaGraphDestroy(graph);
+  (void)cudaGetLastError();
+}
+
+void Stream::replay(const Graph& graph) {
+  check(cudaGraphLaunch(graph.state().graph, state_->stream), "starting a graph");
+}
+
+namespace detail {
+
+void check_launch() {
+  check(cudaGetLastError(), "launching a kernel");
+}
+
+void allow_shared_bytes(const void* kernel, std::size_t bytes) {
+  // By kernel and card: the attribute is the card's.
+  static std::mutex mutex;
+  static std::unordered_map<const void*, std::array<std::size_t, 16>> allowed;
+  int card = 0;
+  check(cudaGetDevice(&card), "reading the thread's card");
+  const std::lock_guard lock(mutex);
+  std::size_t& most = allowed[kernel][static_cast<std::size_t>(card % 16)];
+  if (bytes <= most) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        "asking for shared memory");
+  most = bytes;
+}
+
+}  // namespace detail
+}  // namespace millrace::gpu

@@ -1,0 +1,114 @@
+#include "emulation/grid.hpp"
+
+#include <stdexcept>
+#include <string>
+
+#include "kernel_fixture.hpp"
+#include "platform/block.hpp"
+
+namespace millrace::test {
+namespace {
+
+struct Shared {
+  float values[64];
+};
+
+// Every thread writes its value; each reads its neighbour's. Without the barrier, one that ran first reads
+// what the memory held at first.
+template <bool kWithBarrier>
+void rotate(float* out) {
+  Shared& shared = gpu::block_shared<Shared>();
+  shared.values[threadIdx.x] = static_cast<float>(threadIdx.x);
+  if (kWithBarrier) __syncthreads();
+  out[threadIdx.x] = shared.values[(threadIdx.x + 1) % 64];
+}
+
+bool is_rotated(const std::vector<float>& values) {
+  for (std::size_t i = 0; i < 64; ++i) {
+    if (!(values[i] == static_cast<float>((i + 1) % 64))) return false;
+  }
+  return true;
+}
+
+template <bool kWithBarrier>
+int orders_with_right_results() {
+  int right = 0;
+  in_every_order([&] {
+    const CardArray<float> out(64);
+    gpu::Stream stream;
+    gpu::launch(stream, rotate<kWithBarrier>, {}, 64, sizeof(Shared), out.data());
+    stream.synchronize();
+    right += is_rotated(out.values()) ? 1 : 0;
+  });
+  return right;
+}
+
+void part_at_barrier() {
+  if (threadIdx.x < 32) __syncthreads();
+  if (threadIdx.x == 40) __shfl_sync(gpu::kFullWarp, 1, 0);
+}
+
+void different_lanes() {
+  if (threadIdx.x == 3) {
+    __syncwarp();
+  } else {
+    __shfl_xor_sync(gpu::kFullWarp, 1, 1);
+  }
+}
+
+void too_much_shared() {
+  gpu::block_shared<Shared>().values[0] = 1;
+}
+
+void sum_up(int* out) {
+  const int sum = gpu::warp_sum(static_cast<int>(threadIdx.x));
+  out[threadIdx.x] = sum;
+}
+
+template <typename Kernel, typename... Args>
+void run(Kernel kernel, unsigned threads, Args... args) {
+  gpu::Stream stream;
+  gpu::launch(stream, kernel, {}, threads, 0, args...);
+  stream.synchronize();
+}
+
+template <typename Kernel>
+std::string complaint_of(Kernel kernel, unsigned threads) {
+  try {
+    run(kernel, threads);
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST("a barrier lets every thread of a block see what the others wrote") {
+  CHECK_EQ(orders_with_right_results<true>(), 3);
+}
+
+TEST("a missing barrier gives a wrong result in some order of the threads") {
+  CHECK(orders_with_right_results<false>() < 3);
+}
+
+TEST("lanes of a warp exchange values") {
+  const CardArray<int> out(64);
+  run(sum_up, 64, out.data());
+  CHECK_EQ(out.values()[5], 31 * 32 / 2);
+  CHECK_EQ(out.values()[40], 31 * 32 / 2 + 32 * 32);
+}
+
+TEST("threads of a block that wait for each other in vain are an error") {
+  CHECK_CONTAINS(complaint_of(part_at_barrier, 64), "wait in vain");
+}
+
+TEST("lanes that meet in different operations are an error") {
+  CHECK_CONTAINS(complaint_of(different_lanes, 32), "meet in different operations");
+}
+
+TEST("more shared memory than the launch gave is an error") {
+  CHECK_CONTAINS(complaint_of(too_much_shared, 32), "its launch gave 0");
+}
+
+}  // namespace millrace::test

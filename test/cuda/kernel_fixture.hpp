@@ -1,0 +1,71 @@
+// Memory of the emulated card, and kernels run in every order of their threads.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "emulation/grid.hpp"
+#include "harness.hpp"
+#include "platform/float_types.hpp"
+#include "platform/runtime.hpp"
+
+namespace millrace::test {
+
+// An array on the card, filled with NaN unless values are given.
+template <typename T>
+class CardArray {
+ public:
+  explicit CardArray(std::int64_t count)
+      : count_(count), data_(gpu::allocate(std::max<std::int64_t>(1, bytes()))) {}
+  explicit CardArray(std::span<const T> values) : CardArray(static_cast<std::int64_t>(values.size())) {
+    std::memcpy(data_, values.data(), values.size_bytes());
+  }
+  ~CardArray() { gpu::release(data_); }
+  CardArray(const CardArray&) = delete;
+  CardArray& operator=(const CardArray&) = delete;
+
+  [[nodiscard]] T* data() const { return static_cast<T*>(data_); }
+  [[nodiscard]] std::vector<T> values() const { return {data(), data() + count_}; }
+  [[nodiscard]] std::int64_t bytes() const { return count_ * static_cast<std::int64_t>(sizeof(T)); }
+
+ private:
+  std::int64_t count_;
+  void* data_;
+};
+
+// As T, rounded; and back.
+template <typename T>
+std::vector<T> rounded(std::span<const float> values) {
+  std::vector<T> out;
+  for (const float value : values) out.push_back(gpu::from_float<T>(value));
+  return out;
+}
+
+template <typename T>
+std::vector<float> widened(std::span<const T> values) {
+  std::vector<float> out;
+  for (const T value : values) out.push_back(gpu::to_float(value));
+  return out;
+}
+
+inline std::vector<float> random_values(std::mt19937_64& rng, std::int64_t count, float scale = 1) {
+  std::normal_distribution<float> distribution(0, scale);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = distribution(rng);
+  return values;
+}
+
+// Runs `body` with the threads of every block forward, backward and shuffled.
+template <typename Body>
+void in_every_order(const Body& body) {
+  for (const auto order : {emulation::FiberOrder::kForward, emulation::FiberOrder::kBackward,
+                           emulation::FiberOrder::kShuffled}) {
+    emulation::set_fiber_order(order, seed());
+    body();
+  }
+  emulation::set_fiber_order(emulation::FiberOrder::kForward);
+}
+
+}  // namespace millrace::test
