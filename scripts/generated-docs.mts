@@ -1,12 +1,18 @@
+import { Registry } from 'prom-client'
 import { errorCodes, type ErrorCode } from '../src/core/error-codes.js'
 import { engineOptions, flagOf, type OptionSchema } from '../src/engine/options.js'
+import { httpMetrics } from '../src/server/metrics/http-metrics.js'
+import { millraceMetrics } from '../src/server/metrics/millrace-metrics.js'
+import { collectProcess } from '../src/server/metrics/process-metrics.js'
+import type { SampledMetric } from '../src/server/metrics/sampled-metric.js'
+import { vllmMetrics } from '../src/server/metrics/vllm-metrics.js'
 import { serverOptions } from '../src/server/options.js'
 
 const notice = '<!-- Made by scripts/generate-docs.mts; edit the tables in src/ instead. -->\n'
 
 /** Texts of the generated pages by path. */
 export function generatedDocs (): Record<string, string> {
-  return { 'docs/options.md': optionsPage(), 'docs/errors.md': errorsPage() }
+  return { 'docs/options.md': optionsPage(), 'docs/errors.md': errorsPage(), 'docs/metrics.md': metricsPage() }
 }
 
 function optionsPage (): string {
@@ -78,6 +84,51 @@ ${table(['code', 'HTTP status', 'in the API', 'cause', 'what to do'], rows(error
 Codes without a status come from the native part: they arrive when a model is loaded, or as the \`cause\` of
 \`ERR_STEP_FAILED\`.
 `
+}
+
+function metricsPage (): string {
+  const sampledTable = (metrics: readonly SampledMetric[]): string => table(['name', 'type', 'labels', 'meaning'],
+    metrics.map(({ name, type, labels = [], help }) => [`\`${name}\``, type, labels.map(label => `\`${label}\``).join(', '), help]))
+  const own = new Registry()
+  httpMetrics(own)
+  collectProcess(own)
+  return `${notice}# Metrics
+
+\`GET /metrics\` answers in the text format of Prometheus. It needs an API key where the server has any:
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: millrace
+    authorization: { credentials: the-key }
+    static_configs: [{ targets: ['127.0.0.1:8000'] }]
+\`\`\`
+
+Everything is counted from the start of the process and nothing is reset by being read, so that any number of scrapers can look. The engine's
+numbers are taken at the scrape, all at one moment; only latencies are counted as they come, for each request, step and token, without taking memory. While
+the model is being loaded there are those of the process alone. In a program \`engine.metrics()\` has the same.
+
+Names of tools, sessions, users and anything else that clients choose never become labels: they would grow without bound, and tell others what is theirs.
+
+## As in vLLM
+
+By vLLM's own names, labels and ranges, for dashboards, autoscalers and routers that are made for it. Each has the labels \`model_name\` and \`engine\`
+(always 0). What vLLM calls a request is one sequence of tokens: a request with \`n\` choices counts \`n\`. What has no counterpart here (images, LoRA,
+speculation, transfer between machines) is not there.
+
+${sampledTable(vllmMetrics)}
+## Millrace's own
+
+With \`model_name\` and \`engine\` too. [scheduling.md](scheduling.md) explains what is measured.
+
+${sampledTable(millraceMetrics)}
+What is good: \`length_top1_ratio\` well above \`length_majority_top1_ratio\`, \`length_coverage_ratio\` near 0.9, \`step_cost_error_ratio\` below 0.1, and
+\`forecast_error_seconds\` small against the latencies. Forecasts know nothing of what comes later, so that they are early under rising load.
+
+## HTTP and process
+
+Requests for \`/metrics\`, \`/health\`, \`/version\` and \`/api/version\` are not counted. Paths that no route has share the handler \`none\`.
+
+${table(['name', 'type', 'meaning'], own.getMetricsAsArray().map(({ name, type, help }) => [`\`${name}\``, String(type), help]))}`
 }
 
 function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {

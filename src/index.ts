@@ -1,5 +1,5 @@
 export { Engine } from './engine/engine.js'
-export type { CloseOptions, EngineInfo, EngineStats } from './engine/engine-info.js'
+export type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine/engine-info.js'
 export { EngineRegistry, UnknownModelError } from './engine/registry.js'
 export type {
   ChatMessage, ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions,

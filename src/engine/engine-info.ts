@@ -1,5 +1,7 @@
 import type { KvStats } from '../native/binding.js'
+import type { SchedulerStats } from '../scheduler/scheduler-options.js'
 import type { EngineParts } from './engine-model.js'
+import type { Measurements } from './measurements.js'
 import type { ProfilerStats } from './profiling.js'
 import type { ResolvedOptions } from './resolved-options.js'
 import type { StepCounters } from './step-loop.js'
@@ -32,6 +34,16 @@ export interface EngineStats {
   readonly kv: KvStats
   readonly steps: Readonly<StepCounters>
   readonly profiler: ProfilerStats
+}
+
+/** What a metrics page is made of. */
+export interface EngineMetrics {
+  readonly stats: EngineStats
+  readonly scheduler: SchedulerStats
+  /** Tools whose durations are known. */
+  readonly tools: number
+  readonly measured: Measurements
+  readonly options: ResolvedOptions
 }
 
 export interface CloseOptions {

@@ -8,8 +8,8 @@ import { RunningGeneration } from './running-generation.js'
 export interface RequestHooks {
   /** The caller wants it to end. */
   onAbort (request: EngineRequest): void
-  /** It has ended, in whatever way. */
-  onEnd (request: EngineRequest): void
+  /** It has ended, in whatever way; `result` is missing when it failed or was never queued. */
+  onEnd (request: EngineRequest, result: GenerationResult | undefined): void
 }
 
 /** One call of `chat` or `complete`, from its arrival to its result. */
@@ -74,14 +74,15 @@ export class EngineRequest {
 
   #finish (): void {
     if (this.#isEnded) return
-    this.#end()
-    this.generation.finish(this.#result())
+    const result = this.#result()
+    this.#end(result)
+    this.generation.finish(result)
   }
 
-  #end (): void {
+  #end (result?: GenerationResult): void {
     this.#isEnded = true
     this.#signal?.removeEventListener('abort', this.#onSignal)
-    this.#hooks.onEnd(this)
+    this.#hooks.onEnd(this, result)
   }
 
   #result (): GenerationResult {

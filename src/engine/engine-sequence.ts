@@ -9,6 +9,9 @@ export class EngineSequence extends Sequence {
   readonly request: EngineRequest
   readonly output: ChoiceOutput
   readonly seed: bigint
+  /** NaN = none yet: a field that is always a number costs no memory when it changes. */
+  firstTokenMs = NaN
+  lastTokenMs = NaN
 
   constructor (options: SequenceOptions, request: EngineRequest, output: ChoiceOutput, seed: bigint) {
     super(options)

@@ -1,22 +1,23 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { EngineClosedError, StepFailedError } from '../core/errors.js'
+import { BadLogitsError, EngineClosedError, SloUnreachableError, StepFailedError } from '../core/errors.js'
 import { deriveSeed } from '../core/seed.js'
 import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
 import { NoChatTemplateError } from '../model/errors.js'
-import type { StepOutput } from '../native/binding.js'
+import { StepTime, type StepOutput } from '../native/binding.js'
 import { RowOutcome } from '../scheduler/plan.js'
 import { checkPolicy, createPolicy } from '../scheduler/policies/index.js'
 import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import { stepTimeBudget } from '../scheduler/token-budget.js'
-import type { ChatOptions, CompleteOptions, Generation, RequestOptions } from './api.js'
+import type { ChatOptions, CompleteOptions, Generation, GenerationResult, RequestOptions } from './api.js'
 import { ChoiceOutput } from './choice-output.js'
 import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
-import type { CloseOptions, EngineInfo, EngineStats } from './engine-info.js'
+import type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine-info.js'
 import type { EngineParts } from './engine-model.js'
 import { EngineRequest } from './engine-request.js'
 import { EngineSequence, slotParams } from './engine-sequence.js'
 import { loadParts, type LoadHooks } from './load.js'
+import { Measurements } from './measurements.js'
 import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
@@ -47,8 +48,10 @@ export class Engine {
   readonly #logprobs: LogprobReader
   readonly #toolWaits: ToolWaits
   readonly #profiling: Profiling
+  readonly #measured: Measurements
   readonly #requests = new Set<EngineRequest>()
   readonly #rowActions: DeliveryActions = {
+    token: (sequence, nowMs) => { this.#measured.token(sequence, nowMs) },
     stop: sequence => { if (!this.#scheduler.abort(sequence.id, now(), 'stop')) sequence.finishReason = 'stop' },
     fail: (sequence, error) => { this.#fail(sequence.request, error) }
   }
@@ -57,7 +60,6 @@ export class Engine {
   #numRequests = 0
   #numSequences = 0
   #promptTokens = 0
-  #generatedTokens = 0
   #isClosed = false
   #closing: Promise<void> | undefined
   #onDrained: (() => void) | undefined
@@ -89,6 +91,7 @@ export class Engine {
       ['kv1', model.fingerprint, options.quantize, String(options.quantizeGroup), options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
     this.#slots = new SlotPool(model)
     this.#profiling = parts.profiling ?? new Profiling()
+    this.#measured = new Measurements(options.maxModelLen)
     this.#toolWaits = new ToolWaits(this.#profiling.tools)
     this.#scheduler = new Scheduler({
       pool: this.#slots,
@@ -100,7 +103,10 @@ export class Engine {
       policy: usablePolicy(options.policy),
       // A copy within this machine's memory.
       swap: { tokenMs: options.kvCacheMemory / (options.kvBlocks * options.blockTokens) / swapBytesPerMs, hiddenRatio: 0 },
-      onReturn: (_, waitedMs, tool) => { this.#toolWaits.returned(tool, waitedMs) },
+      onReturn: (_, waitedMs, tool) => {
+        this.#toolWaits.returned(tool, waitedMs)
+        this.#measured.toolSec.observe(waitedMs / 1000)
+      },
       budget: parts.budget ?? stepTimeBudget(options.maxStepMs === undefined ? {} : { targetMs: options.maxStepMs })
     })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
@@ -168,11 +174,16 @@ export class Engine {
       swaps,
       parkedSequences: parked,
       promptTokens: this.#promptTokens,
-      generatedTokens: this.#generatedTokens,
+      generatedTokens: this.#measured.generatedTokens,
       kv: this.#parts.model.kv.stats(),
       steps: { ...this.#loop.counters },
       profiler: this.#profiling.stats()
     }
+  }
+
+  /** All that is measured, for a metrics page: live objects, to be read at once. */
+  metrics (): EngineMetrics {
+    return { stats: this.stats(), scheduler: this.#scheduler.stats(), tools: this.#profiling.tools.size, measured: this.#measured, options: this.info.options }
   }
 
   /** Forgets cached prefixes that no request uses. */
@@ -201,7 +212,7 @@ export class Engine {
     const signal = options.signal instanceof AbortSignal ? options.signal : undefined
     const request = new EngineRequest(options.requestId ?? randomUUID(), now(), signal, {
       onAbort: aborted => { this.#abort(aborted) },
-      onEnd: ended => { this.#forget(ended) }
+      onEnd: (ended, result) => { this.#forget(ended, result) }
     })
     this.#requests.add(request)
     if (this.#isClosed) request.fail(new EngineClosedError())
@@ -218,14 +229,17 @@ export class Engine {
       request.promptIds = checkPromptIds(await work.encode(), spec.vocabSize)
       if (request.isEnded) return
       request.tools = toolNames((options as ChatOptions).tools ?? [])
+      const startMs = now()
       request.prediction = this.#profiling.predict({
         ...work.text(), promptTokens: request.promptIds.length, ...request.params.maxTokens === undefined ? {} : { maxTokens: request.params.maxTokens }
       })
+      this.#measured.predictionSec.observe((now() - startMs) / 1000)
       this.#enqueue(request, options, work.continues)
       this.#promptTokens += request.promptIds.length
       request.generation.markAccepted()
       this.#loop.wake()
     } catch (error) {
+      if (error instanceof SloUnreachableError) this.#measured.slo.refused++
       for (const sequence of request.sequences) this.#scheduler.abort(sequence.id, now(), 'error')
       request.fail(error as Error)
     }
@@ -276,6 +290,7 @@ export class Engine {
 
   #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): void {
     this.#profiling.stepEnded(plan, output)
+    this.#measured.step(plan.numTokens, output.timing[StepTime.end]! - output.timing[StepTime.start]!)
     for (let row = 0; row < plan.numRows; row++) deliverRow(plan, row, output, nowMs, this.#logprobs, this.#rowActions)
   }
 
@@ -288,6 +303,7 @@ export class Engine {
   }
 
   #fail (request: EngineRequest, error: Error): void {
+    if (error instanceof BadLogitsError) this.#measured.corrupted++
     for (const sequence of request.sequences) this.#scheduler.abort(sequence.id, now(), 'error')
     request.fail(error)
   }
@@ -309,14 +325,14 @@ export class Engine {
     for (const request of [...this.#requests]) request.generation.abort()
   }
 
-  #forget (request: EngineRequest): void {
+  #forget (request: EngineRequest, result: GenerationResult | undefined): void {
     this.#requests.delete(request)
     for (const sequence of request.sequences) {
       if (sequence.parksOnStop !== undefined) this.#toolWaits.ended(sequence, sequence.output.choice().text, request.tools, this.#scheduler, now())
     }
     this.#profiling.requestEnded(request)
+    this.#measured.requestEnded(request, result)
     this.#parts.profilerFile?.saveSometimes(this.#profiling, now())
-    this.#generatedTokens += request.sequences.reduce((sum, sequence) => sum + sequence.generatedTokens, 0)
     if (this.#requests.size === 0) this.#onDrained?.()
   }
 

@@ -8,6 +8,8 @@ import type { LogprobReader } from './token-logprobs.js'
 
 /** What a row may cause besides text. */
 export interface DeliveryActions {
+  /** The sequence has one token more. */
+  token (sequence: EngineSequence, nowMs: number): void
   /** The sequence has reached a stop string: it ends before the surplus token that is queued. */
   stop (sequence: EngineSequence): void
   /** Its row failed, so its request does. */
@@ -36,6 +38,7 @@ function takeToken (
 ): void {
   const sequence = plan.sequences[row]!
   sequence.request.firstTokenMs ??= nowMs
+  actions.token(sequence, nowMs)
   // A token that ends the sequence by its id is no part of the text.
   if (sequence.finishReason !== 'stop') {
     const place = output.tokenStarts[row]!

@@ -108,7 +108,7 @@ function tryTakeParked<S extends Sequence> (input: AdmissionInput<S>, parked: Pa
   if (parked.isSwapped && !pool.swapIn(parked.slot)) return false
   sequence.slot = pool.fork(parked.slot, shared)
   // What was shared is its own alone now: its last block needs no copy.
-  input.parked.release(parked.id)
+  input.parked.taken(parked)
   sequence.parked = undefined
   const grown = total * pool.blockTokens
   if (!pool.grow(sequence.slot, grown)) {

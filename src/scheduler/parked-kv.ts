@@ -36,6 +36,27 @@ export interface ParkingOptions {
   readonly maxWaitMs: number
 }
 
+/** What became of parked KV, each once. */
+export interface ParkedEnds {
+  /** Its sequence came back and found it: where it was, or in the host tier. */
+  kept: number
+  swapped: number
+  /** Given up by the rule of least waste; because others needed the blocks; because it waited too long. */
+  dropped: number
+  evicted: number
+  expired: number
+  /** Nobody was to come back for it: no tool was called after all, or the one that came back left. */
+  released: number
+}
+
+export interface ParkedStats {
+  readonly deviceSequences: number
+  readonly deviceBlocks: number
+  readonly hostSequences: number
+  readonly hostBlocks: number
+  readonly ends: Readonly<ParkedEnds>
+}
+
 const minReviewMs = 250
 
 /**
@@ -50,6 +71,7 @@ export class ParkedStore {
   readonly #byKey = new Map<bigint, ParkedKv>()
   readonly #bySession = new Map<string, ParkedKv>()
   readonly #byReview = new KeyHeap<ParkedKv>(2)
+  readonly #ends: ParkedEnds = { kept: 0, swapped: 0, dropped: 0, evicted: 0, expired: 0, released: 0 }
 
   constructor (options: ParkingOptions) {
     this.#options = options
@@ -97,8 +119,24 @@ export class ParkedStore {
   release (id: number): boolean {
     const parked = this.#byId.get(id)
     if (parked === undefined) return false
-    this.#discard(parked)
+    this.#end(parked, 'released')
     return true
+  }
+
+  /** Its sequence has what it needs of it. */
+  taken (parked: ParkedKv): void {
+    this.#end(parked, parked.isSwapped ? 'swapped' : 'kept')
+  }
+
+  /** In time that grows with their number. */
+  stats (): ParkedStats {
+    const stats = { deviceSequences: 0, deviceBlocks: 0, hostSequences: 0, hostBlocks: 0 }
+    for (const { tokens, isSwapped } of this.#byId.values()) {
+      const blocks = Math.ceil(tokens.length / this.#options.pool.blockTokens)
+      stats[isSwapped ? 'hostSequences' : 'deviceSequences']++
+      stats[isSwapped ? 'hostBlocks' : 'deviceBlocks'] += blocks
+    }
+    return { ...stats, ends: { ...this.#ends } }
   }
 
   /**
@@ -138,7 +176,7 @@ export class ParkedStore {
       if (largest === undefined || evictionOrder(parked, largest) < 0) largest = parked
     }
     if (largest === undefined) return false
-    if (!this.#trySwapOut(largest, view)) this.#discard(largest)
+    if (!this.#trySwapOut(largest, view)) this.#end(largest, 'evicted')
     return true
   }
 
@@ -146,7 +184,7 @@ export class ParkedStore {
   tryEvictSwapped (): boolean {
     for (const parked of this.#byId.values()) {
       if (!parked.isSwapped || parked.isClaimed) continue
-      this.#discard(parked)
+      this.#end(parked, 'evicted')
       return true
     }
     return false
@@ -155,7 +193,7 @@ export class ParkedStore {
   #review (parked: ParkedKv, view: PolicyView): void {
     const elapsedMs = view.nowMs - parked.sinceMs
     if (!parked.isClaimed && elapsedMs >= this.#options.maxWaitMs) {
-      this.#discard(parked)
+      this.#end(parked, 'expired')
       return
     }
     const expectedMs = parked.expectedWait(elapsedMs)
@@ -172,7 +210,7 @@ export class ParkedStore {
         hostFreeTokens: pool.stats().hostFreeBlocks * pool.blockTokens
       })
       if (action === 'discard' || (action === 'swap' && !this.#trySwapOut(parked, view))) {
-        this.#discard(parked)
+        this.#end(parked, 'dropped')
         return
       }
     }
@@ -190,7 +228,8 @@ export class ParkedStore {
     return parked.isSwapped
   }
 
-  #discard (parked: ParkedKv): void {
+  #end (parked: ParkedKv, end: keyof ParkedEnds): void {
+    this.#ends[end]++
     this.#byId.delete(parked.id)
     if (parked.key !== undefined && this.#byKey.get(parked.key) === parked) this.#byKey.delete(parked.key)
     if (parked.sessionId !== undefined && this.#bySession.get(parked.sessionId) === parked) this.#bySession.delete(parked.sessionId)

@@ -1,6 +1,7 @@
 import type { StepCosts } from '../profiler/step-costs.js'
 import type { BlockPool } from './block-pool.js'
 import type { SwapCosts } from './min-waste.js'
+import type { ParkedStats } from './parked-kv.js'
 import type { Policy } from './policy.js'
 import type { Sequence } from './sequence.js'
 import type { TokenBudget } from './token-budget.js'
@@ -37,6 +38,11 @@ export interface SchedulerOptions<S extends Sequence> {
 
 export interface SchedulerStats {
   readonly waiting: number
+  /** Of those that wait: the ones that share a prompt which another computes. */
+  readonly forking: number
+  /** Tokens of those in the queue: to be computed before their next one, and expected to come. */
+  readonly waitingPromptTokens: number
+  readonly waitingOutputTokens: number
   readonly running: number
   readonly outstanding: number
   readonly preemptions: number
@@ -44,4 +50,5 @@ export interface SchedulerStats {
   readonly swaps: number
   /** Sequences that ended and whose KV waits for a return. */
   readonly parked: number
+  readonly parkedKv: ParkedStats
 }

@@ -212,11 +212,15 @@ export class Scheduler<S extends Sequence = Sequence> {
   stats (): SchedulerStats {
     return {
       waiting: this.#waiting.size + this.#forking,
+      forking: this.#forking,
+      waitingPromptTokens: this.#waiting.prefillTokens,
+      waitingOutputTokens: this.#waiting.outputTokens,
       running: this.#running.size,
       outstanding: this.#lastPlanId - this.#lastCommittedId,
       preemptions: this.#preemption.count,
       swaps: this.#preemption.swaps,
-      parked: this.#parked.size
+      parked: this.#parked.size,
+      parkedKv: this.#parked.stats()
     }
   }
 

@@ -10,6 +10,7 @@ import { registerCompletions } from './completions-route.js'
 import { EngineHost } from './engine-host.js'
 import { MethodNotAllowedError, UnsupportedMediaTypeError } from './errors.js'
 import { registerInfo } from './info-routes.js'
+import { registerMetrics } from './metrics/metrics-route.js'
 import { useJsonBodies } from './json-body.js'
 import { answerTo } from './openai-error.js'
 import { serverDefaults, type ServerOptions } from './options.js'
@@ -75,6 +76,7 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
   registerInfo(app, context)
   registerChat(app, context)
   registerCompletions(app, context)
+  registerMetrics(app, context)
   return { app, host, requests }
 }
 

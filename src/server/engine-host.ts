@@ -1,3 +1,4 @@
+import type { EngineMetrics } from '../engine/engine-info.js'
 import { UnknownModelError } from '../engine/registry.js'
 import { drainingError, engineFailedError, loadingError } from './errors.js'
 import { HealthCheck, warmUp } from './health-check.js'
@@ -47,6 +48,11 @@ export class EngineHost {
   /** Undefined while loading. */
   maxModelLen (name: string): number | undefined {
     return this.#engines.find(engine => engine.modelName === name)?.info.options.maxModelLen
+  }
+
+  /** Those that can be measured, as they are now; none while loading. */
+  measuredEngines (): Array<{ modelName: string, metrics: EngineMetrics }> {
+    return this.#engines.flatMap(engine => engine.metrics === undefined ? [] : [{ modelName: engine.modelName, metrics: engine.metrics() }])
   }
 
   /** @throws UnavailableError while loading, when draining, and after a failure */

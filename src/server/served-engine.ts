@@ -1,4 +1,5 @@
 import type { ChatOptions, CompleteOptions, Generation } from '../engine/api.js'
+import type { EngineMetrics } from '../engine/engine-info.js'
 
 /** What the server needs of an engine; `Engine` is one. */
 export interface ServedEngine {
@@ -11,6 +12,8 @@ export interface ServedEngine {
   detokenize (ids: ArrayLike<number>): string
   /** `steps` grows with every step: while it does, the engine is alive. */
   stats (): { readonly steps: { readonly steps: number } }
+  /** For /metrics; an engine without it has none there. */
+  metrics? (): EngineMetrics
 }
 
 /** Several engines by the names of their models; `EngineRegistry` is one. */

@@ -65,6 +65,34 @@ t.test('a turn after a short tool call goes on in the KV of the one before, to t
   t.equal(pool.stats().usedBlocks, 0)
 })
 
+t.test('what became of parked KV is counted, each once', async t => {
+  const none = { kept: 0, swapped: 0, dropped: 0, evicted: 0, expired: 0, released: 0 }
+  const kept = setup()
+  const first = kept.add(prompt, 5, tool(100))
+  kept.run()
+  t.match(kept.scheduler.stats().parkedKv, { deviceSequences: 1, deviceBlocks: 6, hostSequences: 0, hostBlocks: 0, ends: none })
+  kept.add(kept.tokensOf(first, 3), 1, { resumes: first.id })
+  kept.run()
+  t.match(kept.scheduler.stats().parkedKv, { deviceSequences: 0, deviceBlocks: 0, ends: { ...none, kept: 1 } })
+  const free = kept.add(prompt, 5, tool(100))
+  kept.run()
+  kept.scheduler.release(free.id)
+  t.match(kept.scheduler.stats().parkedKv.ends, { ...none, kept: 1, released: 1 })
+
+  const swapped = setup({ hostBlocks: 32, swap: { tokenMs: 0.1, hiddenRatio: 0 } })
+  const long = swapped.add(prompt, 5, tool(60_000))
+  swapped.run()
+  t.match(swapped.scheduler.stats().parkedKv, { deviceSequences: 0, hostSequences: 1, hostBlocks: 6, ends: none })
+  swapped.add(swapped.tokensOf(long, 3), 1, { resumes: long.id })
+  swapped.run()
+  t.match(swapped.scheduler.stats().parkedKv, { hostSequences: 0, ends: { ...none, swapped: 1 } })
+
+  const dropped = setup()
+  dropped.add(prompt, 5, tool(600_000))
+  dropped.run()
+  t.match(dropped.scheduler.stats().parkedKv.ends, { ...none, dropped: 1 })
+})
+
 t.test('a return is known by its prompt, and else by its session', async t => {
   const byPrompt = setup()
   const first = byPrompt.add(prompt, 6, { ...tool(100), prefixRoot: root, prefixKeys: prefixKeys(root, Int32Array.from(prompt), blockTokens) })
