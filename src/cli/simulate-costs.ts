@@ -3,15 +3,15 @@ import { didYouMean } from '../core/suggest.js'
 import { StepCostModel } from '../profiler/step-cost-model.js'
 import type { StepCosts } from '../profiler/step-costs.js'
 import { linearTimes, rooflineTimes, type StepTimes } from '../simulator/step-times.js'
-import { requiredNumber, tokenCount } from '../simulator/traces/fields.js'
+import { optionalNumber, requiredNumber, tokenCount } from '../simulator/traces/fields.js'
 import { readRecords } from '../simulator/traces/records.js'
 import { TraceError } from '../simulator/traces/trace-error.js'
 
-const linearNames = ['fixedMs', 'prefillTokenMs', 'decodeMs', 'contextTokenMs'] as const
+const linearNames = ['fixedMs', 'prefillTokenMs', 'decodeMs', 'contextTokenMs', 'prefillContextTokenMs'] as const
 const rooflineNames = ['fixedMs', 'weightsMs', 'tokenMs', 'contextTokenMs'] as const
 
 /**
- * Costs of steps from a file: JSON with the four numbers of a straight line, or those of a roofline; or a
+ * Costs of steps from a file: JSON with the numbers of a straight line, or those of a roofline; or a
  * CSV table of steps that were measured.
  *
  * @throws InvalidOptionError that names the file and the field
@@ -40,20 +40,35 @@ export function parseStepTimes (text: string, path: string): StepTimes {
   const [fixedMs, contextTokenMs] = [number('fixedMs'), number('contextTokenMs')]
   return isRoofline
     ? rooflineTimes({ fixedMs, contextTokenMs, weightsMs: number('weightsMs'), tokenMs: number('tokenMs') })
-    : linearTimes({ fixedMs, contextTokenMs, prefillTokenMs: number('prefillTokenMs'), decodeMs: number('decodeMs') })
+    : linearTimes({
+        fixedMs,
+        contextTokenMs,
+        prefillTokenMs: number('prefillTokenMs'),
+        decodeMs: number('decodeMs'),
+        prefillContextTokenMs: 'prefillContextTokenMs' in fields ? number('prefillContextTokenMs') : 0
+      })
 }
 
 /** As an engine fits its own steps. */
 function fittedCosts (text: string, path: string): StepCosts {
   const model = new StepCostModel()
+  let hasContexts = false
   try {
     for (const record of readRecords(text)) {
-      const [prefillTokens, decodes, contextTokens] = ['prefillTokens', 'decodes', 'contextTokens'].map(name => requiredNumber(record, name, tokenCount))
-      model.observe(prefillTokens!, decodes!, contextTokens!, requiredNumber(record, 'ms', { minimum: 0, maximum: 1e9 }))
+      const count = (name: string): number => requiredNumber(record, name, tokenCount)
+      const work = {
+        prefillTokens: count('prefillTokens'),
+        decodes: count('decodes'),
+        contextTokens: count('contextTokens'),
+        prefillContextTokens: optionalNumber(record, 'prefillContextTokens', { minimum: 0, maximum: 1e15, isWhole: true }) ?? 0
+      }
+      hasContexts ||= work.prefillContextTokens > 0
+      model.observe(work, requiredNumber(record, 'ms', { minimum: 0, maximum: 1e9 }))
     }
   } catch (error) {
     if (error instanceof TraceError) throw new InvalidOptionError('costs', `${path}, line ${error.line}: ${error.problem}`)
     throw error
   }
-  return { ...model.costs }
+  // Not measured: the cost of the prompt tokens has it in.
+  return hasContexts ? { ...model.costs } : { ...model.costs, prefillContextTokenMs: 0 }
 }

@@ -10,7 +10,7 @@ export function addSimulateFlags (command: Command): Command {
     .option('--length-accuracy <share>', 'predict lengths by bucket, so many rightly, 0 to 1; 1 = exactly (default: what the trace predicts)')
   command.optionsGroup('Engine:')
     .option('--policy <names>', `policies to compare, with commas between: ${policyNames.join(', ')} (default: all)`)
-    .option('--costs <file>', 'JSON with fixedMs, prefillTokenMs, decodeMs and contextTokenMs of a step, or a CSV table of steps with prefillTokens, decodes, contextTokens and ms (default: those of the workload)')
+    .option('--costs <file>', 'JSON with fixedMs, prefillTokenMs, decodeMs, contextTokenMs and prefillContextTokenMs of a step, or a CSV table of steps with prefillTokens, decodes, contextTokens, prefillContextTokens and ms (default: those of the workload)')
     .option('--max-num-seqs <number>', 'sequences that run at once')
     .option('--max-batch-tokens <number>', 'tokens of one step at most')
     .option('--max-model-len <number>', 'longest sequence, prompt and answer together')

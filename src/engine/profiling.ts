@@ -5,7 +5,7 @@ import { OnlineLengthPredictor } from '../profiler/online-length-predictor.js'
 import { PredictorMetrics, type PredictorQuality } from '../profiler/predictor-metrics.js'
 import { StateReader, StateWriter } from '../profiler/state-bytes.js'
 import { StepCostModel, type StepCostQuality } from '../profiler/step-cost-model.js'
-import type { StepCosts } from '../profiler/step-costs.js'
+import { promptContext, type StepCosts } from '../profiler/step-costs.js'
 import type { LengthRequest } from '../profiler/text-features.js'
 import { ToolDurations } from '../profiler/tool-durations.js'
 import type { ChatMessage } from './api.js'
@@ -40,6 +40,8 @@ export class Profiling {
   readonly #metrics = new PredictorMetrics()
   /** Answers and steps that `toState` has not seen. */
   #unsaved = 0
+  /** Of one step, written anew for each. */
+  readonly #work = { prefillTokens: 0, decodes: 0, contextTokens: 0, prefillContextTokens: 0 }
 
   constructor (predictor = new OnlineLengthPredictor(), costs = new StepCostModel(), tools = new ToolDurations()) {
     this.#predictor = predictor
@@ -93,20 +95,21 @@ export class Profiling {
   stepEnded (plan: EnginePlan, { statuses, timing }: Pick<StepOutput, 'statuses' | 'timing'>): void {
     const durationMs = timing[1]! - timing[0]!
     if (!(durationMs > 0)) return
-    let prefillTokens = 0
-    let decodes = 0
-    let contextTokens = 0
+    const work = this.#work
+    work.prefillTokens = work.decodes = work.contextTokens = work.prefillContextTokens = 0
     for (let row = 0; row < plan.numRows; row++) {
       if (statuses[row] === RowStatus.skipped) continue
       const position = plan.positions[row]!
       const count = plan.queryStarts[row + 1]! - plan.queryStarts[row]!
-      if (count > 1 || position < plan.sequences[row]!.promptTokens) prefillTokens += count
-      else {
-        decodes++
-        contextTokens += position + 1
+      if (count > 1 || position < plan.sequences[row]!.promptTokens) {
+        work.prefillTokens += count
+        work.prefillContextTokens += promptContext(position, count)
+      } else {
+        work.decodes++
+        work.contextTokens += position + 1
       }
     }
-    this.#costs.observe(prefillTokens, decodes, contextTokens, durationMs)
+    this.#costs.observe(work, durationMs)
     this.#unsaved++
   }
 

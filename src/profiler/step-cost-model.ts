@@ -1,15 +1,16 @@
 import { InvalidParameterError } from '../core/errors.js'
 import { StateReader, StateWriter } from './state-bytes.js'
-import { initialStepCosts, stepMs, type StepCosts } from './step-costs.js'
+import { initialStepCosts, stepMs, type StepCosts, type StepWork } from './step-costs.js'
 
-const size = 4
+const costNames = ['fixedMs', 'prefillTokenMs', 'decodeMs', 'contextTokenMs', 'prefillContextTokenMs'] as const satisfies ReadonlyArray<keyof StepCosts>
+const size = costNames.length
 /** What a step leaves of those of its kind before it: about the last 100 count. */
 const memory = 0.99
 /**
  * Squares of relative errors that the initial costs weigh: more for decoding sequences and their context, which
  * mostly grow together, so that steps can hardly tell one from the other.
  */
-const ridges = Float64Array.of(0.01, 0.01, 0.05, 0.05)
+const ridges = Float64Array.of(0.01, 0.01, 0.05, 0.05, 0.01)
 /** Steps that are slower by more than so many usual errors count in proportion to their size, not to its square: Huber 1964. */
 const largestErrors = 3
 const smallestUsualError = 0.02
@@ -21,7 +22,7 @@ const sweeps = 8
 const windowSteps = 256
 
 const stateKind = 'step costs'
-const stateLayout = `${stateKind} 1`
+const stateLayout = `${stateKind} 2`
 
 /** How well the next step's duration was foretold lately. */
 export interface StepCostQuality {
@@ -74,8 +75,9 @@ export class StepCostModel {
 
   constructor (initial: StepCosts = initialStepCosts) {
     this.#costs = { ...initial }
-    this.#initial = Float64Array.of(initial.fixedMs, initial.prefillTokenMs, initial.decodeMs, initial.contextTokenMs)
-    for (const [name, cost] of Object.entries(initial)) {
+    this.#initial = Float64Array.from(costNames, name => initial[name])
+    for (const name of costNames) {
+      const cost = initial[name]
       if (!(Number.isFinite(cost) && cost > 0)) throw new InvalidParameterError(name, `${name} is ${cost}; an initial cost is above 0.`)
     }
   }
@@ -83,7 +85,7 @@ export class StepCostModel {
   /** @throws ProfilerStateError when the bytes are not what `toState` gave */
   static fromState (bytes: Uint8Array): StepCostModel {
     const reader = new StateReader(stateKind, stateLayout, bytes)
-    const initial = { fixedMs: reader.float64(), prefillTokenMs: reader.float64(), decodeMs: reader.float64(), contextTokenMs: reader.float64() }
+    const initial = Object.fromEntries(costNames.map(name => [name, reader.float64()])) as Record<keyof StepCosts, number>
     if (!Object.values(initial).every(cost => cost > 0)) throw reader.error('it holds costs of nothing')
     const model = new StepCostModel(initial)
     for (const values of model.#learnt()) reader.float64s(values)
@@ -107,14 +109,16 @@ export class StepCostModel {
     return this.#costs
   }
 
-  /** Takes in a step. `contextTokens` summed over the decoding sequences. */
-  observe (prefillTokens: number, decodes: number, contextTokens: number, durationMs: number): void {
+  /** Takes in a step. */
+  observe (work: StepWork, durationMs: number): void {
+    const { prefillTokens, decodes, contextTokens, prefillContextTokens } = work
     checkAmount('prefillTokens', prefillTokens)
     checkAmount('decodes', decodes)
     checkAmount('contextTokens', contextTokens)
+    checkAmount('prefillContextTokens', prefillContextTokens)
     checkAmount('durationMs', durationMs)
     if (durationMs === 0 || prefillTokens + decodes === 0) return
-    const predictedMs = stepMs(this.#costs, prefillTokens, decodes, contextTokens)
+    const predictedMs = stepMs(this.#costs, work)
     this.#recordError((predictedMs - durationMs) / durationMs)
 
     // In units of the prediction, so that short and long steps weigh the same; of the duration where that is far off:
@@ -126,6 +130,7 @@ export class StepCostModel {
     shares[1] = initial[1]! * prefillTokens / unitMs
     shares[2] = initial[2]! * decodes / unitMs
     shares[3] = initial[3]! * contextTokens / unitMs
+    shares[4] = initial[4]! * prefillContextTokens / unitMs
     const target = durationMs / unitMs
     const error = Math.abs(durationMs - predictedMs) / unitMs
     const limit = largestErrors * this.#usualError
@@ -135,7 +140,7 @@ export class StepCostModel {
 
     const sums = prefillTokens > 0 ? this.#withPrefill : this.#decodeOnly
     sums.add(shares, target, weight)
-    const initialShare = shares[0] + shares[1] + shares[2] + shares[3]
+    const initialShare = shares[0] + shares[1] + shares[2] + shares[3] + shares[4]
     this.#level[0] = this.#level[0]! * memory + weight * initialShare * target
     this.#level[1] = this.#level[1]! * memory + weight * initialShare * initialShare
     this.#solve()
@@ -180,10 +185,7 @@ export class StepCostModel {
   }
 
   #write (): void {
-    this.#costs.fixedMs = this.#factors[0]! * this.#initial[0]!
-    this.#costs.prefillTokenMs = this.#factors[1]! * this.#initial[1]!
-    this.#costs.decodeMs = this.#factors[2]! * this.#initial[2]!
-    this.#costs.contextTokenMs = this.#factors[3]! * this.#initial[3]!
+    for (let i = 0; i < size; i++) this.#costs[costNames[i]!] = this.#factors[i]! * this.#initial[i]!
   }
 }
 

@@ -1,4 +1,4 @@
-import { stepMs } from '../profiler/step-costs.js'
+import { decodeStepMs, promptMs } from '../profiler/step-costs.js'
 import type { PolicyView } from './policy.js'
 
 /** Work that stands before a sequence. */
@@ -31,13 +31,14 @@ export function forecast (promptTokens: number, outputTokens: number, ahead: Wor
   const others = ahead.sequences + view.running
   const slots = Math.min(maxNumSeqs, others + 1)
   const perSequence = others === 0 ? 0 : (view.contextTokens + ahead.promptTokens) / Math.max(1, view.running + ahead.sequences)
-  const stepTimeMs = stepMs(costs, 0, slots, perSequence * slots)
+  const stepTimeMs = decodeStepMs(costs, slots, perSequence * slots)
   // A slot must be free, and so must those of everybody before it.
   const missing = Math.max(0, others + 1 - maxNumSeqs)
   const outputAhead = ahead.outputTokens + ahead.runningOutputTokens
-  const prefillAheadMs = (ahead.promptTokens + ahead.runningPromptTokens) * costs.prefillTokenMs
+  const meanPrompt = ahead.sequences === 0 ? 0 : ahead.promptTokens / ahead.sequences
+  const prefillAheadMs = ahead.sequences * promptMs(costs, 0, meanPrompt) + promptMs(costs, 0, ahead.runningPromptTokens)
   const queueMs = missing === 0 ? 0 : (outputAhead / others * missing / maxNumSeqs) * stepTimeMs
   const waitMs = queueMs + (missing === 0 ? prefillAheadMs : prefillAheadMs * missing / others)
-  const ttftMs = waitMs + promptTokens * costs.prefillTokenMs + stepTimeMs
+  const ttftMs = waitMs + promptMs(costs, 0, promptTokens) + stepTimeMs
   return { waitMs, ttftMs, e2eMs: ttftMs + Math.max(0, outputTokens - 1) * stepTimeMs }
 }

@@ -1,4 +1,4 @@
-import type { StepCosts } from '../profiler/step-costs.js'
+import { promptMs, type StepCosts } from '../profiler/step-costs.js'
 
 export type WaitAction = 'keep' | 'swap' | 'discard'
 
@@ -39,8 +39,8 @@ export interface Waste {
  * the copy as a factor.
  */
 export function waste ({ contextTokens, waitMs, otherTokens, costs, swap, hostFreeTokens }: WaitInput): Waste {
-  const forwardMs = costs.fixedMs + costs.prefillTokenMs * contextTokens
-  const stallMs = costs.prefillTokenMs * contextTokens
+  const stallMs = promptMs(costs, 0, contextTokens)
+  const forwardMs = costs.fixedMs + stallMs
   const copyMs = swap.tokenMs * contextTokens
   const canSwap = contextTokens <= hostFreeTokens && waitMs > 2 * copyMs
   return {

@@ -1,3 +1,4 @@
+import { promptMs } from '../profiler/step-costs.js'
 import { availableBlocks, blocksFor } from './admission.js'
 import type { BlockPool } from './block-pool.js'
 import type { SwapCosts } from './min-waste.js'
@@ -119,7 +120,7 @@ export class Preemption<S extends Sequence> {
     const { pool, parked, swap } = this.#parts
     if (pool.hostBlocks === 0 || sequence.planned === 0) return false
     const copyMs = 2 * swap.tokenMs * (1 - swap.hiddenRatio) * sequence.planned
-    if (copyMs >= view.costs.prefillTokenMs * sequence.planned) return false
+    if (copyMs >= promptMs(view.costs, 0, sequence.planned)) return false
     do sequence.isSwapped = pool.swapOut(sequence.slot!)
     while (!sequence.isSwapped && parked.tryEvictSwapped())
     return sequence.isSwapped

@@ -266,10 +266,13 @@ export class Scheduler<S extends Sequence = Sequence> {
     let decodes = 0
     let contextTokens = 0
     let tpotSloMs = Infinity
+    let promptPosition = 0
     this.#reserveBlocks = 0
     for (const sequence of this.#running.items) {
       if (sequence.state !== 'running') continue
       this.#reserveBlocks += this.#growthOf(sequence)
+      // Prompts are computed one after the other: the first that is not done fills most of the step.
+      if (!sequence.isDecoding && promptPosition === 0) promptPosition = sequence.planned
       if (!sequence.isDecoding || sequence.isComplete) continue
       decodes++
       contextTokens += sequence.planned
@@ -277,7 +280,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     }
     this.#view.contextTokens = contextTokens
     const { maxBatchTokens, budget = fullBudget } = this.#options
-    const tokens = budget({ maxBatchTokens, decodes, contextTokens, tpotSloMs, costs: this.#view.costs })
+    const tokens = budget({ maxBatchTokens, decodes, contextTokens, promptPosition, tpotSloMs, costs: this.#view.costs })
     return Math.min(Math.max(1, Math.floor(tokens)), maxBatchTokens)
   }
 

@@ -1,4 +1,4 @@
-import { stepMs, type StepCosts } from '../profiler/step-costs.js'
+import { decodeStepMs, promptTokensWithin, type StepCosts } from '../profiler/step-costs.js'
 
 /** What there is to know when a plan is sized. */
 export interface BudgetInput {
@@ -7,6 +7,8 @@ export interface BudgetInput {
   /** Sequences that will decode in this plan, and the tokens of context that they attend to. */
   readonly decodes: number
   readonly contextTokens: number
+  /** Where the next prompt tokens stand in their sequence: they attend to what is before them. */
+  readonly promptPosition: number
   /** The shortest time per token that one of them wants; Infinity = none says. */
   readonly tpotSloMs: number
   readonly costs: StepCosts
@@ -39,11 +41,11 @@ const tpotShare = 0.6
  */
 export function stepTimeBudget (options: StepTimeOptions = {}): TokenBudget {
   const { targetMs, minPrefillTokens = 64 } = options
-  return ({ maxBatchTokens, decodes, contextTokens, tpotSloMs, costs }) => {
+  return ({ maxBatchTokens, decodes, contextTokens, promptPosition, tpotSloMs, costs }) => {
     if (decodes === 0) return maxBatchTokens
-    const decodeMs = stepMs(costs, 0, decodes, contextTokens)
+    const decodeMs = decodeStepMs(costs, decodes, contextTokens)
     const wantedMs = Math.min(targetMs ?? Math.max(defaultFloorMs, defaultStretch * decodeMs), tpotShare * tpotSloMs)
-    const prefillTokens = Math.floor((wantedMs - decodeMs) / costs.prefillTokenMs / 16) * 16
+    const prefillTokens = Math.floor(promptTokensWithin(costs, promptPosition, wantedMs - decodeMs) / 16) * 16
     return decodes + Math.max(minPrefillTokens, prefillTokens)
   }
 }

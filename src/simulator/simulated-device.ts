@@ -1,4 +1,5 @@
 import { RowOutput, RowStatus, type StepTokens } from '../core/step.js'
+import { promptContext } from '../profiler/step-costs.js'
 import type { Plan } from '../scheduler/plan.js'
 import type { SimulatedSequence } from './simulated-sequence.js'
 import type { StepTimes } from './step-times.js'
@@ -7,6 +8,8 @@ import type { StepTimes } from './step-times.js'
 export class SimulatedDevice {
   readonly #times: StepTimes
   readonly #delayMs: () => number
+  /** Of one step, written anew for each. */
+  readonly #work = { prefillTokens: 0, decodes: 0, contextTokens: 0, prefillContextTokens: 0 }
   readonly #queue: Array<Plan<SimulatedSequence>> = []
   readonly #result: { tokenStarts: Int32Array, tokens: Int32Array, statuses: Int32Array }
   #busyMs = 0
@@ -52,20 +55,22 @@ export class SimulatedDevice {
   /** Rows of sequences that ended meanwhile cost nothing. */
   #start (nowMs: number): void {
     const plan = this.#queue[0]!
-    let prefillTokens = 0
-    let decodes = 0
-    let contextTokens = 0
+    const work = this.#work
+    work.prefillTokens = work.decodes = work.contextTokens = work.prefillContextTokens = 0
     for (let row = 0; row < plan.numRows; row++) {
       const sequence = plan.sequences[row]!
       if (sequence.state === 'ended') continue
       const start = plan.positions[row]!
       const count = plan.queryStarts[row + 1]! - plan.queryStarts[row]!
       if (start >= sequence.promptTokens && count === 1) {
-        decodes++
-        contextTokens += start + 1
-      } else prefillTokens += count
+        work.decodes++
+        work.contextTokens += start + 1
+      } else {
+        work.prefillTokens += count
+        work.prefillContextTokens += promptContext(start, count)
+      }
     }
-    const computeMs = decodes + prefillTokens === 0 ? 0 : this.#times.ms(prefillTokens, decodes, contextTokens)
+    const computeMs = work.decodes + work.prefillTokens === 0 ? 0 : this.#times.ms(work)
     const ms = this.#delayMs() + computeMs
     this.endMs = nowMs + ms
     this.#busyMs += ms

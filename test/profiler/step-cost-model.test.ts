@@ -1,26 +1,27 @@
 import t from 'tap'
 import { StepCostModel } from '../../src/profiler/step-cost-model.js'
-import { initialStepCosts, stepMs, type StepCosts } from '../../src/profiler/step-costs.js'
+import { initialStepCosts, promptContext, stepMs, type StepCosts, type StepWork } from '../../src/profiler/step-costs.js'
 import { Random, testSeed } from '../support/random.js'
 
-const gpu: StepCosts = { fixedMs: 6, prefillTokenMs: 0.02, decodeMs: 0.03, contextTokenMs: 0.00004 }
-const slowCpu: StepCosts = { fixedMs: 90, prefillTokenMs: 9, decodeMs: 4, contextTokenMs: 0.02 }
+const gpu: StepCosts = { fixedMs: 6, prefillTokenMs: 0.02, decodeMs: 0.03, contextTokenMs: 0.00004, prefillContextTokenMs: 0.000008 }
+const slowCpu: StepCosts = { fixedMs: 90, prefillTokenMs: 9, decodeMs: 4, contextTokenMs: 0.02, prefillContextTokenMs: 0.004 }
 
-interface Step { readonly prefillTokens: number, readonly decodes: number, readonly contextTokens: number }
+const oneDecode: StepWork = { prefillTokens: 0, decodes: 1, contextTokens: 0, prefillContextTokens: 0 }
 
-function randomStep (random: Random, prefillShare: number): Step {
+function randomStep (random: Random, prefillShare: number): StepWork {
   const prefillTokens = random.chance(prefillShare) ? random.integer(1, 500) : 0
   const decodes = random.integer(prefillTokens > 0 ? 0 : 1, 32)
-  return { prefillTokens, decodes, contextTokens: decodes * random.integer(20, 1000) }
+  const position = random.chance(0.5) ? 0 : random.integer(1, 4000)
+  return { prefillTokens, decodes, contextTokens: decodes * random.integer(20, 1000), prefillContextTokens: promptContext(position, prefillTokens) }
 }
 
 /** Steps of true costs, with relative noise; `slowdown` of one step in twenty. */
 function observeMany (model: StepCostModel, truth: StepCosts, random: Random, steps: number, options: { prefillShare?: number, noise?: number, slowdown?: number } = {}): void {
   const { prefillShare = 0.3, noise = 0, slowdown = 1 } = options
   for (let i = 0; i < steps; i++) {
-    const { prefillTokens, decodes, contextTokens } = randomStep(random, prefillShare)
+    const step = randomStep(random, prefillShare)
     const factor = (1 + noise * (2 * random.next() - 1)) * (random.chance(0.05) ? slowdown : 1)
-    model.observe(prefillTokens, decodes, contextTokens, factor * stepMs(truth, prefillTokens, decodes, contextTokens))
+    model.observe(step, factor * stepMs(truth, step))
   }
 }
 
@@ -28,9 +29,9 @@ function observeMany (model: StepCostModel, truth: StepCosts, random: Random, st
 function errorOf (costs: StepCosts, truth: StepCosts, random: Random, prefillShare = 0.3): number {
   let sum = 0
   for (let i = 0; i < 500; i++) {
-    const { prefillTokens, decodes, contextTokens } = randomStep(random, prefillShare)
-    const actualMs = stepMs(truth, prefillTokens, decodes, contextTokens)
-    sum += Math.abs(stepMs(costs, prefillTokens, decodes, contextTokens) - actualMs) / actualMs
+    const step = randomStep(random, prefillShare)
+    const actualMs = stepMs(truth, step)
+    sum += Math.abs(stepMs(costs, step) - actualMs) / actualMs
   }
   return sum / 500
 }
@@ -68,7 +69,7 @@ t.test('with decoding only, what prompts cost is scaled like the rest', async t 
   const seed = testSeed()
   t.comment(`seed ${seed}`)
   const model = new StepCostModel()
-  const third: StepCosts = { fixedMs: 28 / 3, prefillTokenMs: 1.3 / 3, decodeMs: 1.2 / 3, contextTokenMs: 0.002 / 3 }
+  const third: StepCosts = { fixedMs: 28 / 3, prefillTokenMs: 1.3 / 3, decodeMs: 1.2 / 3, contextTokenMs: 0.002 / 3, prefillContextTokenMs: 0.0004 / 3 }
   observeMany(model, third, new Random(seed), 2000, { prefillShare: 0, noise: 0.05 })
   t.ok(Math.abs(model.costs.prefillTokenMs - 1.3 / 3) < 0.03, `${model.costs.prefillTokenMs}`)
   t.ok(Math.abs(model.costs.fixedMs - 28 / 3) < 1, `${model.costs.fixedMs}`)
@@ -86,13 +87,25 @@ t.test('long decoding does not wipe out what prompts cost', async t => {
   t.ok(Math.abs(model.costs.prefillTokenMs - 13) < 0.7, `${model.costs.prefillTokenMs}`)
 })
 
+t.test('what prompt tokens attend to is told apart from what they cost by themselves', async t => {
+  const seed = testSeed()
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  const model = new StepCostModel()
+  observeMany(model, slowCpu, random, 1500, { prefillShare: 0.5, noise: 0.1 })
+  const near = stepMs(model.costs, { ...oneDecode, prefillTokens: 64, prefillContextTokens: promptContext(0, 64) })
+  const far = stepMs(model.costs, { ...oneDecode, prefillTokens: 64, prefillContextTokens: promptContext(3000, 64) })
+  const expected = 64 * 3000 * slowCpu.prefillContextTokenMs
+  t.ok(Math.abs((far - near) / expected - 1) < 0.15, `${far - near} ms more after 3000 tokens, expected ${expected}`)
+})
+
 t.test('when the machine becomes slower for good, it follows', async t => {
   const seed = testSeed()
   t.comment(`seed ${seed}`)
   const random = new Random(seed)
   const model = new StepCostModel()
   observeMany(model, gpu, random, 1000, { noise: 0.05 })
-  const slower: StepCosts = { fixedMs: 12, prefillTokenMs: 0.04, decodeMs: 0.06, contextTokenMs: 0.00008 }
+  const slower: StepCosts = { fixedMs: 12, prefillTokenMs: 0.04, decodeMs: 0.06, contextTokenMs: 0.00008, prefillContextTokenMs: 0.000016 }
   observeMany(model, slower, random, 1500, { noise: 0.05 })
   const error = errorOf(model.costs, slower, random)
   t.ok(error < 0.06, `${(100 * error).toFixed(2)} %`)
@@ -105,8 +118,7 @@ t.test('costs are finite and above 0, whatever the steps took', async t => {
   for (let round = 0; round < 20; round++) {
     const model = new StepCostModel()
     for (let i = 0; i < 300; i++) {
-      const { prefillTokens, decodes, contextTokens } = randomStep(random, random.next())
-      model.observe(prefillTokens, decodes, contextTokens, 10 ** (8 * random.next() - 4))
+      model.observe(randomStep(random, random.next()), 10 ** (8 * random.next() - 4))
       for (const [name, cost] of Object.entries(model.costs)) if (!(Number.isFinite(cost) && cost > 0)) t.fail(`${name} is ${cost}`)
     }
   }
@@ -118,8 +130,8 @@ t.test('a cost that does not show in the steps is nearly nothing, not nothing', 
   const random = new Random(seed)
   const model = new StepCostModel()
   for (let i = 0; i < 1000; i++) {
-    const { prefillTokens, decodes, contextTokens } = randomStep(random, 0.3)
-    model.observe(prefillTokens, decodes, contextTokens, 20 + prefillTokens)
+    const step = randomStep(random, 0.3)
+    model.observe(step, 20 + step.prefillTokens)
   }
   const { contextTokenMs, prefillTokenMs } = model.costs
   t.ok(contextTokenMs > 0 && contextTokenMs < initialStepCosts.contextTokenMs / 10, `${contextTokenMs}`)
@@ -128,17 +140,17 @@ t.test('a cost that does not show in the steps is nearly nothing, not nothing', 
 
 t.test('the published error is that of predictions made before the step', async t => {
   const model = new StepCostModel()
-  model.observe(0, 1, 0, 2 * stepMs(initialStepCosts, 0, 1, 0))
+  model.observe(oneDecode, 2 * stepMs(initialStepCosts, oneDecode))
   t.same(model.quality(), { steps: 1, meanErrorRatio: 0.5, biasRatio: -0.5 })
-  for (let i = 0; i < 600; i++) model.observe(0, 1, 0, 20)
+  for (let i = 0; i < 600; i++) model.observe(oneDecode, 20)
   t.equal(model.quality()!.steps, 256)
   t.ok(model.quality()!.meanErrorRatio < 5e-3, 'the window has forgotten the start')
 })
 
 t.test('a step of nothing teaches nothing', async t => {
   const model = new StepCostModel()
-  model.observe(0, 0, 0, 50)
-  model.observe(0, 4, 100, 0)
+  model.observe({ ...oneDecode, decodes: 0 }, 50)
+  model.observe(oneDecode, 0)
   t.same(model.costs, initialStepCosts)
   t.equal(model.quality(), undefined)
 })
@@ -158,9 +170,9 @@ t.test('saved and restored, it goes on as before; damaged, it is refused', async
 
 t.test('what is no amount is refused by name', async t => {
   const model = new StepCostModel()
-  t.throws(() => { model.observe(NaN, 1, 1, 1) }, /prefillTokens is NaN/)
-  t.throws(() => { model.observe(1, -1, 1, 1) }, /decodes is -1/)
-  t.throws(() => { model.observe(1, 1, Infinity, 1) }, /contextTokens is Infinity/)
-  t.throws(() => { model.observe(1, 1, 1, NaN) }, /durationMs is NaN/)
+  t.throws(() => { model.observe({ ...oneDecode, prefillTokens: NaN }, 1) }, /prefillTokens is NaN/)
+  t.throws(() => { model.observe({ ...oneDecode, decodes: -1 }, 1) }, /decodes is -1/)
+  t.throws(() => { model.observe({ ...oneDecode, contextTokens: Infinity }, 1) }, /contextTokens is Infinity/)
+  t.throws(() => { model.observe(oneDecode, NaN) }, /durationMs is NaN/)
   t.throws(() => new StepCostModel({ ...initialStepCosts, decodeMs: 0 }), /decodeMs is 0/)
 })

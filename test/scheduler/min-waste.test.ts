@@ -16,7 +16,7 @@ function inputOf (contextTokens: number, waitMs: number, otherTokens: number): W
     contextTokens,
     waitMs,
     otherTokens,
-    costs: { fixedMs: t_fix * 1000, prefillTokenMs: t_prefill * 1000, decodeMs: 0, contextTokenMs: 0 },
+    costs: { fixedMs: t_fix * 1000, prefillTokenMs: t_prefill * 1000, decodeMs: 0, contextTokenMs: 0, prefillContextTokenMs: 0 },
     swap: { tokenMs: kv_bytes / pcie_bw * 1000, hiddenRatio: hide },
     hostFreeTokens: 1e6
   }

@@ -8,7 +8,7 @@ import { ScriptedSteps } from '../support/scripted-steps.js'
 const blockTokens = 4
 const root = prefixRoot(['parked'])
 /** Recomputing costs more than waiting a little. */
-const costs = { fixedMs: 10, prefillTokenMs: 10, decodeMs: 1, contextTokenMs: 0 }
+const costs = { fixedMs: 10, prefillTokenMs: 10, decodeMs: 1, contextTokenMs: 0, prefillContextTokenMs: 0 }
 
 function setup (options: Partial<SchedulerOptions<Sequence>> & { blocks?: number, hostBlocks?: number } = {}) {
   const pool = createPool(options.blocks ?? 64, blockTokens, options.hostBlocks ?? 0)

@@ -305,7 +305,7 @@ t.test('an admission leaves free the share of the expected growth that is asked 
 })
 
 t.test('a forecast is near what then happens, and says when a queue is long', async t => {
-  const costs = { fixedMs: 20, prefillTokenMs: 1, decodeMs: 1, contextTokenMs: 0 }
+  const costs = { fixedMs: 20, prefillTokenMs: 1, decodeMs: 1, contextTokenMs: 0, prefillContextTokenMs: 0 }
   const { add, scheduler } = setup({ stepCosts: () => costs, maxNumSeqs: 2, blocks: 128 })
   const probe = () => new Sequence({ id: 1000, arrivalMs: 0, promptIds: new Int32Array(10), maxTokens: 10, predictedTokens: 10 })
   const idle = scheduler.forecast(probe(), 0)

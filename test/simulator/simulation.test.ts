@@ -7,7 +7,7 @@ import { loadAddon } from '../../src/native/addon.js'
 import { prefixKeys, prefixRoot } from '../support/pool.js'
 import { Random, testSeed } from '../support/random.js'
 
-const times = linearTimes({ fixedMs: 10, prefillTokenMs: 1, decodeMs: 2, contextTokenMs: 0.1 })
+const times = linearTimes({ fixedMs: 10, prefillTokenMs: 1, decodeMs: 2, contextTokenMs: 0.1, prefillContextTokenMs: 0 })
 const blockTokens = 4
 
 function options (changes: Partial<SimulationOptions> = {}, blocks = 64): SimulationOptions {
@@ -27,6 +27,12 @@ t.test('one request takes the time of its steps', async t => {
   t.equal(request!.outputTokens, 3)
   near(t, busyMs, 39.1, 'the step that was queued behind the last token costs nothing')
   t.equal(steps, 4, 'though it was queued')
+})
+
+t.test('the later part of a long prompt takes longer: it attends to more', async t => {
+  const { costs } = times
+  const { requests: [request] } = simulate([{ arrivalMs: 0, promptTokens: 40, outputTokens: 1 }], options({ times: linearTimes({ ...costs, prefillContextTokenMs: 0.5 }) }))
+  near(t, request!.ttftMs, 2 * 10 + 40 + 0.5 * (32 * 33 / 2 + 8 * 32 + 8 * 9 / 2), 'steps of 32 and 8 tokens')
 })
 
 t.test('a request that comes while two steps are queued joins the third', async t => {

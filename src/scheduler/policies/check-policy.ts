@@ -3,8 +3,8 @@ import type { StepCosts } from '../../profiler/step-costs.js'
 import type { Policy, PolicyView } from '../policy.js'
 import { Sequence, type SequenceOptions } from '../sequence.js'
 
-const costs: StepCosts = { fixedMs: 28, prefillTokenMs: 1.3, decodeMs: 1.2, contextTokenMs: 0.002 }
-const freeCosts: StepCosts = { fixedMs: 0, prefillTokenMs: 0, decodeMs: 0, contextTokenMs: 0 }
+const costs: StepCosts = { fixedMs: 28, prefillTokenMs: 1.3, decodeMs: 1.2, contextTokenMs: 0.002, prefillContextTokenMs: 0.0004 }
+const freeCosts: StepCosts = { fixedMs: 0, prefillTokenMs: 0, decodeMs: 0, contextTokenMs: 0, prefillContextTokenMs: 0 }
 const usualView: PolicyView = {
   nowMs: 1e6, costs, maxNumSeqs: 32, running: 8, waiting: 100, poolTokens: 65_536, freeRatio: 0.5, contextTokens: 4000
 }

@@ -1,3 +1,4 @@
+import { promptMs } from '../../profiler/step-costs.js'
 import type { PolicyView } from '../policy.js'
 import type { Sequence } from '../sequence.js'
 import { decodesBeside, prefillMs } from './latest-start.js'
@@ -9,7 +10,7 @@ import { decodesBeside, prefillMs } from './latest-start.js'
  * what is computed for them.
  */
 export function engineShareMs (sequence: Sequence, view: PolicyView): number {
-  const { fixedMs, prefillTokenMs, decodeMs, contextTokenMs } = view.costs
+  const { fixedMs, decodeMs, contextTokenMs } = view.costs
   const tokenMs = fixedMs / decodesBeside(sequence, view) + decodeMs
   let context = sequence.numTokens
   let shareMs = prefillMs(sequence, view)
@@ -19,7 +20,7 @@ export function engineShareMs (sequence: Sequence, view: PolicyView): number {
   }
   for (const { tokens, resultTokens } of sequence.toolForecasts) {
     decode(tokens)
-    shareMs += prefillTokenMs * resultTokens
+    shareMs += promptMs(view.costs, context, resultTokens)
     context += resultTokens
   }
   decode(sequence.predictedRest)

@@ -1,3 +1,4 @@
+import { promptMs } from '../../profiler/step-costs.js'
 import { waste } from '../min-waste.js'
 import type { PolicyView } from '../policy.js'
 import type { Sequence } from '../sequence.js'
@@ -19,9 +20,9 @@ const hiddenRatio = 0.8
  */
 export function footprintTokenSec (sequence: Sequence, view: PolicyView, waits: WaitCosts): number {
   const eachMs = tokenMs(sequence, view)
-  const prefillMs = (tokens: number) => view.costs.fixedMs + view.costs.prefillTokenMs * tokens
+  const readMs = (position: number, tokens: number) => view.costs.fixedMs + promptMs(view.costs, position, tokens)
   let context = sequence.numTokens
-  let tokenMsSum = prefillMs(context) * context
+  let tokenMsSum = readMs(0, context) * context
   const wait = (waitMs: number) => {
     const { keep, swap, discard } = waste({
       contextTokens: context,
@@ -39,7 +40,7 @@ export function footprintTokenSec (sequence: Sequence, view: PolicyView, waits: 
   }
   for (const { tokens, durationMs, resultTokens } of sequence.toolForecasts) {
     decode(tokens)
-    tokenMsSum += wait(durationMs) + prefillMs(resultTokens) * context
+    tokenMsSum += wait(durationMs) + readMs(context, resultTokens) * context
     context += resultTokens
   }
   decode(sequence.predictedRest)

@@ -1,3 +1,4 @@
+import { promptMs } from '../../profiler/step-costs.js'
 import type { PolicyView } from '../policy.js'
 import type { Sequence } from '../sequence.js'
 
@@ -19,7 +20,8 @@ export function restMs (sequence: Sequence, view: PolicyView): number {
 
 /** Of the tokens that have no KV: it may be parked, or copied to the host. */
 export function prefillMs (sequence: Sequence, { costs }: PolicyView): number {
-  return costs.prefillTokenMs * Math.max(0, sequence.remainingTokens - (sequence.parked?.tokens.length ?? 0))
+  const count = Math.max(0, sequence.remainingTokens - (sequence.parked?.tokens.length ?? 0))
+  return promptMs(costs, Math.max(0, sequence.numTokens - count), count)
 }
 
 /** When it must start to keep its SLO, as far as predictions tell; Infinity = it has none that time can break. */

@@ -5,7 +5,7 @@ import { poissonArrivals } from './arrivals.js'
 import type { WorkloadOptions } from './chat.js'
 
 /** ChatGLM2-6B on one GPU, about. */
-export const uellmTimes: StepTimes = linearTimes({ fixedMs: 30, prefillTokenMs: 0.36, decodeMs: 0.35, contextTokenMs: 0 })
+export const uellmTimes: StepTimes = linearTimes({ fixedMs: 30, prefillTokenMs: 0.36, decodeMs: 0.35, contextTokenMs: 0, prefillContextTokenMs: 0 })
 
 /** UELLM's requests: answers of 90 tokens in the middle, with a long tail, and deadlines anywhere between 1 s and 350 s. */
 export function uellmTrace ({ requests, ratePerSec, seed }: WorkloadOptions): TraceRequest[] {

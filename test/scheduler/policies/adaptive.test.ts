@@ -14,7 +14,7 @@ import { orderOf, randomSequence, waitingSequence } from '../../support/sequence
 const options = Object.fromEntries(Object.entries(policyOptionRanges).map(([name, range]) => [name, range.default])) as unknown as AdaptiveOptions
 const policy = adaptive(options)
 // 30 + 0.35 * 32 = 41.2 ms a token with 32 slots: 100 of them take 4.12 s of a slot, 129 ms of the engine. A prompt token: 0.36 ms of both.
-const view = policyView({ costs: { fixedMs: 30, prefillTokenMs: 0.36, decodeMs: 0.35, contextTokenMs: 0 }, maxNumSeqs: 32, poolTokens: 1e6 })
+const view = policyView({ costs: { fixedMs: 30, prefillTokenMs: 0.36, decodeMs: 0.35, contextTokenMs: 0, prefillContextTokenMs: 0 }, maxNumSeqs: 32, poolTokens: 1e6 })
 const due = (id: number, deadlineMs: number, changes = {}) => waitingSequence(id, { predictedTokens: 100, slo: { deadlineMs }, ...changes })
 
 t.test('a request takes of the engine its prompt, its own part of each step, and a share of the rest', async t => {
@@ -23,7 +23,7 @@ t.test('a request takes of the engine its prompt, its own part of each step, and
   near(engineShareMs(sequence, view), 36 + 100 * (30 / 32 + 0.35))
   near(engineShareMs(sequence, { ...view, maxNumSeqs: 1 }), 36 + 100 * 30.35)
   near(engineShareMs(sequence, { ...view, poolTokens: 2000 }), 36 + 100 * (30 / 10 + 0.35))
-  near(engineShareMs(sequence, { ...view, costs: { ...view.costs, contextTokenMs: 0.001 } }), 36 + 100 * (30 / 32 + 0.35 + 0.15))
+  near(engineShareMs(sequence, { ...view, costs: { ...view.costs, contextTokenMs: 0.001, prefillContextTokenMs: 0 } }), 36 + 100 * (30 / 32 + 0.35 + 0.15))
   const withTool = waitingSequence(2, { promptTokens: 100, predictedTokens: 50, toolForecasts: [{ tokens: 50, durationMs: 1e6, resultTokens: 10 }] })
   near(engineShareMs(withTool, view), 36 + 100 * (30 / 32 + 0.35) + 3.6)
 })
@@ -115,7 +115,7 @@ const blockTokens = 16
 
 /** One slot, steps of 10 ms, and twice as many requests as it can serve; the last of `victims` has been admitted at the end. */
 function starve (victims: ReadonlyArray<Partial<ConstructorParameters<typeof Sequence>[0]>>, random: Random) {
-  const costs = { fixedMs: 10, prefillTokenMs: 0, decodeMs: 0, contextTokenMs: 0 }
+  const costs = { fixedMs: 10, prefillTokenMs: 0, decodeMs: 0, contextTokenMs: 0, prefillContextTokenMs: 0 }
   const small: AdaptiveOptions = { ...options, slackMs: 500, patienceMs: 1000, lateMs: 3000, resumedMs: 500, healthMs: 100, priorityMs: 100 }
   const pool = createPool(64, blockTokens)
   const scheduler = new Scheduler<Sequence>({

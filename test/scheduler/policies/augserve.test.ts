@@ -9,7 +9,7 @@ import { Random, testSeed } from '../../support/random.js'
 import { orderOf, randomSequence, waitingSequence } from '../../support/sequences.js'
 
 // An A100 with a 13B model: 35 ms a token in a full batch of 16, KV of 800 KiB a token swapped at 22 GB/s.
-const costs = { fixedMs: 3, prefillTokenMs: 1000 / 6600, decodeMs: 2, contextTokenMs: 0 }
+const costs = { fixedMs: 3, prefillTokenMs: 1000 / 6600, decodeMs: 2, contextTokenMs: 0, prefillContextTokenMs: 0 }
 const view = policyView({ costs, maxNumSeqs: 16, poolTokens: 1e6 })
 const swapTokenMs = 819_200 / 22e9 * 1000
 const waits = { otherTokens: 15_000, swapTokenMs }

@@ -4,7 +4,7 @@ import { policyView } from '../../support/policy-view.js'
 import { orderOf, waitingSequence } from '../../support/sequences.js'
 
 // ChatGLM2-6B-like: 30 + 0.35 * 32 = 41.2 ms a token with 32 slots, 0.36 ms a prompt token.
-const costs = { fixedMs: 30, prefillTokenMs: 0.36, decodeMs: 0.35, contextTokenMs: 0 }
+const costs = { fixedMs: 30, prefillTokenMs: 0.36, decodeMs: 0.35, contextTokenMs: 0, prefillContextTokenMs: 0 }
 const view = policyView({ costs, maxNumSeqs: 32, poolTokens: 1e6 })
 const policy = sloOdbs({ urgentMs: 10_000, maxSloMs: 350_000 })
 
