@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/convert.hpp"
+#include "core/convert.hpp"
 #include "cpu/cpu_device.hpp"
 #include "cpu/thread_pool.hpp"
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "core/convert.hpp"
 #include "core/dtype.hpp"
 #include "cpu/attention_kernels.hpp"
-#include "cpu/convert.hpp"
 #include "runtime/model_spec.hpp"
 
 namespace millrace {

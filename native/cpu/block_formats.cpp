@@ -1,6 +1,6 @@
 #include "cpu/block_formats.hpp"
 
-#include "cpu/convert.hpp"
+#include "core/convert.hpp"
 
 namespace millrace {
 namespace {

@@ -26,7 +26,6 @@ class CpuDevice final : public Device {
             bool deterministic = false);
 
   [[nodiscard]] DeviceInfo info() const override;
-  [[nodiscard]] int activation_bytes() const override { return 4; }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override;
   [[nodiscard]] std::unique_ptr<Buffer> allocate_host(std::int64_t bytes) override;
   void populate(void* memory, std::int64_t bytes) override;

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/convert.hpp"
 #include "core/dtype.hpp"
-#include "cpu/convert.hpp"
 #include "cpu/kernels.hpp"
 #include "runtime/model_spec.hpp"
 

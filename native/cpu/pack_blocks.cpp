@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "core/convert.hpp"
 #include "cpu/block_formats.hpp"
-#include "cpu/convert.hpp"
 #include "cpu/panel_codes.hpp"
 
 namespace millrace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/convert.hpp"
+#include "core/convert.hpp"
 #include "cpu/pack_blocks.hpp"
 
 namespace millrace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cpu/convert.hpp"
+#include "core/convert.hpp"
 #include "cpu/panels.hpp"
 
 namespace millrace {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "cpu/convert.hpp"
+#include "core/convert.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/panel_codes.hpp"
 #include "cpu/quantize_kernels.hpp"

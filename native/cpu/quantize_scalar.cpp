@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "cpu/convert.hpp"
+#include "core/convert.hpp"
 #include "cpu/quantize_kernels.hpp"
 
 namespace millrace {

@@ -8,12 +8,13 @@
 namespace millrace {
 
 // Exchange between the ranks of a plan. Ranks are numbered over all stages. In process here; NCCL is
-// another implementation.
+// another implementation. Sums are taken in F32 and in order of rank.
 class Collective {
  public:
   virtual ~Collective() = default;
   // Sums the ranks' tensors, in rank order, into each of them: `mine` is this rank's. Every rank of the
-  // group [first, first + count) calls it, each on its own thread; returns when all have the sum.
+  // group [first, first + count) calls it, each on its own thread; returns when all have the sum. A rank
+  // whose device fails meets the others all the same, and throws then.
   virtual void all_reduce(int first, int count, int rank, Tensor mine) = 0;
   // Copies a tensor from one rank's device to another's; both are driven by the calling thread.
   virtual void transfer(int from_rank, Tensor from, int to_rank, Tensor to) = 0;

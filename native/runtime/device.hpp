@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,7 +31,7 @@ class Buffer {
 };
 
 // Activations: `rows` rows of `cols` elements, `stride` elements apart, in device memory. The element
-// type is the device's own (F32 on the CPU).
+// type is the device's own (F32 on the CPU); that of logits is F32 everywhere.
 struct Tensor {
   void* data = nullptr;
   int rows = 0;
@@ -38,12 +39,15 @@ struct Tensor {
   std::int64_t stride = 0;
 };
 
-// A ragged batch in device memory. Row i is one sequence; tokens of a row are consecutive.
+// A ragged batch in device memory. Row i is one sequence; tokens of a row are consecutive. A row with
+// context_lens 0 is padding: it has a token and no KV, and what is computed of it is not used.
 struct Batch {
   int num_rows = 0;
   int num_tokens = 0;
   int max_blocks = 0;  // width of block_tables
   int block_tokens = 0;
+  int max_query_tokens = 0;                    // of one row, at most
+  int max_context_tokens = 0;                  // of one row, at most
   const std::int32_t* token_ids = nullptr;     // (num_tokens,)
   const std::int32_t* positions = nullptr;     // (num_tokens,)
   const std::int32_t* token_rows = nullptr;    // (num_tokens,) row of each token
@@ -81,6 +85,7 @@ struct MatmulArgs {
   const Weight* bias = nullptr;
   Tensor y;
   std::optional<Activation> activation = std::nullopt;
+  bool y_is_f32 = false;  // whatever activations are: logits
 };
 
 // In place on qkv (num_tokens, (num_heads + 2 * num_kv_heads) * head_dim): q/k norm per head when given,
@@ -124,14 +129,38 @@ struct HostLayer {
   std::int64_t stride = 0;
 };
 
+// The largest work that a device will get; what it needs beside tensors, it takes when it hears of it.
+struct WorkLimits {
+  int max_rows = 0;
+  int max_tokens = 0;
+  int max_logit_rows = 0;
+  int num_heads = 0;
+  int head_dim = 0;
+  int vocab_size = 0;  // 0: no logits
+  int max_logprobs = 0;
+};
+
 // The seam under which cpu:N and cuda:N do the same work. Operations are queued in order and may return
 // before they are done; `synchronize` waits. None of them allocates. One thread drives a device at a time.
 class Device {
  public:
   virtual ~Device() = default;
   [[nodiscard]] virtual DeviceInfo info() const = 0;
-  // Bytes of one activation element.
-  [[nodiscard]] virtual int activation_bytes() const = 0;
+  // F32, BF16 or F16.
+  [[nodiscard]] virtual DType activation_dtype() const { return DType::kF32; }
+  // Whether its memory can be read and written through a pointer, once synchronized.
+  [[nodiscard]] virtual bool has_host_memory() const { return true; }
+  // Rows of logits that are worth being in memory at once: on the CPU, 32 rows of a vocabulary of 152k are
+  // 19 MB.
+  [[nodiscard]] virtual int most_logit_rows() const { return 32; }
+  // Called once, when the weights are there. Returns the bytes taken.
+  virtual std::int64_t prepare(const WorkLimits& /*limits*/) { return 0; }
+
+  // Whether repeat() saves time, so that it is worth making batches alike.
+  [[nodiscard]] virtual bool repeats() const { return false; }
+  // Does what `record` queues. The same key stands for the same operations on the same memory: a device that
+  // has seen it may do them again without calling `record`.
+  virtual void repeat(std::uint64_t /*key*/, const std::function<void()>& record) { record(); }
 
   // Throws ERR_OUT_OF_MEMORY with the numbers.
   [[nodiscard]] virtual std::unique_ptr<Buffer> allocate(std::int64_t bytes) = 0;
@@ -145,8 +174,15 @@ class Device {
   // the group.
   [[nodiscard]] virtual std::unique_ptr<Weight> upload(std::span<const WeightView> views,
                                                        Quantization quantization) = 0;
+  // The source may change when it returns.
   virtual void copy_to_device(void* to, const void* from, std::int64_t bytes) = 0;
+  // There after synchronize().
   virtual void copy_to_host(void* to, const void* from, std::int64_t bytes) = 0;
+  // Copies from another device, after what is queued there and before what will be. False, with nothing done,
+  // when that goes by way of the host only.
+  virtual bool try_copy_from(Device& /*source*/, void* /*to*/, const void* /*from*/, std::int64_t /*bytes*/) {
+    return false;
+  }
 
   virtual void embed(const Batch& batch, const Weight& table, Tensor out) = 0;
   virtual void norm(const NormArgs& args) = 0;

@@ -7,8 +7,8 @@
 namespace millrace {
 namespace {
 
-// Rows of logits that are in memory at once: 32 rows of a vocabulary of 152k take 19 MB.
-constexpr int kLogitRows = 32;
+// Rows of logits for which there is always room: prompts may want some of every token.
+constexpr int kLeastLogitRows = 32;
 
 std::size_t index(std::int64_t i) {
   return static_cast<std::size_t>(i);
@@ -40,16 +40,16 @@ struct Forward::RankState {
   Device* device = nullptr;
   std::vector<std::unique_ptr<Buffer>> buffers;
   Tensor x, normed, qkv, attended, delta, activated;  // (max_tokens, ...)
-  Tensor picked, picked_normed, logits;               // (kLogitRows, ...), on the last stage's first rank
+  Tensor picked, picked_normed, logits;               // (logit_rows_, ...), on the last stage's first rank
   float* inverse_frequencies = nullptr;
   std::int32_t* picked_indices = nullptr;
-  std::int32_t *token_ids = nullptr, *positions = nullptr, *token_rows = nullptr;
-  std::int32_t *query_starts = nullptr, *context_lens = nullptr, *block_tables = nullptr;
+  std::int32_t* batch_numbers = nullptr;
   int num_heads = 0;
   Batch batch;
 
-  Tensor tensor(int rows, std::int64_t cols) {
-    buffers.push_back(device->allocate(rows * cols * device->activation_bytes()));
+  Tensor tensor(int rows, std::int64_t cols) { return tensor(rows, cols, device->activation_dtype()); }
+  Tensor tensor(int rows, std::int64_t cols, DType dtype) {
+    buffers.push_back(device->allocate(rows * storage_bytes(dtype, cols)));
     return {buffers.back()->data(), rows, static_cast<int>(cols), cols};
   }
   template <typename T>
@@ -67,8 +67,12 @@ Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWe
     : spec_(spec), plan_(plan), weights_(weights), kv_(kv), limits_(limits), threads_(max_ranks(plan)) {
   const std::vector<Device*> devices = rank_devices(plan);
   collective_ = make_in_process_collective(devices);
-  const int tokens = limits.max_tokens, rows = limits.max_rows;
-  const std::int64_t blocks = (limits.max_sequence_tokens + limits.block_tokens - 1) / limits.block_tokens;
+  for (const Device* device : devices) repeats_ = repeats_ && device->repeats();
+  const int rows = repeats_ ? rounded_rows(limits.max_rows) : limits.max_rows;
+  const int tokens = std::max(limits.max_tokens, rows);
+  largest_ = {rows, tokens, (limits.max_sequence_tokens + limits.block_tokens - 1) / limits.block_tokens,
+              rows};
+  logit_rows_ = std::min(devices.back()->most_logit_rows(), std::max(kLeastLogitRows, rows));
   for (const Stage& stage : plan.stages) {
     for (const Rank& rank : stage.ranks) {
       auto state = std::make_unique<RankState>();
@@ -81,28 +85,31 @@ Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWe
       state->attended = state->tensor(tokens, q_cols);
       state->delta = state->tensor(tokens, spec.hidden_size);
       state->activated = state->tensor(tokens, rank.ffn.size());
-      state->token_ids = state->array<std::int32_t>(tokens);
-      state->positions = state->array<std::int32_t>(tokens);
-      state->token_rows = state->array<std::int32_t>(tokens);
-      state->query_starts = state->array<std::int32_t>(rows + 1);
-      state->context_lens = state->array<std::int32_t>(rows);
-      state->block_tables = state->array<std::int32_t>(rows * blocks);
+      state->batch_numbers = state->array<std::int32_t>(HostBatch::size_of(largest_));
       const auto frequencies = static_cast<std::int64_t>(spec.inverse_frequencies.size());
       state->inverse_frequencies = state->array<float>(frequencies);
       rank.device->copy_to_device(state->inverse_frequencies, spec.inverse_frequencies.data(),
                                   frequencies * static_cast<std::int64_t>(sizeof(float)));
-      if (&stage == &plan.stages.back() && &rank == &stage.ranks.front()) {
-        state->picked = state->tensor(kLogitRows, spec.hidden_size);
-        state->picked_normed = state->tensor(kLogitRows, spec.hidden_size);
-        state->logits = state->tensor(kLogitRows, spec.vocab_size);
-        state->picked_indices = state->array<std::int32_t>(kLogitRows);
+      const bool is_last = &stage == &plan.stages.back() && &rank == &stage.ranks.front();
+      if (is_last) {
+        state->picked = state->tensor(logit_rows_, spec.hidden_size);
+        state->picked_normed = state->tensor(logit_rows_, spec.hidden_size);
+        state->logits = state->tensor(logit_rows_, spec.vocab_size, DType::kF32);
+        state->picked_indices = state->array<std::int32_t>(logit_rows_);
       }
+      workspace_bytes_ += rank.device->prepare({.max_rows = rows,
+                                                .max_tokens = tokens,
+                                                .max_logit_rows = logit_rows_,
+                                                .num_heads = state->num_heads,
+                                                .head_dim = spec.head_dim,
+                                                .vocab_size = is_last ? spec.vocab_size : 0,
+                                                .max_logprobs = limits.max_logprobs});
       for (const auto& buffer : state->buffers) workspace_bytes_ += buffer->bytes();
       states_.push_back(std::move(state));
     }
   }
-  row_indices_.reserve(kLogitRows);
-  targets_.reserve(kLogitRows);
+  row_indices_.reserve(index(logit_rows_));
+  targets_.reserve(index(logit_rows_));
 }
 
 Forward::~Forward() = default;
@@ -128,32 +135,70 @@ void Forward::run(BlockOp kind, std::span<const BlockCopy> copies) {
   }
 }
 
+BatchShape Forward::shape_for(const BatchShape& used) const {
+  const bool is_decode = used.num_tokens == used.num_rows;
+  return repeats_ && is_decode ? rounded_shape(used, largest_.max_blocks) : used;
+}
+
+bool Forward::is_repeated(const HostBatch& batch) const {
+  return repeats_ && batch.shape().num_tokens == batch.shape().num_rows;
+}
+
 void Forward::compute(const HostBatch& batch) {
+  has_logits_ = false;
   for (const auto& state : states_) upload_batch(*state, batch);
-  RankState& first = state_of(plan_.stages.front().ranks.front());
-  first.device->embed(first.batch, *weights_.ranks.front().embedding, first.x);
-  for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
-    hand_over(plan_.stages[s == 0 ? 0 : s - 1], plan_.stages[s]);
-    run_stage(plan_.stages[s]);
+  for (std::size_t stage = 0; stage < plan_.stages.size(); ++stage) {
+    if (stage > 0) hand_over(plan_.stages[stage - 1], plan_.stages[stage]);
+    run_stage(stage, batch);
   }
-  state_of(plan_.stages.back().ranks.front()).device->synchronize();
 }
 
-void Forward::sample(std::span<const std::int32_t> sample_tokens, std::span<const SampleRow> rows,
+void Forward::sample(const HostBatch& batch, std::span<const SampleRow> rows,
                      std::span<SampleResult> results) {
-  RankState& last = state_of(plan_.stages.back().ranks.front());
-  for (std::size_t done = 0; done < rows.size(); done += kLogitRows) {
-    const std::size_t count = std::min<std::size_t>(kLogitRows, rows.size() - done);
-    const Tensor logits = logits_of(sample_tokens.subspan(done, count));
-    last.device->sample(logits, rows.subspan(done, count), results.subspan(done, count));
-    last.device->synchronize();
+  RankState& last = last_state();
+  if (has_logits_) {
+    last.device->sample(first_rows(last.logits, static_cast<int>(rows.size())), rows, results);
+  } else {
+    const auto most = index(logit_rows_);
+    for (std::size_t done = 0; done < rows.size(); done += most) {
+      const std::size_t count = std::min(most, rows.size() - done);
+      const Tensor logits = logits_of(batch.sample_tokens().subspan(done, count));
+      last.device->sample(logits, rows.subspan(done, count), results.subspan(done, count));
+      last.device->synchronize();
+    }
   }
+  for (const auto& state : states_) state->device->synchronize();
 }
 
-void Forward::run_stage(const Stage& stage) {
-  if (stage.ranks.size() == 1) return run_layers(stage, stage.ranks.front());
-  threads_.run(static_cast<int>(stage.ranks.size()),
-               [&](int rank) { run_layers(stage, stage.ranks[index(rank)]); });
+void Forward::run_stage(std::size_t number, const HostBatch& batch) {
+  const Stage& stage = plan_.stages[number];
+  Device& device = *state_of(stage.ranks.front()).device;
+  if (!is_repeated(batch) || stage.ranks.size() > 1) return run_alone(number, batch);
+  const BatchShape& shape = batch.shape();
+  const std::uint64_t key =
+      static_cast<std::uint64_t>(number) << 48U | static_cast<std::uint64_t>(shape.num_rows) << 32U |
+      static_cast<std::uint64_t>(shape.max_blocks) << 1U | (shape.num_samples > 0 ? 1U : 0U);
+  device.repeat(key, [&] { run_alone(number, batch); });
+  // What was repeated left no trace here.
+  has_logits_ =
+      number + 1 == plan_.stages.size() && shape.num_samples > 0 && shape.num_samples <= logit_rows_;
+}
+
+void Forward::run_alone(std::size_t number, const HostBatch& batch) {
+  const Stage& stage = plan_.stages[number];
+  RankState& first = state_of(stage.ranks.front());
+  if (number == 0) first.device->embed(first.batch, *weights_.ranks.front().embedding, first.x);
+  if (stage.ranks.size() == 1) {
+    run_layers(stage, stage.ranks.front());
+  } else {
+    if (number == 0) hand_over(stage, stage);
+    threads_.run(static_cast<int>(stage.ranks.size()),
+                 [&](int rank) { run_layers(stage, stage.ranks[index(rank)]); });
+  }
+  const int samples = batch.shape().num_samples;
+  if (number + 1 < plan_.stages.size() || samples == 0 || samples > logit_rows_) return;
+  logits_of(batch.sample_tokens_on_device(first.batch_numbers), samples);
+  has_logits_ = true;
 }
 
 void Forward::run_layers(const Stage& stage, const Rank& rank) {
@@ -169,7 +214,11 @@ void Forward::run_layers(const Stage& stage, const Rank& rank) {
     } catch (...) {
       failure = std::current_exception();
     }
-    if (count > 1) collective_->all_reduce(stage.ranks.front().index, count, rank.index, state.delta);
+    try {
+      if (count > 1) collective_->all_reduce(stage.ranks.front().index, count, rank.index, state.delta);
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+    }
   };
   const Tensor* delta = nullptr;
   for (int layer = stage.layers.start; layer < stage.layers.end; ++layer) {
@@ -208,51 +257,48 @@ void Forward::run_ffn(const Rank& rank, const LayerWeights& weights) {
 // Gives the hidden states to every rank of the next stage; within a stage, from its first rank to the rest.
 void Forward::hand_over(const Stage& from, const Stage& to) {
   const Rank& source = from.ranks.front();
-  RankState& have = state_of(source);
   for (const Rank& rank : to.ranks) {
     if (rank.index == source.index) continue;
-    have.device->synchronize();
-    collective_->transfer(source.index, have.x, rank.index, state_of(rank).x);
+    collective_->transfer(source.index, state_of(source).x, rank.index, state_of(rank).x);
   }
 }
 
 void Forward::upload_batch(RankState& state, const HostBatch& host) {
-  const auto put = [&](std::int32_t* to, const std::vector<std::int32_t>& from, std::int64_t count) {
-    state.device->copy_to_device(to, from.data(), count * static_cast<std::int64_t>(sizeof(std::int32_t)));
-  };
-  put(state.token_ids, host.token_ids, host.num_tokens);
-  put(state.positions, host.positions, host.num_tokens);
-  put(state.token_rows, host.token_rows, host.num_tokens);
-  put(state.query_starts, host.query_starts, host.num_rows + 1);
-  put(state.context_lens, host.context_lens, host.num_rows);
-  put(state.block_tables, host.block_tables, static_cast<std::int64_t>(host.num_rows) * host.max_blocks);
-  state.batch = {host.num_rows,      host.num_tokens,   host.max_blocks,  limits_.block_tokens,
-                 state.token_ids,    state.positions,   state.token_rows, state.query_starts,
-                 state.context_lens, state.block_tables};
-  state.use(host.num_tokens);
+  const auto numbers = host.numbers();
+  state.device->copy_to_device(state.batch_numbers, numbers.data(),
+                               static_cast<std::int64_t>(numbers.size_bytes()));
+  state.batch = host.on_device(state.batch_numbers, limits_.block_tokens);
+  if (is_repeated(host)) state.batch.max_context_tokens = host.shape().max_blocks * limits_.block_tokens;
+  state.use(host.shape().num_tokens);
 }
 
 Tensor Forward::logits_of(std::span<const std::int32_t> batch_tokens) {
+  RankState& state = last_state();
+  state.device->copy_to_device(state.picked_indices, batch_tokens.data(),
+                               static_cast<std::int64_t>(batch_tokens.size_bytes()));
+  return logits_of(state.picked_indices, static_cast<int>(batch_tokens.size()));
+}
+
+Tensor Forward::logits_of(const std::int32_t* batch_tokens, int rows) {
   const Rank& rank = plan_.stages.back().ranks.front();
   RankState& state = state_of(rank);
   const RankWeights& weights = weights_.ranks[index(rank.index)];
-  const int rows = static_cast<int>(batch_tokens.size());
-  state.device->copy_to_device(state.picked_indices, batch_tokens.data(),
-                               static_cast<std::int64_t>(batch_tokens.size_bytes()));
   const Tensor picked = first_rows(state.picked, rows), normed = first_rows(state.picked_normed, rows);
   const Tensor logits = first_rows(state.logits, rows);
-  state.device->gather_rows(state.x, state.picked_indices, picked);
+  state.device->gather_rows(state.x, batch_tokens, picked);
   state.device->norm({picked, nullptr, weights.final_norm.get(), spec_.norm_epsilon, normed});
   const Weight& head = weights.lm_head ? *weights.lm_head : *weights_.ranks.front().embedding;
-  state.device->matmul({normed, &head, nullptr, logits});
+  state.device->matmul({.x = normed, .weight = &head, .y = logits, .y_is_f32 = true});
   return logits;
 }
 
 void Forward::score_prompt(std::span<const PromptTarget> targets, PromptLogprobs& out) {
-  RankState& last = state_of(plan_.stages.back().ranks.front());
+  RankState& last = last_state();
   const int stride = limits_.max_logprobs;
-  for (std::size_t done = 0; done < targets.size(); done += kLogitRows) {
-    const auto chunk = targets.subspan(done, std::min<std::size_t>(kLogitRows, targets.size() - done));
+  const auto most = index(logit_rows_);
+  has_logits_ = has_logits_ && targets.empty();
+  for (std::size_t done = 0; done < targets.size(); done += most) {
+    const auto chunk = targets.subspan(done, std::min(most, targets.size() - done));
     row_indices_.clear();
     targets_.clear();
     int top = 0;

@@ -7,6 +7,7 @@
 #include "runtime/block_ops.hpp"
 #include "runtime/collective.hpp"
 #include "runtime/execution_plan.hpp"
+#include "runtime/host_batch.hpp"
 #include "runtime/kv_storage.hpp"
 #include "runtime/model_weights.hpp"
 #include "runtime/rank_threads.hpp"
@@ -20,14 +21,6 @@ struct StepLimits {
   int max_sequence_tokens = 0;
   int block_tokens = 0;
   int max_logprobs = 0;
-};
-
-// A ragged batch in host memory; the fields are those of Batch (runtime/device.hpp).
-struct HostBatch {
-  int num_rows = 0;
-  int num_tokens = 0;
-  int max_blocks = 0;
-  std::vector<std::int32_t> token_ids, positions, token_rows, query_starts, context_lens, block_tables;
 };
 
 // Where a forward pass wants logits, and for what.
@@ -54,21 +47,29 @@ class Forward {
 
   void run(BlockOp kind, std::span<const BlockCopy> copies);
 
-  // Runs the batch through all layers and writes its KV. Throws Error when a device fails; KV of the
-  // batch's tokens is undefined then.
+  // The shape that a batch of that shape is to have.
+  [[nodiscard]] BatchShape shape_for(const BatchShape& used) const;
+  // Room for the largest batch.
+  void reserve(HostBatch& batch) const { batch.reserve(largest_); }
+
+  // Queues the way of the batch through all layers, which writes its KV. Throws Error when a device fails, as
+  // do the functions below; KV of the batch's tokens is undefined then.
   void compute(const HostBatch& batch);
   // Of the computed batch. `out` has room for every target.
   void score_prompt(std::span<const PromptTarget> targets, PromptLogprobs& out);
-  // Of the computed batch: rows[i] draws after batch token sample_tokens[i].
-  void sample(std::span<const std::int32_t> sample_tokens, std::span<const SampleRow> rows,
-              std::span<SampleResult> results);
+  // Of the computed batch: rows[i] draws after token sample_tokens()[i]. Waits for all that was queued.
+  void sample(const HostBatch& batch, std::span<const SampleRow> rows, std::span<SampleResult> results);
 
   [[nodiscard]] std::int64_t workspace_bytes() const { return workspace_bytes_; }
 
  private:
   struct RankState;
 
-  void run_stage(const Stage& stage);
+  // Whether the batch is one of few shapes that come again and again.
+  [[nodiscard]] bool is_repeated(const HostBatch& batch) const;
+  void run_stage(std::size_t stage, const HostBatch& batch);
+  // The stage's work on its first rank, all of it when there is no other; logits too when they fit.
+  void run_alone(std::size_t stage, const HostBatch& batch);
   void run_layers(const Stage& stage, const Rank& rank);
   // The halves of a layer. Each leaves what it adds to x in the rank's delta: its share of the sum over the
   // ranks. `before` is what the layer before has still to add, or null.
@@ -76,8 +77,11 @@ class Forward {
   void run_ffn(const Rank& rank, const LayerWeights& weights);
   void hand_over(const Stage& from, const Stage& to);
   void upload_batch(RankState& state, const HostBatch& batch);
-  // Logits of those batch tokens, in the last stage's logits buffer: at most kLogitRows at a time.
+  // Logits of `rows` batch tokens, given in device memory, in the last stage's logits buffer: at most
+  // logit_rows_ at a time.
+  Tensor logits_of(const std::int32_t* batch_tokens, int rows);
   Tensor logits_of(std::span<const std::int32_t> batch_tokens);
+  RankState& last_state() { return state_of(plan_.stages.back().ranks.front()); }
   RankState& state_of(const Rank& rank) { return *states_[static_cast<std::size_t>(rank.index)]; }
 
   const ModelSpec& spec_;
@@ -88,6 +92,10 @@ class Forward {
   std::vector<std::unique_ptr<RankState>> states_;
   std::unique_ptr<Collective> collective_;
   RankThreads threads_;
+  BatchShape largest_;
+  bool repeats_ = true;  // a device of the plan gains by it
+  int logit_rows_ = 0;
+  bool has_logits_ = false;  // the logits buffer holds those of the batch's sample_tokens()
   std::vector<std::int32_t> row_indices_, targets_;
   std::int64_t workspace_bytes_ = 0;
 };

@@ -15,6 +15,9 @@ std::size_t index(std::int64_t i) {
 // others.
 constexpr std::chrono::seconds kMaskTimeout{2};
 
+// Of a row whose token is not used.
+const SamplingParams kAnyToken{.temperature = 0};
+
 constexpr float kNoLogprob = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
@@ -27,12 +30,9 @@ void StepJob::fail(const std::string& code, const std::string& message) {
 
 StepRunner::StepRunner(Forward& forward, const StepLimits& limits, int vocab_size)
     : forward_(forward), limits_(limits), mask_words_((vocab_size + 31) / 32) {
-  batch_.token_ids.reserve(index(limits.max_tokens));
-  batch_.positions.reserve(index(limits.max_tokens));
-  batch_.token_rows.reserve(index(limits.max_tokens));
-  batch_.query_starts.reserve(index(limits.max_rows + 1));
-  batch_.context_lens.reserve(index(limits.max_rows));
+  forward_.reserve(batch_);
   active_.reserve(index(limits.max_rows));
+  sample_rows_.reserve(index(limits.max_rows));
 }
 
 void StepRunner::run(StepJob& job) {
@@ -71,45 +71,53 @@ void StepRunner::run_block_ops(StepJob& job) {
   block_ops_.run([this](BlockOp kind, std::span<const BlockCopy> copies) { forward_.run(kind, copies); });
 }
 
-// Leaves out the rows whose sequence has ended since the step was queued, and fills in tokens that were
-// not known then.
+// Leaves out the rows whose sequence has ended since the step was queued.
 void StepRunner::gather_rows(const StepJob& job) {
   active_.clear();
-  prompt_targets_.clear();
-  prompt_places_.clear();
-  batch_.token_ids.clear();
-  batch_.positions.clear();
-  batch_.token_rows.clear();
-  batch_.context_lens.clear();
-  batch_.query_starts.assign(1, 0);
-  batch_.max_blocks = 0;
+  sample_rows_.clear();
+  BatchShape shape;
+  batch_.max_query_tokens = batch_.max_context_tokens = 0;
   for (std::size_t row = 0; row < job.rows.size(); ++row) {
     const StepRow& step_row = job.rows[row];
     const SlotState& slot = *step_row.slot;
     if (slot.closed.load(std::memory_order_acquire) || slot.finished) continue;
     // A placeholder without a sampled token to stand for: the row that should have sampled it was skipped.
     if (job.token_ids[index(step_row.first_token)] < 0 && slot.last_token < 0) continue;
-    const int first_batch_token = static_cast<int>(batch_.token_ids.size());
-    for (int i = 0; i < step_row.num_tokens; ++i) {
-      const std::int32_t id = job.token_ids[index(step_row.first_token + i)];
-      batch_.token_ids.push_back(id >= 0 ? id : slot.last_token);
-      batch_.positions.push_back(step_row.position + i);
-      batch_.token_rows.push_back(static_cast<std::int32_t>(active_.size()));
-    }
-    if ((step_row.outputs & kPromptLogprobs) != 0)
-      add_prompt_targets(job, static_cast<int>(row), first_batch_token);
-    batch_.query_starts.push_back(static_cast<std::int32_t>(batch_.token_ids.size()));
-    batch_.context_lens.push_back(step_row.position + step_row.num_tokens);
-    batch_.max_blocks = std::max(batch_.max_blocks, step_row.table_size);
-    active_.push_back({static_cast<int>(row), static_cast<int>(batch_.token_ids.size()) - 1});
+    active_.push_back({static_cast<int>(row), shape.num_tokens});
+    if ((step_row.outputs & kSample) != 0) sample_rows_.push_back(static_cast<int>(row));
+    shape.num_tokens += step_row.num_tokens;
+    shape.max_blocks = std::max(shape.max_blocks, step_row.table_size);
+    batch_.max_query_tokens = std::max(batch_.max_query_tokens, step_row.num_tokens);
+    batch_.max_context_tokens = std::max(batch_.max_context_tokens, step_row.position + step_row.num_tokens);
   }
-  batch_.num_rows = static_cast<int>(active_.size());
-  batch_.num_tokens = static_cast<int>(batch_.token_ids.size());
-  batch_.block_tables.assign(index(static_cast<std::int64_t>(batch_.num_rows) * batch_.max_blocks), -1);
+  shape.num_rows = static_cast<int>(active_.size());
+  shape.num_samples = static_cast<int>(sample_rows_.size());
+  if (shape.num_rows == 0) return;
+  batch_.reset(shape, forward_.shape_for(shape));
+  fill_batch(job);
+}
+
+void StepRunner::fill_batch(const StepJob& job) {
+  prompt_targets_.clear();
+  prompt_places_.clear();
+  std::size_t sample = 0;
   for (std::size_t i = 0; i < active_.size(); ++i) {
-    const StepRow& row = job.rows[index(active_[i].row)];
+    const ActiveRow& active = active_[i];
+    const StepRow& row = job.rows[index(active.row)];
+    const auto first = index(active.first_batch_token), count = index(row.num_tokens);
+    for (std::size_t t = 0; t < count; ++t) {
+      const std::int32_t id = job.token_ids[index(row.first_token) + t];
+      batch_.token_ids()[first + t] = id >= 0 ? id : row.slot->last_token;
+      batch_.positions()[first + t] = row.position + static_cast<std::int32_t>(t);
+      batch_.token_rows()[first + t] = static_cast<std::int32_t>(i);
+    }
+    batch_.query_starts()[i + 1] = static_cast<std::int32_t>(first + count);
+    batch_.context_lens()[i] = row.position + row.num_tokens;
     std::copy_n(job.tables.begin() + row.table_start, row.table_size,
-                batch_.block_tables.begin() + static_cast<std::ptrdiff_t>(i) * batch_.max_blocks);
+                batch_.block_tables().begin() + static_cast<std::ptrdiff_t>(i) * batch_.shape().max_blocks);
+    if ((row.outputs & kSample) != 0)
+      batch_.sample_tokens()[sample++] = static_cast<std::int32_t>(first + count) - 1;
+    if ((row.outputs & kPromptLogprobs) != 0) add_prompt_targets(job, active.row, active.first_batch_token);
   }
 }
 
@@ -147,45 +155,40 @@ void StepRunner::score_prompt(StepJob& job) {
 
 void StepRunner::sample(StepJob& job) {
   StepOutput& out = job.output;
-  sample_tokens_.clear();
-  sample_rows_.clear();
   samples_.clear();
   results_.clear();
   masks_.clear();
   masks_.reserve(active_.size());  // rows keep pointers to the masks
   const auto top = index(limits_.max_logprobs);
   const auto mask_deadline = std::chrono::steady_clock::now() + kMaskTimeout;
-  for (const ActiveRow& active : active_) {
-    const StepRow& row = job.rows[index(active.row)];
-    if ((row.outputs & kSample) == 0) continue;
+  for (const int row_index : sample_rows_) {
+    const StepRow& row = job.rows[index(row_index)];
     SlotState& slot = *row.slot;
-    SampleRow sample;
-    sample.params = &slot.params;
-    sample.counts = slot.params.has_penalties() ? &slot.counts : nullptr;
-    if (slot.sampled < slot.stop.min_tokens) sample.banned = slot.stop.stop_token_ids;
-    sample.position = row.position + row.num_tokens;
-    sample.want_logprobs = (row.outputs & kLogprobs) != 0;
+    SampleRow& sample = samples_.emplace_back();
+    SampleResult& result = results_.emplace_back();
     if ((row.outputs & kAwaitMask) != 0) {
       std::optional<std::vector<std::int32_t>> mask = slot.mask.take(mask_deadline);
       if (!mask || mask->size() != index(mask_words_)) {
         slot.finished = true;
-        out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kBadMask);
+        out.statuses[index(row_index)] = static_cast<std::int32_t>(RowStatus::kBadMask);
+        sample.params = &kAnyToken;  // a place in the batch all the same
         continue;
       }
       masks_.push_back(std::move(*mask));
       sample.mask = masks_.back().data();
     }
-    SampleResult result;
-    result.top_ids = out.top_ids.data() + index(active.row) * top;
-    result.top_logprobs = out.top_logprobs.data() + index(active.row) * top;
+    sample.params = &slot.params;
+    sample.counts = slot.params.has_penalties() ? &slot.counts : nullptr;
+    if (slot.sampled < slot.stop.min_tokens) sample.banned = slot.stop.stop_token_ids;
+    sample.position = row.position + row.num_tokens;
+    sample.want_logprobs = (row.outputs & kLogprobs) != 0;
+    result.top_ids = out.top_ids.data() + index(row_index) * top;
+    result.top_logprobs = out.top_logprobs.data() + index(row_index) * top;
     std::fill_n(result.top_ids, top, -1);
-    samples_.push_back(sample);
-    results_.push_back(result);
-    sample_rows_.push_back(active.row);
-    sample_tokens_.push_back(active.last_batch_token);
   }
-  forward_.sample(sample_tokens_, samples_, results_);
+  forward_.sample(batch_, samples_, results_);
   for (std::size_t i = 0; i < samples_.size(); ++i) {
+    if (samples_[i].params == &kAnyToken) continue;
     finish_row(job, sample_rows_[i], results_[i], samples_[i].want_logprobs);
   }
 }

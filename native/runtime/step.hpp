@@ -71,13 +71,14 @@ class StepRunner {
   void run(StepJob& job);
 
  private:
-  // A row that takes part, and where its last token is in the batch.
+  // A row that takes part, and where its first token is in the batch.
   struct ActiveRow {
     int row;
-    int last_batch_token;
+    int first_batch_token;
   };
   void run_block_ops(StepJob& job);
   void gather_rows(const StepJob& job);
+  void fill_batch(const StepJob& job);
   void add_prompt_targets(const StepJob& job, int row, int first_batch_token);
   void score_prompt(StepJob& job);
   void sample(StepJob& job);
@@ -89,8 +90,7 @@ class StepRunner {
   BlockOps block_ops_;  // that steps before could not do
   HostBatch batch_;
   std::vector<ActiveRow> active_;
-  std::vector<std::int32_t> sample_tokens_;
-  std::vector<int> sample_rows_;
+  std::vector<int> sample_rows_;  // that take a token, in order of the batch's sample_tokens()
   std::vector<SampleRow> samples_;
   std::vector<SampleResult> results_;
   std::vector<std::vector<std::int32_t>> masks_;

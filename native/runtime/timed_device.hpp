@@ -27,7 +27,10 @@ class TimedDevice final : public Device {
   [[nodiscard]] std::vector<StageTime> take_times();
 
   [[nodiscard]] DeviceInfo info() const override { return inside_->info(); }
-  [[nodiscard]] int activation_bytes() const override { return inside_->activation_bytes(); }
+  [[nodiscard]] DType activation_dtype() const override { return inside_->activation_dtype(); }
+  [[nodiscard]] bool has_host_memory() const override { return inside_->has_host_memory(); }
+  [[nodiscard]] int most_logit_rows() const override { return inside_->most_logit_rows(); }
+  std::int64_t prepare(const WorkLimits& limits) override { return inside_->prepare(limits); }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override;
   [[nodiscard]] std::unique_ptr<Buffer> allocate_host(std::int64_t bytes) override;
   void populate(void* memory, std::int64_t bytes) override { inside_->populate(memory, bytes); }

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "core/convert.hpp"
 #include "core/dtype.hpp"
 #include "cpu/block_formats.hpp"
-#include "cpu/convert.hpp"
 #include "cpu/cpu_device.hpp"
 #include "harness.hpp"
 

@@ -19,7 +19,7 @@ class UnreliableDevice final : public Device {
   void fail_copies_out_after(int count) { copies_left_ = count; }
 
   [[nodiscard]] DeviceInfo info() const override { return device_->info(); }
-  [[nodiscard]] int activation_bytes() const override { return device_->activation_bytes(); }
+  [[nodiscard]] DType activation_dtype() const override { return device_->activation_dtype(); }
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t bytes) override {
     return device_->allocate(bytes);
   }
