@@ -10,9 +10,13 @@ namespace millrace::gpu {
 class CardWeight;  // device/card_weight.hpp
 
 // y = x · wᵀ + bias, MatmulArgs of runtime/device.hpp: with an activation, w is gate stacked on up.
+//
+// The same product of the same shape on the same kind of card has the same bits every time. A row's bits can
+// differ with the rows beside it: up to 16 rows are one kernel, whose results do not depend on how many there
+// are; more rows add up in another order. Products are summed in F32 and rounded once, to y.
 template <typename T>
 struct MatmulParams {
-  const T* x;  // (rows, w.cols)
+  const T* x;  // (rows, w.cols); fast when it and x_stride are multiples of 16 bytes, and cols one of 8
   std::int64_t x_stride;
   const CardWeight* weight;
   const float* bias;  // (w.rows,) or null
@@ -22,11 +26,13 @@ struct MatmulParams {
   bool y_is_float;
   std::optional<Activation> activation;
   int multiprocessors;
-  void* workspace;  // matmul_workspace_bytes()
+  void* workspace;  // matmul_workspace_bytes(), aligned to 256
 };
 
-std::int64_t matmul_workspace_bytes(int max_rows, const CardWeight& weight);
+// For any number of rows up to `max_rows`. Products that follow each other on a stream may share it.
+std::int64_t matmul_workspace_bytes(int max_rows, const CardWeight& weight, bool gated, int multiprocessors);
 
+// For T = float, bf16, f16: the type that the weight's uploader was made for.
 template <typename T>
 void launch_matmul(Stream& stream, const MatmulParams<T>& params);
 

@@ -1,0 +1,60 @@
+// The kernels that matmul.cu chooses from, and what they share. Each computes one product with one matrix.
+#pragma once
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/card_matrix.hpp"
+#include "platform/runtime.hpp"
+#include "runtime/model_spec.hpp"
+
+namespace millrace::gpu {
+
+enum class Output : std::uint8_t { kActivations, kFloats };
+
+// y (rows, outputs) = x · wᵀ + bias, or activation(x · gateᵀ) * (x · upᵀ) where w is stacked of gate and up.
+template <typename T>
+struct Product {
+  const T* x;
+  std::int64_t x_stride;
+  CardMatrix w;
+  const float* bias;  // (outputs,) or null
+  void* y;
+  std::int64_t y_stride;
+  Output output;
+  int rows;
+  bool gated;
+  Activation activation;  // when gated
+
+  [[nodiscard]] __host__ __device__ int outputs() const { return gated ? w.rows / 2 : w.rows; }
+};
+
+__device__ inline float activated(Activation activation, float x) {
+  switch (activation) {
+    case Activation::kSilu:
+      return __fdividef(x, 1 + expf(-x));
+    case Activation::kGelu:
+      return 0.5F * x * (1 + erff(x * 0.70710678F));
+    case Activation::kGeluTanh:
+      return 0.5F * x * (1 + tanhf(0.7978845608F * (x + 0.044715F * x * x * x)));
+  }
+  return x;
+}
+
+// Stores one output; `up` is for gated products.
+template <typename T>
+__device__ inline void store_output(const Product<T>& p, int row, int col, float sum, float up) {
+  if (p.bias != nullptr) sum += p.bias[col];
+  if (p.gated) sum = activated(p.activation, sum) * up;
+  const std::int64_t at = row * p.y_stride + col;
+  if (p.output == Output::kFloats) {
+    static_cast<float*>(p.y)[at] = sum;
+  } else {
+    static_cast<T*>(p.y)[at] = from_float<T>(sum);
+  }
+}
+
+// Any shape, any format, any alignment, at a plain speed.
+template <typename T>
+void launch_plain_product(Stream& stream, const Product<T>& product);
+
+}  // namespace millrace::gpu

@@ -1,0 +1,250 @@
+#include "kernels/matmul.hpp"
+
+#include <cmath>
+
+#include "card_fixture.hpp"
+#include "platform/runtime.hpp"
+
+namespace millrace::test {
+namespace {
+
+// One unit in the last place of T, of one.
+template <typename T>
+constexpr double kRounding = 0x1p-23;
+template <>
+inline constexpr double kRounding<gpu::bf16> = 0x1p-8;
+template <>
+inline constexpr double kRounding<gpu::f16> = 0x1p-11;
+
+struct Shape {
+  int rows, outputs;
+  std::int64_t cols;
+};
+
+struct Options {
+  bool with_bias = false;
+  bool y_is_float = false;
+  std::optional<Activation> activation = std::nullopt;
+};
+
+double activated(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kGelu:
+      return 0.5 * x * (1 + std::erf(x * 0.7071067811865476));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+  }
+  return x;
+}
+
+// A sum of products, and of their magnitudes.
+struct Dot {
+  double sum = 0, magnitudes = 0;
+
+  Dot(const float* x, const std::vector<float>& w) {
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      const double term = static_cast<double>(x[k]) * static_cast<double>(w[k]);
+      sum += term;
+      magnitudes += std::abs(term);
+    }
+  }
+  // Of n terms in F32, in any order; seen errors are far smaller, a wrong term's is far larger. Codes are
+  // multiplied without their scale, and those with minima before the minimum is taken off.
+  [[nodiscard]] double tolerance() const { return 2e-6 * magnitudes + 1e-6; }
+};
+
+// x, weight, bias and what their product must be; the product on the card is run in every order of threads.
+template <typename T>
+class Case {
+ public:
+  Case(const gpu::CardWeight& weight, int rows, Options options, std::mt19937_64& rng)
+      : weight_(weight), rows_(rows), options_(options), cols_(static_cast<int>(weight.cols())) {
+    x_stride_ = (cols_ + 7) / 8 * 8 + 8;
+    y_stride_ = outputs() + 3;
+    x_ = rounded<T>(random_values(rng, rows * x_stride_));
+    bias_ = random_values(rng, weight.rows());
+    for (std::int64_t row = 0; row < weight.rows(); ++row) w_.push_back(card_row(weight, row));
+  }
+
+  [[nodiscard]] bool is_right() const {
+    return options_.y_is_float ? is_right_as<float>() : is_right_as<T>();
+  }
+
+  template <typename Out>
+  [[nodiscard]] std::vector<float> run() const {
+    const CardArray<T> x{std::span<const T>(x_)};
+    const CardArray<float> bias{std::span<const float>(bias_)};
+    const CardArray<Out> y(rows_ * y_stride_);
+    constexpr int kMultiprocessors = 4;
+    const std::int64_t bytes =
+        gpu::matmul_workspace_bytes(rows_, weight_, options_.activation.has_value(), kMultiprocessors);
+    const CardArray<std::byte> workspace(bytes);
+    gpu::Stream stream;
+    gpu::launch_matmul<T>(stream, {x.data(), x_stride_, &weight_, options_.with_bias ? bias.data() : nullptr,
+                                   y.data(), y_stride_, rows_, options_.y_is_float, options_.activation,
+                                   kMultiprocessors, workspace.data()});
+    stream.synchronize();
+    return widened<Out>(y.values());
+  }
+
+ private:
+  [[nodiscard]] int outputs() const {
+    return static_cast<int>(weight_.rows()) / (options_.activation ? 2 : 1);
+  }
+
+  template <typename Out>
+  [[nodiscard]] bool is_right_as() const {
+    bool right = true;
+    const auto x = widened<T>(std::span<const T>(x_));
+    in_every_order([&] {
+      const std::vector<float> y = run<Out>();
+      for (int row = 0; row < rows_; ++row) {
+        for (int col = 0; col < y_stride_; ++col) {
+          const float value = y[static_cast<std::size_t>(row * y_stride_ + col)];
+          // Between the rows nothing is written.
+          right = right && (col < outputs() ? is_near<Out>(value, x.data() + row * x_stride_, col)
+                                            : std::isnan(value));
+        }
+      }
+    });
+    return right;
+  }
+
+  template <typename Out>
+  [[nodiscard]] bool is_near(float value, const float* x, int col) const {
+    const Dot dot(x, w_[static_cast<std::size_t>(col)]);
+    double expected = dot.sum, tolerance = dot.tolerance();
+    if (options_.with_bias) expected += static_cast<double>(bias_[static_cast<std::size_t>(col)]);
+    if (options_.activation) {
+      const Dot up(x, w_[static_cast<std::size_t>(outputs() + col)]);
+      expected = activated(*options_.activation, dot.sum) * up.sum;
+      // The slope of an activation is 1.2 at most.
+      tolerance = 1.2 * dot.tolerance() * std::abs(up.sum) + std::abs(dot.sum) * up.tolerance() + 1e-6;
+    }
+    return std::abs(static_cast<double>(value) - expected) <= tolerance + kRounding<Out> * std::abs(expected);
+  }
+
+  const gpu::CardWeight& weight_;
+  const int rows_;
+  const Options options_;
+  const int cols_;
+  std::int64_t x_stride_, y_stride_;
+  std::vector<T> x_;
+  std::vector<float> bias_;
+  std::vector<std::vector<float>> w_;
+};
+
+template <typename T>
+void check_product(const WeightForm& form, Shape shape, Options options, std::mt19937_64& rng) {
+  const std::int64_t cols = form.whole(shape.cols);
+  const RandomWeight w(form.dtype, shape.outputs * (options.activation ? 2 : 1), cols, rng);
+  const WeightView views[] = {w.view()};
+  const auto weight = upload_to_card(kCardFormatOf<T>, views, form.quantization);
+  if (!Case<T>(*weight, shape.rows, options, rng).is_right()) {
+    fail(__FILE__, __LINE__,
+         form.name() + " rows=" + std::to_string(shape.rows) + " outputs=" + std::to_string(shape.outputs) +
+             " cols=" + std::to_string(cols));
+  }
+  count_check();
+}
+
+template <typename T>
+void check_products(Shape shape, std::mt19937_64& rng) {
+  for (const WeightForm& form : kWeightForms) {
+    Options options;
+    options.with_bias = uniform(rng, 0, 1) == 1;
+    options.y_is_float = uniform(rng, 0, 1) == 1;
+    check_product<T>(form, shape, options, rng);
+  }
+}
+
+}  // namespace
+
+TEST("a CUDA product in F32 is that of the definition for every weight and awkward shapes") {
+  auto rng = make_rng(31);
+  for (const Shape shape : {Shape{1, 1, 8}, {1, 37, 264}, {3, 16, 40}, {9, 33, 72}, {40, 34, 64}, {2, 5, 3}})
+    check_products<float>(shape, rng);
+}
+
+TEST("a CUDA product whose columns or addresses are not whole vectors is right") {
+  auto rng = make_rng(32);
+  for (const int cols : {2, 5, 131}) {
+    for (const DType dtype : {DType::kBF16, DType::kF32}) {
+      check_product<gpu::bf16>({dtype}, {3, 17, cols}, {.with_bias = true}, rng);
+      check_product<gpu::f16>({dtype, {Quantization::Kind::kInt8}}, {21, 9, cols}, {}, rng);
+    }
+  }
+}
+
+TEST("a gated CUDA product is the activation of one half of the weight's rows times the other half") {
+  auto rng = make_rng(33);
+  for (const Activation activation : {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh}) {
+    for (const int outputs : {1, 24, 41}) {
+      check_product<float>({DType::kF32}, {3, outputs, 40}, {.activation = activation}, rng);
+      check_product<gpu::bf16>({DType::kQ8_0}, {5, outputs, 96}, {.activation = activation}, rng);
+    }
+  }
+}
+
+TEST("a CUDA product with gate and up in different formats is right in every part of its rows") {
+  auto rng = make_rng(34);
+  const RandomWeight gate(DType::kQ8_0, 9, 32, rng), up(DType::kBF16, 9, 32, rng);
+  const WeightView views[] = {gate.view(), up.view()};
+  const auto weight = upload_to_card(gpu::CardFormat::kBF16, views);
+  for (const int rows : {1, 300})
+    CHECK(Case<gpu::bf16>(*weight, rows, {.activation = Activation::kSilu}, rng).is_right());
+}
+
+TEST("a CUDA product with a weight stacked of formats has each part's outputs in place") {
+  auto rng = make_rng(35);
+  const RandomWeight q(DType::kQ4_K, 24, 256, rng), k(DType::kQ4_K, 3, 256, rng),
+      v(DType::kQ6_K, 9, 256, rng);
+  const WeightView views[] = {q.view(), k.view(), v.view()};
+  const auto weight = upload_to_card(gpu::CardFormat::kF16, views);
+  for (const int rows : {1, 20}) CHECK(Case<gpu::f16>(*weight, rows, {.with_bias = true}, rng).is_right());
+}
+
+TEST("a CUDA product of no rows does nothing") {
+  auto rng = make_rng(36);
+  const RandomWeight w(DType::kBF16, 3, 16, rng);
+  const WeightView views[] = {w.view()};
+  const auto weight = upload_to_card(gpu::CardFormat::kBF16, views);
+  gpu::Stream stream;
+  const CardArray<float> y(8);
+  gpu::launch_matmul<gpu::bf16>(
+      stream, {nullptr, 16, weight.get(), nullptr, y.data(), 8, 0, true, std::nullopt, 4, nullptr});
+  stream.synchronize();
+  CHECK(std::isnan(y.values()[0]));
+}
+
+TEST("CUDA embeddings are the rows of their tokens, for every table") {
+  auto rng = make_rng(37);
+  for (const WeightForm& form : kWeightForms) {
+    const std::int64_t cols = form.whole(200);
+    const RandomWeight table(form.dtype, 21, cols, rng);
+    const WeightView views[] = {table.view()};
+    const auto weight = upload_to_card(gpu::CardFormat::kBF16, views, form.quantization);
+    const std::vector<std::int32_t> ids = {20, 0, 7, 7};
+    in_every_order([&] {
+      const CardArray<std::int32_t> tokens{std::span<const std::int32_t>(ids)};
+      const CardArray<gpu::bf16> out(4 * (cols + 8));
+      gpu::Stream stream;
+      gpu::launch_embed<gpu::bf16>(stream, *weight, tokens.data(), out.data(), cols + 8, 4);
+      stream.synchronize();
+      const auto values = out.values();
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        const std::vector<float> row = card_row(*weight, ids[i]);
+        bool same = true;
+        for (std::size_t k = 0; k < row.size(); ++k) {
+          const gpu::bf16 expected = gpu::from_float<gpu::bf16>(row[k]);
+          same = same && values[i * static_cast<std::size_t>(cols + 8) + k].bits == expected.bits;
+        }
+        CHECK(same);
+      }
+    });
+  }
+}
+
+}  // namespace millrace::test
