@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { runHeldOut } from './predictor/held-out.js'
 import { runSet, type SetRun } from './predictor/run-set.js'
+import { runSessions } from './predictor/session-set.js'
 import { measureTimes } from './predictor/times.js'
 import { table } from './lib/table.js'
 
@@ -15,10 +16,11 @@ if (!(seeds.length >= 1)) throw new Error(`--seeds is ${values.seeds}; it must b
 const three = (value: number | undefined): string | undefined => value?.toFixed(3)
 const plain = seeds.map(seed => runSet(seed, 1))
 const harder = seeds.map(seed => runSet(seed, 3))
+const sessions = seeds.map(runSessions)
 const heldOut = await runHeldOut(1)
 const times = measureTimes()
 
-function mean (runs: readonly SetRun[], value: (run: SetRun) => number): number {
+function mean<Run> (runs: readonly Run[], value: (run: Run) => number): number {
   return runs.reduce((sum, run) => sum + value(run), 0) / runs.length
 }
 
@@ -54,6 +56,7 @@ function marks (): Array<[string, boolean]> {
     ['after the drift 0.08 above frozen', online >= frozen + 0.08],
     ['no leakage: at most 0.03 above the best possible', [...plain, ...harder].every(({ trained, limits, onlineAfterDrift, limitsAfterDrift }) =>
       trained.top1Ratio <= limits.top1 + 0.03 && onlineAfterDrift.top1Ratio <= limitsAfterDrift.top1 + 0.03)],
+    ['the answer before is worth 0.3 where the text says nothing', mean(sessions, run => run.withPrevious.top1Ratio) >= mean(sessions, run => run.without.top1Ratio) + 0.3],
     ['a prediction under 50 us', times.every(({ predictUs }) => predictUs < 50)]
   ]
 }
@@ -62,6 +65,11 @@ console.log(`# Output lengths\n\nMean of seeds 1 to ${seeds.length}. 12 instruct
 console.log('16 requests late. A test phase has 3000 answers; then 3 of the instructions get other lengths.\n')
 console.log(`## one wording\n\n${qualityTable(plain)}\n`)
 console.log(`## three wordings, modifiers at either end\n\n${qualityTable(harder)}\n`)
+console.log(`## sessions that keep to a length, about which their texts say nothing\n\n${table(['', 'top-1', 'within 1'], [
+  ['without the answer before', three(mean(sessions, run => run.without.top1Ratio)), three(mean(sessions, run => run.without.within1Ratio))],
+  ['with it', three(mean(sessions, run => run.withPrevious.top1Ratio)), three(mean(sessions, run => run.withPrevious.within1Ratio))],
+  ['as the answer before', three(mean(sessions, run => run.without.lastTop1Ratio)), three(mean(sessions, run => run.without.lastWithin1Ratio))]
+])}\n`)
 console.log(`## conversations of the embedded model, 552 answers after 552\n\n${table(['', 'top-1', 'within 1', 'buckets off', 'log-loss', 'calibration', 'within reserve'], [
   ['most frequent bucket', three(heldOut.majorityTop1Ratio), three(heldOut.majorityWithin1Ratio)],
   ['ours', ...[heldOut.top1Ratio, heldOut.within1Ratio, heldOut.meanBucketError, heldOut.logLoss, heldOut.calibrationError, heldOut.coverageRatio].map(three)]
@@ -69,5 +77,5 @@ console.log(`## conversations of the embedded model, 552 answers after 552\n\n${
 console.log(`## time\n\n${table(['prompt', 'predict us', 'learn us'], times.map(({ prompt, predictUs, learnUs }) => [prompt, predictUs, learnUs]))}\n`)
 const results = marks()
 for (const [mark, holds] of results) console.log(`${holds ? 'holds' : 'FAILS'}: ${mark}`)
-if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ plain, harder, heldOut, times, marks: results }, undefined, 1))
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ plain, harder, sessions, heldOut, times, marks: results }, undefined, 1))
 if (results.some(([, holds]) => !holds)) process.exitCode = 1

@@ -1,6 +1,7 @@
 import type { KvStats } from '../native/binding.js'
 import type { SchedulerStats } from '../scheduler/scheduler-options.js'
 import type { EngineParts } from './engine-model.js'
+import type { ExternalLengthCounts } from './external-lengths.js'
 import type { Measurements } from './measurements.js'
 import type { ProfilerStats } from './profiling.js'
 import type { ResolvedOptions } from './resolved-options.js'
@@ -43,6 +44,8 @@ export interface EngineMetrics {
   /** Tools whose durations are known. */
   readonly tools: number
   readonly measured: Measurements
+  /** Undefined without a predictor of the caller's. */
+  readonly externalLengths: ExternalLengthCounts | undefined
   readonly options: ResolvedOptions
 }
 

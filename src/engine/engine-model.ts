@@ -4,6 +4,7 @@ import type { GenerationDefaults } from '../model/generation-config.js'
 import type { ModelSpec } from '../model/model-spec.js'
 import type { GuardedText, Tokenizer } from '../model/tokenizer/tokenizer.js'
 import type { TokenBudget } from '../scheduler/token-budget.js'
+import type { ExternalLengths } from './external-lengths.js'
 import type { PrefixHashing } from './prefix-keys.js'
 import type { ProfilerFile } from './profiler-file.js'
 import type { Profiling } from './profiling.js'
@@ -37,6 +38,8 @@ export interface EngineParts {
   readonly budget?: TokenBudget
   /** What was learnt before; missing = nothing. */
   readonly profiling?: Profiling
+  /** Asked how long answers will be, before our own predictor. */
+  readonly externalLengths?: ExternalLengths
   /** Where that is kept; missing = nowhere. */
   readonly profilerFile?: ProfilerFile
 }

@@ -22,6 +22,7 @@ import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { chatText, Profiling, type RequestText } from './profiling.js'
+import { sessionKey } from './session-key.js'
 import { refuseMissedSlo } from './slo.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan } from './step-loop.js'
@@ -183,7 +184,7 @@ export class Engine {
 
   /** All that is measured, for a metrics page: live objects, to be read at once. */
   metrics (): EngineMetrics {
-    return { stats: this.stats(), scheduler: this.#scheduler.stats(), tools: this.#profiling.tools.size, measured: this.#measured, options: this.info.options }
+    return { stats: this.stats(), scheduler: this.#scheduler.stats(), tools: this.#profiling.tools.size, measured: this.#measured, externalLengths: this.#parts.externalLengths?.counts, options: this.info.options }
   }
 
   /** Forgets cached prefixes that no request uses. */
@@ -229,12 +230,11 @@ export class Engine {
       request.promptIds = checkPromptIds(await work.encode(), spec.vocabSize)
       if (request.isEnded) return
       request.tools = toolNames((options as ChatOptions).tools ?? [])
-      const startMs = now()
-      request.prediction = this.#profiling.predict({
-        ...work.text(), promptTokens: request.promptIds.length, ...request.params.maxTokens === undefined ? {} : { maxTokens: request.params.maxTokens }
-      })
-      this.#measured.predictionSec.observe((now() - startMs) / 1000)
-      this.#enqueue(request, options, work.continues)
+      const session = options.sessionId === undefined ? undefined : sessionKey(options.cacheSalt, options.sessionId)
+      const isPredicted = this.#predict(request, work, session)
+      if (isPredicted !== undefined) await isPredicted
+      if (request.isEnded) return
+      this.#enqueue(request, options, work.continues, session)
       this.#promptTokens += request.promptIds.length
       request.generation.markAccepted()
       this.#loop.wake()
@@ -245,7 +245,24 @@ export class Engine {
     }
   }
 
-  #enqueue (request: EngineRequest, options: RequestOptions, continues: boolean): void {
+  /** How long its answers will be; a promise where somebody else is asked, which takes its time. */
+  #predict (request: EngineRequest, work: Work, session: string | undefined): Promise<void> | undefined {
+    const startMs = now()
+    const { maxTokens } = request.params!
+    const previousTokens = this.#profiling.previousTokens(session)
+    const known = {
+      ...work.text(),
+      promptTokens: request.promptIds.length,
+      ...maxTokens === undefined ? {} : { maxTokens },
+      ...previousTokens === undefined ? {} : { previousTokens }
+    }
+    const prediction = this.#profiling.predict(known)
+    request.prediction = prediction
+    this.#measured.predictionSec.observe((now() - startMs) / 1000)
+    return this.#parts.externalLengths?.predict(known, prediction).then(chosen => { request.prediction = chosen })
+  }
+
+  #enqueue (request: EngineRequest, options: RequestOptions, continues: boolean, session: string | undefined): void {
     const params = request.params!
     const { promptIds } = request
     const seed = params.seed ?? deriveSeed(this.#engineSeed, ++this.#numRequests)
@@ -267,8 +284,7 @@ export class Engine {
         reservedTokens: request.prediction!.reservedTokens,
         slo: options.slo ?? {},
         linkHealth: options.linkHealth ?? 1,
-        // Tenants do not share sessions, as they do not share prefixes.
-        ...options.sessionId === undefined ? {} : { sessionId: JSON.stringify([options.cacheSalt ?? '', options.sessionId]) },
+        ...session === undefined ? {} : { sessionId: session },
         ...request.tools.length === 0 ? {} : { parksOnStop: this.#toolWaits.expectedWait },
         ...keys,
         ...index > 0 ? { forkOf: sequences[0]! } : {}

@@ -6,6 +6,7 @@ import { describeModel, kvBytesPerToken, type ModelDescription } from '../model/
 import { locateModel } from '../model/locate.js'
 import type { EngineParts } from './engine-model.js'
 import { readMachine } from './machine.js'
+import { ExternalLengths, type LengthPredictorOption } from './external-lengths.js'
 import { ProfilerFile, profilerPath } from './profiler-file.js'
 import { quantizedBytes } from './quantization.js'
 import { parseEngineOptions, type PartialEngineOptions } from './options.js'
@@ -18,6 +19,8 @@ export interface LoadHooks {
   readonly onResolved?: ((options: ResolvedOptions, description: ModelDescription) => void) | undefined
   /** Note how long each kind of operation takes, for `EngineParts.model.stageTimes`. */
   readonly stageTimes?: boolean | undefined
+  /** Says how long answers will be, in place of the engine's own predictor. */
+  readonly lengthPredictor?: LengthPredictorOption | undefined
   /** Something that the engine can do without went wrong: now, or while it runs. */
   readonly onWarning?: ((message: string) => void) | undefined
   /** Weights loaded so far, from 0 to 1. */
@@ -31,6 +34,9 @@ export interface LoadHooks {
  */
 export async function loadParts (model: string, options: PartialEngineOptions, hooks: LoadHooks): Promise<EngineParts> {
   const parsed = parseEngineOptions(options)
+  const warn = (message: string): void => { hooks.onWarning?.(message) }
+  const externalLengths = hooks.lengthPredictor === undefined ? undefined
+    : new ExternalLengths(hooks.lengthPredictor, () => performance.now(), warn)
   const addon = loadAddon()
   const location = await locateModel(model, { onProgress: hooks.onDownload })
   const description = await describeModel(location, addon)
@@ -64,7 +70,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
   })
   const { profilerState } = resolved
   const profilerFile = profilerState === undefined ? undefined
-    : new ProfilerFile(profilerPath(profilerState, native.fingerprint, resolved), performance.now(), message => { hooks.onWarning?.(message) })
+    : new ProfilerFile(profilerPath(profilerState, native.fingerprint, resolved), performance.now(), warn)
   return {
     model: native,
     spec: description.spec,
@@ -73,6 +79,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     options: resolved,
     hashing: addon,
     path: location.path,
+    ...externalLengths === undefined ? {} : { externalLengths },
     ...profilerFile === undefined ? {} : { profilerFile, profiling: await profilerFile.read() }
   }
 }

@@ -3,6 +3,7 @@ import type { StepOutput } from '../native/binding.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
 import { OnlineLengthPredictor } from '../profiler/online-length-predictor.js'
 import { PredictorMetrics, type PredictorQuality } from '../profiler/predictor-metrics.js'
+import { SessionLengths } from '../profiler/session-lengths.js'
 import { StateReader, StateWriter } from '../profiler/state-bytes.js'
 import { StepCostModel, type StepCostQuality } from '../profiler/step-cost-model.js'
 import { promptContext, type StepCosts } from '../profiler/step-costs.js'
@@ -38,6 +39,8 @@ export class Profiling {
   readonly #predictor: OnlineLengthPredictor
   readonly #costs: StepCostModel
   readonly #metrics = new PredictorMetrics()
+  /** Not saved: a conversation seldom outlives a restart. */
+  readonly #sessions = new SessionLengths()
   /** Answers and steps that `toState` has not seen. */
   #unsaved = 0
   /** Of one step, written anew for each. */
@@ -74,6 +77,11 @@ export class Profiling {
     return this.#costs.costs
   }
 
+  /** Of the last answer in a session that is known. */
+  previousTokens (session: string | undefined): number | undefined {
+    return session === undefined ? undefined : this.#sessions.lastOf(session)
+  }
+
   predict (request: LengthRequest): LengthPrediction {
     return this.#predictor.predict(request)
   }
@@ -81,6 +89,10 @@ export class Profiling {
   /** Learns from a request's answers, once it has ended. */
   requestEnded ({ prediction, sequences }: EngineRequest): void {
     if (prediction === undefined) return
+    const [first] = sequences
+    if (first?.sessionId !== undefined && (first.finishReason === 'stop' || first.finishReason === 'length')) {
+      this.#sessions.answered(first.sessionId, first.generatedTokens)
+    }
     for (const { finishReason, generatedTokens } of sequences) {
       // What failed says nothing of its length.
       if (finishReason === undefined || finishReason === 'error') continue

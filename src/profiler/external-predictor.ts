@@ -10,15 +10,16 @@ export interface ExternalLengthPredictor {
 
 export interface ExternalAnswer {
   /** (numBuckets,): of each bucket, none negative, with a sum of 1. */
-  readonly probabilities: readonly number[]
+  readonly probabilities: readonly number[] | Float32Array | Float64Array
 }
 
 /** What is wrong with an answer, or undefined. Whatever came over a network may be anything. */
 export function faultOf (answer: unknown): string | undefined {
   const probabilities: unknown = (answer as ExternalAnswer | null | undefined)?.probabilities
-  if (!Array.isArray(probabilities) || probabilities.length !== numBuckets) return `probabilities must be a list of ${numBuckets} numbers`
+  const isList = Array.isArray(probabilities) || probabilities instanceof Float32Array || probabilities instanceof Float64Array
+  if (!isList || probabilities.length !== numBuckets) return `probabilities must be a list of ${numBuckets} numbers`
   let sum = 0
-  for (const [bucket, p] of (probabilities as unknown[]).entries()) {
+  for (const [bucket, p] of Array.from<unknown>(probabilities).entries()) {
     if (typeof p !== 'number' || !(p >= 0 && p <= 1)) return `probabilities[${bucket}] is ${String(p)}; it must be in [0, 1]`
     sum += p
   }
@@ -47,6 +48,7 @@ const failuresBeforePause = 3
 export class ExternalGate {
   failures = 0
   #inARow = 0
+  #closedSinceMs = -Infinity
   #closedUntilMs = -Infinity
 
   isOpen (nowMs: number): boolean {
@@ -63,11 +65,18 @@ export class ExternalGate {
     this.#closedUntilMs = -Infinity
   }
 
-  /** An error, no answer in time, or one with a fault. */
-  failed (nowMs: number): void {
+  /**
+   * An error, no answer in time, or one with a fault. Those that were out together when the pause began count
+   * as one: they tell the same trouble. True when a pause begins with it that was none before.
+   */
+  failed (nowMs: number, askedMs = nowMs): boolean {
     this.failures++
+    if (askedMs < this.#closedSinceMs) return false
     this.#inARow++
-    if (this.#inARow >= failuresBeforePause) this.#closedUntilMs = nowMs + this.#pauseMs()
+    if (this.#inARow < failuresBeforePause) return false
+    this.#closedSinceMs = nowMs
+    this.#closedUntilMs = nowMs + this.#pauseMs()
+    return this.#inARow === failuresBeforePause
   }
 
   #pauseMs (): number {

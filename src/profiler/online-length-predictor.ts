@@ -5,6 +5,9 @@ import { summarize, type LengthOutcome, type LengthPrediction, type LengthPredic
 import { StateReader, StateWriter } from './state-bytes.js'
 import { numFeatures, TextFeatures, type LengthRequest } from './text-features.js'
 
+/** Share of answers that `reservedTokens` should cover, where nothing else is said. */
+export const defaultCoverage = 0.9
+
 export interface OnlinePredictorOptions {
   /** Share of answers that `reservedTokens` should cover: in (0, 1); 0.9. */
   readonly coverage?: number
@@ -43,7 +46,7 @@ export class OnlineLengthPredictor implements LengthPredictor {
   readonly #gradient = new Float64Array(numBuckets)
 
   constructor (options: OnlinePredictorOptions = {}) {
-    const { coverage = 0.9 } = options
+    const { coverage = defaultCoverage } = options
     if (!(coverage > 0 && coverage < 1)) throw new InvalidParameterError('coverage', `coverage is ${coverage}; it must be between 0 and 1.`)
     this.#coverage = coverage
   }

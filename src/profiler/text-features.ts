@@ -57,8 +57,8 @@ export class TextFeatures {
       this.#push(last)
       this.#push(mix(first ^ kind.ends, last))
       if (systemPrompt !== '') this.#push(mix(kind.system, hashEnds(systemPrompt)))
-      if (previousTokens !== undefined) this.#push(mix(kind.previous, Math.floor(Math.log2(previousTokens + 1))))
     }
+    if (previousTokens !== undefined) this.#push(mix(kind.previous, Math.floor(Math.log2(previousTokens + 1))))
     this.numOthers = this.length
     this.indices.set(this.#words.subarray(0, this.#numWords), this.length)
     this.length += this.#numWords

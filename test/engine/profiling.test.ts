@@ -1,6 +1,7 @@
 import t from 'tap'
 import { chatText, Profiling } from '../../src/engine/profiling.js'
 import { answering, scriptedEngine } from '../support/scripted-model.js'
+import { ExternalLengths } from '../../src/engine/external-lengths.js'
 import { loadTinyEngine } from '../support/tiny-engine.js'
 
 const letters = ['', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
@@ -36,6 +37,33 @@ t.test('each choice of a request is an answer of its own', async t => {
   t.teardown(async () => { await engine.close() })
   await engine.complete({ prompt: 'ab', n: 3 }).result()
   t.equal(engine.stats().profiler.lengths!.answers, 3)
+})
+
+t.test('a turn of a session is predicted with the length of the answer before it, of its own tenant', async t => {
+  const known: Array<number | undefined> = []
+  const externalLengths = new ExternalLengths({
+    predict: async ({ previousTokens }) => {
+      known.push(previousTokens)
+      return { probabilities: [1, 0, 0, 0, 0, 0, 0, 0, 0] }
+    }
+  }, () => performance.now(), () => {})
+  const { engine } = scriptedEngine(letters, { next: answering(1, 2, 3) }, { externalLengths })
+  t.teardown(async () => { await engine.close() })
+  const turn = async (sessionId?: string, cacheSalt?: string, maxTokens?: number): Promise<void> => {
+    await engine.complete({ prompt: 'ab', sessionId, cacheSalt, maxTokens }).result()
+  }
+  await turn('one')
+  await turn('one', undefined, 2)
+  await turn('one')
+  await turn('two')
+  await turn('one', 'other tenant')
+  await turn()
+  const aborted = engine.complete({ prompt: 'ab', sessionId: 'three' })
+  await aborted.accepted
+  aborted.abort()
+  await aborted.result()
+  await turn('three')
+  t.same(known, [undefined, 4, 2, undefined, undefined, undefined, undefined, undefined])
 })
 
 t.test('the costs of steps follow what steps of this engine take', async t => {

@@ -38,7 +38,8 @@ t.test('the limit, the system prompt and the previous answer are features', asyn
 })
 
 t.test('no text, and text without words, have no features', async t => {
-  for (const text of ['', '   \n', '?!']) t.same(featuresOf(text, { maxTokens: 7, previousTokens: 3 }), [], JSON.stringify(text))
+  for (const text of ['', '   \n', '?!']) t.same(featuresOf(text, { maxTokens: 7 }), [], JSON.stringify(text))
+  t.equal(featuresOf('', { previousTokens: 3 }).length, 1, 'the answer before says something without a text too')
 })
 
 t.test('of a text of 1 MB only the first and the last 2 kB count', async t => {

@@ -52,6 +52,9 @@ export const millraceMetrics: readonly SampledMetric[] = [
   quality('millrace:length_calibration_error', 'Expected calibration error, 0 to 1.', ({ calibrationError }) => calibrationError),
   quality('millrace:length_majority_top1_ratio', 'What always guessing the most frequent bucket would have got.', ({ majorityTop1Ratio }) => majorityTop1Ratio),
 
+  counter('millrace:length_external_requests_total', 'Requests by what a lengthPredictor of the embedding program said of them: used, or ours in its place because it failed, ' +
+    'was late, gave an invalid answer, or was resting after failures.', ({ externalLengths }) => byLabel('outcome', { ...externalLengths }), ['outcome']),
+
   // Steps.
   counter('millrace:steps_total', 'Steps of the model.', ({ stats }) => stats.steps.steps),
   counter('millrace:step_rows_total', 'Sequences in steps, summed.', ({ stats }) => stats.steps.rows),
