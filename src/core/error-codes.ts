@@ -25,6 +25,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_ROUTE_NOT_FOUND', status: 404, cause: 'There is nothing under this path.', remedy: 'Check the base URL: the API is under /v1.' },
   { code: 'ERR_METHOD_NOT_ALLOWED', status: 405, cause: 'The path exists, but not for this method.', remedy: 'Use a method that the Allow header names.' },
   { code: 'ERR_REQUEST_TIMEOUT', status: 408, cause: 'The request did not arrive in full within 60 seconds (its headers within 30).', remedy: 'Send it again; look at the network if it stays so.' },
+  { code: 'ERR_CLIENT_TIMEOUT', status: 408, cause: 'The answer did not begin within the time that the client\'s X-Stainless-Timeout header allows.', remedy: 'Allow more time in the client, stream the answer, or ask for less.' },
   { code: 'ERR_BODY_TOO_LARGE', status: 413, cause: 'The body is larger than --body-limit-bytes.', remedy: 'Send less, or raise the limit.' },
   { code: 'ERR_MEDIA_TYPE', status: 415, cause: 'The body is not declared as JSON, or it is compressed.', remedy: 'Send plain JSON with Content-Type: application/json.' },
   { code: 'ERR_HEADERS_TOO_LARGE', status: 431, cause: 'The headers have more than 16 KiB.', remedy: 'Send fewer or shorter headers.' },

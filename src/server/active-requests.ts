@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 
 /** Why the server ended a request before its generation was done. */
-export type AbortReason = 'clientLeft' | 'draining'
+export type AbortReason = 'clientLeft' | 'clientGaveUp' | 'draining'
 
 /** One request that uses the engine, from its handler's start to its end. */
 export interface ActiveRequest {

@@ -83,6 +83,13 @@ export class RequestTimeoutError extends MillraceError {
   }
 }
 
+/** Its client has given up by now, unless something in between still waits. */
+export class ClientTimeoutError extends MillraceError {
+  constructor () {
+    super('ERR_CLIENT_TIMEOUT', 408, 'The answer did not begin within the time that the client allows (X-Stainless-Timeout), so it was given up. Allow more time, or ask for less.')
+  }
+}
+
 /** For a while only: says when to try again. */
 export class UnavailableError extends MillraceError {
   readonly retryAfterMs: number

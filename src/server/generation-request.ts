@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import type { Generation, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
 import type { ActiveRequest } from './active-requests.js'
-import { drainingError, GenerationFailedError } from './errors.js'
+import { clientGivesUpMs } from './client-timeout.js'
+import { ClientTimeoutError, drainingError, GenerationFailedError } from './errors.js'
 import { EventStream } from './event-stream.js'
 import { answerTo } from './openai-error.js'
 import type { ServerContext } from './server-context.js'
@@ -22,16 +23,25 @@ export function answerHead (prefix: 'chatcmpl' | 'cmpl', model: string): AnswerH
 
 /**
  * An entry among the active requests, until its answer has gone out in full. It is aborted when the
- * client leaves before that.
+ * client leaves before that, and when its time is over before the answer begins: then nobody listens any
+ * more, though something in between may keep the connection open. What streams is taken, so it goes on.
  */
 export function startRequest (context: ServerContext, reply: FastifyReply): ActiveRequest {
   const active = context.requests.start()
   const { raw } = reply
+  const givesUpMs = clientGivesUpMs(reply.request.headers['x-stainless-timeout'])
+  const givingUp = givesUpMs === undefined ? undefined : setTimeout(() => {
+    if (!raw.headersSent) active.abort('clientGaveUp')
+  }, Math.max(0, givesUpMs - reply.elapsedTime))
   const onClose = (): void => {
     if (!raw.writableFinished) active.abort('clientLeft')
+    onFinish()
+  }
+  const onFinish = (): void => {
+    clearTimeout(givingUp)
     active.finish()
   }
-  raw.once('finish', () => { active.finish() })
+  raw.once('finish', onFinish)
   raw.once('close', onClose)
   // The client may have left while its body was read.
   if (raw.destroyed || raw.closed) onClose()
@@ -134,7 +144,11 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
 /** Aborts and errors must not look like an answer's end. */
 function checkEnd (finishReason: string, active: ActiveRequest): void {
   if (finishReason === 'stop' || finishReason === 'length') return
-  throw active.abortReason === 'draining' ? drainingError() : new GenerationFailedError()
+  switch (active.abortReason) {
+    case 'draining': throw drainingError()
+    case 'clientGaveUp': throw new ClientTimeoutError()
+    default: throw new GenerationFailedError()
+  }
 }
 
 export function sumUsage (parts: readonly Usage[]): Usage {

@@ -61,12 +61,13 @@ export const millraceMetrics: readonly SampledMetric[] = [
   counter('millrace:step_busy_seconds_total', 'Time that steps computed.', ({ stats }) => stats.steps.busyMs / 1000),
   counter('millrace:step_gap_seconds_total', 'Time between steps while there was work.', ({ stats }) => stats.steps.gapMs / 1000),
   histogram('millrace:step_duration_seconds', 'Duration of a step.', ({ measured }) => measured.stepSec),
-  gauge('millrace:step_cost_seconds', 'The fitted cost of a step: fixed, and for each prompt token, decoding sequence, and token of context.',
+  gauge('millrace:step_cost_seconds', 'The fitted cost of a step: fixed, and for each prompt token, decoding sequence, token that one of these attends to, and token that a prompt token attends to.',
     ({ stats: { profiler: { stepCosts } } }) => byLabel('part', {
       fixed: stepCosts.fixedMs / 1000,
       prefill_token: stepCosts.prefillTokenMs / 1000,
       decode: stepCosts.decodeMs / 1000,
-      context_token: stepCosts.contextTokenMs / 1000
+      context_token: stepCosts.contextTokenMs / 1000,
+      prefill_context_token: stepCosts.prefillContextTokenMs / 1000
     }), ['part']),
   gauge('millrace:step_cost_error_ratio', 'How far the last 256 steps were from what was predicted for them, as a mean share of their duration.',
     ({ stats }) => stats.profiler.stepCostQuality?.meanErrorRatio),
