@@ -15,10 +15,10 @@ export function runTable (runs: readonly NamedRun[]): string {
   const share = (value: number): string => Number.isNaN(value) ? '-' : `${(value * 100).toFixed(1)} %`
   const rate = (value: number): string => Number.isFinite(value) ? String(Number(value.toPrecision(3))) : '-'
   return table(
-    ['run', 'SLO met', 'good/s', 'TTFT mean', 'p50', 'p99', 'TPOT mean', 'p99', 'e2e mean', 'p50', 'p99', 'queue', 'tokens/s', 'cached', 'preempted', 'failed'],
+    ['run', 'SLO met', 'good/s', 'TTFT mean', 'p50', 'p99', 'TPOT mean', 'p99', 'e2e mean', 'p50', 'p99', 'queue', 'QoE', 'tokens/s', 'cached', 'preempted', 'failed'],
     runs.map(({ name, summary }) => [
       name, share(summary.sloMetRatio), rate(summary.goodPerSec), ms(summary.ttftMeanMs), ms(summary.ttftP50Ms), ms(summary.ttftP99Ms),
       ms(summary.tpotMeanMs), ms(summary.tpotP99Ms), ms(summary.e2eMeanMs), ms(summary.e2eP50Ms), ms(summary.e2eP99Ms),
-      ms(summary.queueMeanMs), rate(summary.outputTokensPerSec), share(summary.cachedRatio), summary.preemptions, summary.failed
+      ms(summary.queueMeanMs), rate(summary.qoeMean), rate(summary.outputTokensPerSec), share(summary.cachedRatio), summary.preemptions, summary.failed
     ]))
 }

@@ -25,20 +25,25 @@ export interface Forecast {
 /**
  * The engine as a fluid: slots are served by full steps, which compute all prompts ahead of it, and each
  * slot is free for the next when the output of its sequence is out. Arrivals after it are not known.
+ *
+ * @param maxResidentSeqs sequences that are admitted at most: more than slots share these between them
  */
-export function forecast (promptTokens: number, outputTokens: number, ahead: WorkAhead, view: PolicyView): Forecast {
+export function forecast (
+  promptTokens: number, outputTokens: number, ahead: WorkAhead, view: PolicyView, maxResidentSeqs = view.maxNumSeqs
+): Forecast {
   const { costs, maxNumSeqs } = view
   const others = ahead.sequences + view.running
   const slots = Math.min(maxNumSeqs, others + 1)
   const perSequence = others === 0 ? 0 : (view.contextTokens + ahead.promptTokens) / Math.max(1, view.running + ahead.sequences)
   const stepTimeMs = decodeStepMs(costs, slots, perSequence * slots)
   // A slot must be free, and so must those of everybody before it.
-  const missing = Math.max(0, others + 1 - maxNumSeqs)
+  const missing = Math.max(0, others + 1 - maxResidentSeqs)
   const outputAhead = ahead.outputTokens + ahead.runningOutputTokens
   const meanPrompt = ahead.sequences === 0 ? 0 : ahead.promptTokens / ahead.sequences
   const prefillAheadMs = ahead.sequences * promptMs(costs, 0, meanPrompt) + promptMs(costs, 0, ahead.runningPromptTokens)
   const queueMs = missing === 0 ? 0 : (outputAhead / others * missing / maxNumSeqs) * stepTimeMs
   const waitMs = queueMs + (missing === 0 ? prefillAheadMs : prefillAheadMs * missing / others)
   const ttftMs = waitMs + promptMs(costs, 0, promptTokens) + stepTimeMs
-  return { waitMs, ttftMs, e2eMs: ttftMs + Math.max(0, outputTokens - 1) * stepTimeMs }
+  const turns = Math.max(1, Math.min(others + 1, maxResidentSeqs) / maxNumSeqs)
+  return { waitMs, ttftMs, e2eMs: ttftMs + Math.max(0, outputTokens - 1) * stepTimeMs * turns }
 }

@@ -34,6 +34,10 @@ export class Plan<S extends Sequence = Sequence> extends StepInput {
     this.outcomes = new Uint8Array(maxRows)
   }
 
+  get isFull (): boolean {
+    return this.numRows === this.slots.length
+  }
+
   /** Empties it for a new plan. */
   start (id: number): void {
     this.id = id

@@ -12,7 +12,8 @@ import type { WaitingQueue } from './waiting-queue.js'
 export interface PreemptionParts<S extends Sequence> {
   readonly pool: BlockPool
   readonly policy: Policy
-  readonly maxNumSeqs: number
+  /** Sequences that hold blocks at most. */
+  readonly maxResidentSeqs: number
   /** Of the pool's host tier. */
   readonly swap: SwapCosts
   readonly waiting: WaitingQueue<S>
@@ -74,8 +75,8 @@ export class Preemption<S extends Sequence> {
   }
 
   #hasRoom (sequence: S): boolean {
-    const { pool, running, maxNumSeqs } = this.#parts
-    if (running.size >= maxNumSeqs) return false
+    const { pool, running, maxResidentSeqs } = this.#parts
+    if (running.size >= maxResidentSeqs) return false
     return blocksFor(pool, sequence.numTokens + 1) + running.size <= availableBlocks(pool)
   }
 

@@ -1,6 +1,7 @@
 import type { StepCosts } from '../profiler/step-costs.js'
 import type { BlockPool } from './block-pool.js'
 import type { SwapCosts } from './min-waste.js'
+import type { PacingOptions } from './pacing.js'
 import type { ParkedStats } from './parked-kv.js'
 import type { Policy } from './policy.js'
 import type { Sequence } from './sequence.js'
@@ -8,7 +9,7 @@ import type { TokenBudget } from './token-budget.js'
 
 export interface SchedulerOptions<S extends Sequence> {
   readonly pool: BlockPool
-  /** Sequences that hold blocks at most, and so rows of a plan. */
+  /** Rows of a plan at most; without pacing, also sequences that hold blocks. */
   readonly maxNumSeqs: number
   /** Tokens of a plan at most; at least `maxNumSeqs`, so that every running sequence can decode. */
   readonly maxBatchTokens: number
@@ -18,6 +19,8 @@ export interface SchedulerOptions<S extends Sequence> {
   readonly maxOutstanding?: number
   readonly policy?: Policy
   readonly budget?: TokenBudget
+  /** Missing = every running sequence decodes in every plan. */
+  readonly pacing?: PacingOptions
   /**
    * Share of the blocks that running sequences are expected to grow by which an admission leaves free
    * (0 to 1; 0). One block for each is left in any case: without it, a prompt admitted into the last

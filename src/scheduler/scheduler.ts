@@ -9,6 +9,7 @@ import { initialStepCosts } from '../profiler/step-costs.js'
 import type { SwapCosts } from './min-waste.js'
 import type { SchedulerOptions, SchedulerStats } from './scheduler-options.js'
 import { forecast, type Forecast } from './forecast.js'
+import { Pacer } from './pacing.js'
 import { ParkedStore, type ExpectedWait } from './parked-kv.js'
 import { fcfs } from './policies/fcfs.js'
 import type { Policy, PolicyView } from './policy.js'
@@ -43,6 +44,9 @@ export class Scheduler<S extends Sequence = Sequence> {
   #lastPlanId = 0
   #lastCommittedId = 0
   readonly #parked: ParkedStore
+  readonly #pacer: Pacer<S> | undefined
+  /** Sequences that hold blocks at most. */
+  readonly #maxResidentSeqs: number
   readonly #preemption: Preemption<S>
   /** Blocks that admissions leave free. */
   #reserveBlocks = 0
@@ -52,6 +56,12 @@ export class Scheduler<S extends Sequence = Sequence> {
     if (options.maxBatchTokens < options.maxNumSeqs) {
       throw new RangeError(`maxBatchTokens (${options.maxBatchTokens}) must be at least maxNumSeqs (${options.maxNumSeqs}).`)
     }
+    const { pacing } = options
+    if (pacing !== undefined && pacing.maxResidentSeqs < options.maxNumSeqs) {
+      throw new RangeError(`maxResidentSeqs (${pacing.maxResidentSeqs}) must be at least maxNumSeqs (${options.maxNumSeqs}).`)
+    }
+    this.#pacer = pacing === undefined ? undefined : new Pacer(pacing)
+    this.#maxResidentSeqs = pacing?.maxResidentSeqs ?? options.maxNumSeqs
     this.#options = options
     this.#maxOutstanding = options.maxOutstanding ?? 2
     this.#pool = options.pool
@@ -61,12 +71,12 @@ export class Scheduler<S extends Sequence = Sequence> {
     // One more: the last committed one is still read while the next is made.
     this.#plans = Array.from({ length: this.#maxOutstanding + 1 },
       () => new Plan<S>(options.maxNumSeqs, options.maxBatchTokens))
-    const { pool, maxNumSeqs, swap = defaultSwapCosts } = options
+    const { pool, swap = defaultSwapCosts } = options
     this.#parked = new ParkedStore({ pool, swap, maxWaitMs: options.maxParkedMs ?? 600_000 })
     this.#preemption = new Preemption({
       pool,
       policy: this.policy,
-      maxNumSeqs,
+      maxResidentSeqs: this.#maxResidentSeqs,
       swap,
       waiting: this.#waiting,
       running: this.#running,
@@ -148,7 +158,7 @@ export class Scheduler<S extends Sequence = Sequence> {
       sequences: share * this.#waiting.size,
       runningPromptTokens,
       runningOutputTokens
-    }, view)
+    }, view, this.#maxResidentSeqs)
   }
 
   /** A tool runs for a sequence that has ended and left its KV: how long that is expected to take. */
@@ -255,11 +265,32 @@ export class Scheduler<S extends Sequence = Sequence> {
     // Whoever was preempted since may be admitted now: it must not be inside twice.
     this.#running.compact()
     const budget = this.#budget()
+    if (this.#pacer !== undefined) {
+      this.#fillPaced(plan, budget, view, this.#pacer, force)
+      return
+    }
     const preemptions = this.#preemption.count
-    this.#planDecodes(plan, budget, view, force)
+    for (const sequence of this.#running.items) {
+      if (plan.numTokens >= budget) break
+      // Preempted a moment ago, by a row before its own.
+      if (sequence.state === 'running' && sequence.isDecoding && !sequence.isComplete) this.#tryDecode(sequence, plan, view, force)
+    }
     this.#planPrompts(plan, budget)
     // What was preempted for want of blocks does not come back in the same breath.
     if (this.#preemption.count === preemptions) this.#admit(plan, budget, view)
+  }
+
+  /** First tokens come first: they are a small part of the work. What they leave goes to those who read. */
+  #fillPaced (plan: Plan<S>, budget: number, view: PolicyView, pacer: Pacer<S>, force: boolean): void {
+    const { maxNumSeqs } = this.#options
+    const decodes = pacer.start(this.#running.items, maxNumSeqs, view)
+    // One token at least, or rows would leave nothing for prompts.
+    const promptTokens = Math.max(1, budget - Math.min(decodes, maxNumSeqs))
+    this.#planPrompts(plan, promptTokens)
+    this.#admit(plan, promptTokens, view)
+    pacer.planned(plan.numTokens)
+    pacer.offer(maxNumSeqs - plan.numRows, sequence =>
+      sequence.state === 'running' && this.#tryDecode(sequence, plan, view, force))
   }
 
   #budget (): number {
@@ -278,9 +309,12 @@ export class Scheduler<S extends Sequence = Sequence> {
       contextTokens += sequence.planned
       tpotSloMs = Math.min(tpotSloMs, sequence.slo.tpotMs ?? Infinity)
     }
+    const { maxNumSeqs, maxBatchTokens, budget = fullBudget } = this.#options
+    const rows = Math.min(decodes, maxNumSeqs)
+    // Of those that take turns, a step has its share.
+    if (decodes > rows) contextTokens *= rows / decodes
     this.#view.contextTokens = contextTokens
-    const { maxBatchTokens, budget = fullBudget } = this.#options
-    const tokens = budget({ maxBatchTokens, decodes, contextTokens, promptPosition, tpotSloMs, costs: this.#view.costs })
+    const tokens = budget({ maxBatchTokens, decodes: rows, contextTokens, promptPosition, tpotSloMs, costs: this.#view.costs })
     return Math.min(Math.max(1, Math.floor(tokens)), maxBatchTokens)
   }
 
@@ -292,19 +326,15 @@ export class Scheduler<S extends Sequence = Sequence> {
     return Math.max(1, Math.ceil(reserveRatio * expected))
   }
 
-  #planDecodes (plan: Plan<S>, budget: number, view: PolicyView, force: boolean): void {
-    for (const sequence of this.#running.items) {
-      if (plan.numTokens >= budget) return
-      // Preempted a moment ago, by a row before its own.
-      if (sequence.state !== 'running') continue
-      if (!sequence.isDecoding || sequence.isComplete) continue
-      if (this.#preemption.tryGrow(sequence, plan.id, view, force)) this.#addRow(plan, sequence, 1)
-    }
+  #tryDecode (sequence: S, plan: Plan<S>, view: PolicyView, force: boolean): boolean {
+    if (!this.#preemption.tryGrow(sequence, plan.id, view, force)) return false
+    this.#addRow(plan, sequence, 1)
+    return true
   }
 
   #planPrompts (plan: Plan<S>, budget: number): void {
     for (const sequence of this.#running.items) {
-      if (plan.numTokens >= budget) return
+      if (plan.numTokens >= budget || plan.isFull) return
       if (sequence.state !== 'running' || sequence.isDecoding || sequence.isComplete) continue
       this.#addRow(plan, sequence, Math.min(sequence.remainingTokens, budget - plan.numTokens))
     }
@@ -313,7 +343,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   /** Stops at the first that does not fit: a later one that would must not overtake it for ever. */
   #admit (plan: Plan<S>, budget: number, view: PolicyView): void {
     if (plan.numTokens < budget) this.#waiting.refresh(view)
-    while (plan.numTokens < budget && this.#running.size < this.#options.maxNumSeqs) {
+    while (plan.numTokens < budget && !plan.isFull && this.#running.size < this.#maxResidentSeqs) {
       const sequence = this.#waiting.peek(view)
       if (sequence === undefined) return
       if (!this.#tryAdmit(sequence, plan)) return

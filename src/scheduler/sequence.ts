@@ -1,4 +1,5 @@
 import type { FinishReason } from '../core/finish-reason.js'
+import type { Pace } from './pacing.js'
 import type { ExpectedWait, ParkedKv } from './parked-kv.js'
 import { PhaseClock } from './phase-clock.js'
 
@@ -32,6 +33,8 @@ export interface SequenceOptions {
   readonly slo?: Slo
   /** Of the client's network: 0 (bad) to 1; 1. */
   readonly linkHealth?: number
+  /** What its client takes, reading or over its link; missing = as fast as people read. */
+  readonly readingTokensPerSec?: number
   /** Output tokens that are expected (for times), and that are likely not exceeded (for memory). */
   readonly predictedTokens?: number
   readonly reservedTokens?: number
@@ -74,6 +77,7 @@ export class Sequence {
   readonly ttftDeadlineMs: number
   readonly deadlineMs: number
   linkHealth: number
+  readonly readingTokensPerSec: number | undefined
   predictedTokens: number
   reservedTokens: number
   readonly toolForecasts: readonly ToolForecast[]
@@ -137,6 +141,8 @@ export class Sequence {
   /** What the waiting queue has counted of it; the queue's own. */
   queuedPrefillTokens = 0
   queuedOutputTokens = 0
+  /** From its first token on, where sequences are paced. */
+  pace: Pace | undefined
   parent: Sequence | undefined
   /** Forks that wait for this sequence's prompt. */
   forks: Sequence[] = []
@@ -149,6 +155,7 @@ export class Sequence {
     this.ttftDeadlineMs = options.arrivalMs + (this.slo.ttftMs ?? Infinity)
     this.deadlineMs = options.arrivalMs + (this.slo.deadlineMs ?? Infinity)
     this.linkHealth = options.linkHealth ?? 1
+    this.readingTokensPerSec = options.readingTokensPerSec
     this.predictedTokens = options.predictedTokens ?? defaultPredictedTokens
     this.reservedTokens = options.reservedTokens ?? this.predictedTokens
     this.toolForecasts = options.toolForecasts ?? []

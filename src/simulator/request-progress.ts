@@ -1,3 +1,4 @@
+import { Reading } from './reading.js'
 import type { SimulatedSequence } from './simulated-sequence.js'
 import type { RequestResult } from './request-result.js'
 import { totalOutputTokens, type TraceRequest } from './trace-request.js'
@@ -8,6 +9,8 @@ export class RequestProgress {
   readonly request: TraceRequest
   /** Tools that it has called so far, which is the number of its turn. */
   turn = 0
+  /** Missing where a tool interrupts the reading. */
+  readonly #reading: Reading | undefined
   #firstTokenMs = NaN
   #outputTokens = 0
   #queueMs = 0
@@ -18,6 +21,8 @@ export class RequestProgress {
   constructor (index: number, request: TraceRequest) {
     this.index = index
     this.request = request
+    const { arrivalMs, outputTokens, tools, readingTokensPerSec } = request
+    if (tools === undefined) this.#reading = new Reading(arrivalMs, outputTokens, readingTokensPerSec)
   }
 
   /** What it says in this turn. */
@@ -27,6 +32,7 @@ export class RequestProgress {
 
   onToken (nowMs: number): void {
     if (Number.isNaN(this.#firstTokenMs)) this.#firstTokenMs = nowMs
+    this.#reading?.onToken(nowMs)
   }
 
   onTurnEnd (sequence: SimulatedSequence): void {
@@ -64,7 +70,8 @@ export class RequestProgress {
       queueMs: this.#queueMs,
       toolMs: this.#toolMs,
       preemptions: this.#preemptions,
-      cachedTokens: this.#cachedTokens
+      cachedTokens: this.#cachedTokens,
+      ...this.#reading !== undefined && { qoe: this.#reading.qoe }
     }
   }
 }

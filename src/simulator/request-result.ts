@@ -18,6 +18,8 @@ export interface RequestResult {
   /** Waiting for tools; a part of `e2eMs`. */
   readonly toolMs: number
   readonly preemptions: number
+  /** 0 to 1, see `Reading`; missing = not observed, or there were tools. */
+  readonly qoe?: number
   /** Prompt tokens whose KV was there. */
   readonly cachedTokens: number
 }

@@ -3,6 +3,7 @@ import type { BlockPool } from '../scheduler/block-pool.js'
 import { KeyHeap } from '../scheduler/key-heap.js'
 import type { SwapCosts } from '../scheduler/min-waste.js'
 import { RowOutcome } from '../scheduler/plan.js'
+import type { PacingOptions } from '../scheduler/pacing.js'
 import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import type { TokenBudget } from '../scheduler/token-budget.js'
@@ -36,6 +37,7 @@ export interface SimulationOptions {
   readonly times: StepTimes
   readonly policy?: Policy
   readonly budget?: TokenBudget
+  readonly pacing?: PacingOptions
   readonly maxNumSeqs: number
   readonly maxBatchTokens: number
   readonly maxSequenceTokens: number
@@ -46,6 +48,8 @@ export interface SimulationOptions {
   readonly keepsArrival?: boolean
   /** Missing = no prefix cache. */
   readonly prefix?: PrefixHashing
+  /** Called with each token of a request, by its place in the trace. */
+  readonly onToken?: (index: number, nowMs: number) => void
   /** Called now and then with the share of requests that are done. */
   readonly onProgress?: (done: number) => void
 }
@@ -104,6 +108,7 @@ class Simulation {
       maxSequenceTokens: options.maxSequenceTokens,
       policy: options.policy,
       budget: options.budget,
+      pacing: options.pacing,
       stepCosts: () => options.times.costs,
       extendKeys: prefix === undefined ? undefined : (sequence: SimulatedSequence) => { extendKeys(sequence, prefix) }
     }))
@@ -135,7 +140,8 @@ class Simulation {
     for (let row = 0; row < plan.numRows; row++) {
       if (plan.outcomes[row] !== RowOutcome.token) continue
       const sequence = plan.sequences[row]!
-      if (sequence.generatedTokens === 1) sequence.progress.onToken(this.#nowMs)
+      sequence.progress.onToken(this.#nowMs)
+      this.#options.onToken?.(sequence.progress.index, this.#nowMs)
       if (sequence.state === 'ended') this.#endTurn(sequence)
     }
     this.#device.next(this.#nowMs)
@@ -193,6 +199,7 @@ class Simulation {
       priority: request.priority,
       slo: turn === 0 ? request.slo : laterSlo(request, keepsArrival === true ? request.arrivalMs : this.#nowMs),
       linkHealth: request.rttMs === undefined ? undefined : Math.exp(-request.rttMs / healthRttMs),
+      readingTokensPerSec: request.readingTokensPerSec,
       predictedTokens: request.predictedTokens,
       reservedTokens: request.reservedTokens,
       toolForecasts: request.toolForecasts?.slice(turn),

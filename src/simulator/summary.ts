@@ -20,6 +20,8 @@ export interface Summary {
   readonly e2eP99Ms: number
   readonly queueMeanMs: number
   readonly preemptions: number
+  /** Of the requests that were read, 0 to 1. */
+  readonly qoeMean: number
   /** Share of prompt tokens that came from the prefix cache. */
   readonly cachedRatio: number
   readonly durationMs: number
@@ -35,6 +37,7 @@ export function summarize (results: readonly RequestResult[], durationMs: number
   const ttfts = ascending(done.map(result => result.ttftMs))
   const tpots = ascending(done.map(tpotMs))
   const e2es = ascending(done.map(result => result.e2eMs))
+  const qoes = results.map(({ qoe }) => qoe).filter(qoe => qoe !== undefined)
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
   const perSec = (count: number): number => count / (durationMs / 1000)
   return {
@@ -53,6 +56,7 @@ export function summarize (results: readonly RequestResult[], durationMs: number
     e2eP50Ms: quantile(e2es, 0.5),
     e2eP99Ms: quantile(e2es, 0.99),
     queueMeanMs: sum(done.map(({ queueMs }) => queueMs)) / done.length,
+    qoeMean: sum(qoes) / qoes.length,
     preemptions: sum(results.map(({ preemptions }) => preemptions)),
     cachedRatio: sum(done.map(({ cachedTokens }) => cachedTokens)) / sum(done.map(({ promptTokens }) => promptTokens)),
     durationMs

@@ -17,6 +17,8 @@ export interface TraceRequest {
   readonly slo?: Slo
   /** Round trip to the client. */
   readonly rttMs?: number
+  /** What the client takes, reading or over its link; missing = as fast as people read. */
+  readonly readingTokensPerSec?: number
   /** Requests of one session have one text: each prompt begins as the turns before it, answers included. */
   readonly sessionId?: string
   /** Blocks of `prefixIdTokens` prompt tokens with equal ids have equal text. */

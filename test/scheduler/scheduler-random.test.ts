@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { PacingOptions } from '../../src/scheduler/pacing.js'
 import type { Plan } from '../../src/scheduler/plan.js'
 import { priority } from '../../src/scheduler/policies/priority.js'
 import { Scheduler } from '../../src/scheduler/scheduler.js'
@@ -27,13 +28,14 @@ class Run {
   /** Returns that found KV waiting for them. */
   claims = 0
   readonly #shared: number[]
+  readonly #maxNumSeqs: number
   #now = 0
 
   constructor (seed: number) {
     this.random = new Random(seed)
     const blocks = this.random.integer(6, 30)
     this.pool = createPool(blocks, blockTokens, this.random.chance(0.5) ? this.random.integer(4, 40) : 0)
-    const maxNumSeqs = this.random.integer(1, 8)
+    const maxNumSeqs = this.#maxNumSeqs = this.random.integer(1, 8)
     this.scheduler = new Scheduler({
       pool: this.pool,
       maxNumSeqs,
@@ -41,12 +43,18 @@ class Run {
       maxSequenceTokens: this.random.integer(12, blocks * blockTokens + 4),
       maxOutstanding: this.random.integer(1, 3),
       reserveRatio: this.random.pick([0, 0, 0.5, 1]),
+      ...this.random.chance(0.4) ? { pacing: this.#pacing(maxNumSeqs) } : {},
       ...this.random.chance(0.5) ? { policy: priority } : {},
       extendKeys: sequence => {
         sequence.prefixKeys = prefixKeys(root, sequence.tokens.subarray(0, sequence.numTokens), blockTokens)
       }
     })
     this.#shared = Array.from({ length: 64 }, () => this.random.integer(0, 99))
+  }
+
+  /** More or fewer places than there are sequences, and readers from far too slow to far too fast. */
+  #pacing (maxNumSeqs: number): PacingOptions {
+    return { maxResidentSeqs: maxNumSeqs + this.random.integer(0, 8), readingTokensPerSec: this.random.pick([1, 50, 1000]), freshMs: this.random.pick([0, 20]) }
   }
 
   play (requests: number): void {
@@ -88,6 +96,7 @@ class Run {
         maxTokens,
         priority,
         reservedTokens: this.random.integer(1, 20),
+        ...this.random.chance(0.2) ? { readingTokensPerSec: this.random.integer(1, 500) } : {},
         ...parks ? { parksOnStop: () => waitMs } : {},
         ...cached ? { prefixRoot: root, prefixKeys: prefixKeys(root, promptIds, blockTokens) } : {},
         ...parent !== undefined ? { forkOf: parent } : {}
@@ -148,6 +157,7 @@ class Run {
     const fresh = this.all.filter(sequence => sequence.cachedTokens === undefined)
     const plan = this.scheduler.plan(++this.#now)
     if (plan === undefined) return false
+    if (plan.numRows > this.#maxNumSeqs) this.faults.push(`${plan.numRows} rows`)
     for (const sequence of fresh) {
       if (sequence.cachedTokens !== undefined && sequence.parent === undefined) this.admitted.push(sequence.id)
     }
@@ -189,6 +199,7 @@ t.test('random arrivals, lengths, aborts, forks and pools: blocks add up, everyb
   let preempted = 0
   let forked = 0
   let swapped = 0
+  let paced = 0
   let claimed = 0
   let parked = 0
   for (let i = 0; i < cases; i++) {
@@ -208,12 +219,14 @@ t.test('random arrivals, lengths, aborts, forks and pools: blocks add up, everyb
     if (faults.length > 0) t.fail(`case ${i}: ${faults.slice(0, 3).join('; ')}`)
     if (run.scheduler.stats().preemptions > 0) preempted++
     if (run.scheduler.stats().swaps > 0) swapped++
+    if (run.all.some(({ pace }) => pace !== undefined)) paced++
     if (run.claims > 0) claimed++
     if (run.all.some(sequence => sequence.parent !== undefined)) forked++
   }
-  t.comment(`${preempted} of ${cases} cases preempted, ${forked} forked, ${swapped} swapped, ${claimed} went on with parked KV, ${parked} left some`)
+  t.comment(`${preempted} of ${cases} cases preempted, ${forked} forked, ${swapped} swapped, ${paced} paced, ${claimed} went on with parked KV, ${parked} left some`)
   t.ok(preempted >= 0.2 * cases, 'at least a fifth of the cases preempted')
   t.ok(swapped >= 0.1 * cases, 'at least a tenth swapped')
+  t.ok(paced >= 0.2 * cases, 'at least a fifth were paced')
   t.ok(claimed >= 0.1 * cases, 'in at least a tenth a sequence went on with parked KV')
   t.ok(forked >= 0.2 * cases, 'at least a fifth of the cases forked')
 })

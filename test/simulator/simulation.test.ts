@@ -151,3 +151,22 @@ t.test(`every request ends, twice alike, and all blocks come back, seed ${seed}`
     }
   }
 })
+
+t.test('with pacing, more requests are under way than a step has rows, and each is read as it comes', async t => {
+  const slow = linearTimes({ fixedMs: 100, prefillTokenMs: 0, decodeMs: 0, contextTokenMs: 0, prefillContextTokenMs: 0 })
+  const trace = Array.from({ length: 8 }, () => ({ arrivalMs: 0, promptTokens: 4, outputTokens: 20 }))
+  const run = (changes: Partial<SimulationOptions>) => simulate(trace, options({ times: slow, ...changes }, 256)).requests
+  const [plain, paced] = [run({}), run({ pacing: { maxResidentSeqs: 8 } })]
+  t.ok(Math.max(...plain.map(({ ttftMs }) => ttftMs)) > 2000, 'without it, half of them wait for the others to end')
+  t.ok(Math.max(...paced.map(({ ttftMs }) => ttftMs)) <= 300, 'with it, nobody does')
+  // Four rows a step are 40 tokens a second, more than eight readers take.
+  t.ok(paced.every(({ qoe }) => qoe === 1), `QoE ${paced.map(({ qoe }) => qoe).join(' ')}`)
+  t.ok(plain.some(({ qoe }) => qoe! < 0.7))
+})
+
+t.test('each token is told of, with its request', async t => {
+  const seen: Array<[number, number]> = []
+  const { requests } = simulate([{ arrivalMs: 0, promptTokens: 4, outputTokens: 2 }, { arrivalMs: 500, promptTokens: 4, outputTokens: 1 }],
+    options({ onToken: (index, nowMs) => { seen.push([index, nowMs]) } }))
+  t.same(seen, [[0, requests[0]!.ttftMs], [0, requests[0]!.e2eMs], [1, 500 + requests[1]!.ttftMs]])
+})

@@ -17,6 +17,7 @@ function result (index: number, changes: Partial<RequestResult> = {}): RequestRe
     toolMs: 0,
     preemptions: 1,
     cachedTokens: 5,
+    ...index < 2 && { qoe: 0.25 + 0.5 * index },
     ...changes
   }
 }
@@ -27,7 +28,7 @@ t.test('the numbers of a run are what they are called', async t => {
   t.match(summary, {
     requests: 10, failed: 1, sloMetRatio: 0.5, goodPerSec: 2.5, requestsPerSec: 4.5, outputTokensPerSec: 9 * 11 / 2,
     ttftMeanMs: 50, ttftP50Ms: 50, ttftP99Ms: 90, tpotMeanMs: 10, tpotP99Ms: 10, e2eMeanMs: 150, e2eP50Ms: 150, e2eP99Ms: 190,
-    queueMeanMs: 4, preemptions: 10, cachedRatio: 0.5, durationMs: 2000
+    queueMeanMs: 4, preemptions: 10, qoeMean: 0.5, cachedRatio: 0.5, durationMs: 2000
   })
 })
 

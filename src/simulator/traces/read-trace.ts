@@ -20,6 +20,7 @@ const numbers: Readonly<Record<string, NumberRange>> = {
   tpotSloMs: someTime,
   deadlineMs: someTime,
   rttMs: { minimum: 0, maximum: 60_000 },
+  readingTokensPerSec: { minimum: 0.01, maximum: 1e6 },
   predictedTokens: { ...tokenCount, isWhole: false },
   reservedTokens: { ...tokenCount, isWhole: false }
 }
@@ -78,6 +79,7 @@ function readRecord (record: TraceRecord): TraceRequest {
     priority: number('priority'),
     slo: readSlo(record),
     rttMs: number('rttMs'),
+    readingTokensPerSec: number('readingTokensPerSec'),
     sessionId: readSession(record),
     predictedTokens: number('predictedTokens'),
     reservedTokens: number('reservedTokens'),

@@ -3,6 +3,7 @@ import type { TraceRequest } from '../trace-request.js'
 import { initialStepCosts } from '../../profiler/step-costs.js'
 import { augservePoolTokens, augserveTimes, augserveTrace } from './augserve.js'
 import { chatTrace, type WorkloadOptions } from './chat.js'
+import { proteusTimes, proteusTrace } from './proteus.js'
 import { uellmTimes, uellmTrace } from './uellm.js'
 
 /** The engine that a workload is meant for. */
@@ -18,6 +19,7 @@ export interface Machine {
 export const defaultMachine: Machine =
   { times: linearTimes(initialStepCosts), maxNumSeqs: 32, maxBatchTokens: 256, maxModelLen: 32_768, kvTokens: 131_072 }
 const chatGlm: Machine = { times: uellmTimes, maxNumSeqs: 32, maxBatchTokens: 512, maxModelLen: 4096, kvTokens: 131_072 }
+const azure: Machine = { times: proteusTimes, maxNumSeqs: 256, maxBatchTokens: 8192, maxModelLen: 4096, kvTokens: 1_048_576 }
 const a100: Machine =
   { times: augserveTimes, maxNumSeqs: 256, maxBatchTokens: 512, maxModelLen: 8192, kvTokens: augservePoolTokens }
 
@@ -41,6 +43,9 @@ export const workloads = {
   },
   augserve: {
     description: 'calls of six kinds of tools from 0.1 ms to 28 s, on a 13B model of one A100 (AugServe)', machine: a100, ratePerSec: 6, trace: augserveTrace
+  },
+  proteus: {
+    description: 'answers of 50 tokens over links from 20 ms to 2 s, a third more than the GPU can do (Proteus)', machine: azure, ratePerSec: 50, trace: proteusTrace
   }
 } satisfies Record<string, Workload>
 

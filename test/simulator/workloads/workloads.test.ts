@@ -4,6 +4,7 @@ import { SeededRandom } from '../../../src/simulator/random.js'
 import type { TraceRequest } from '../../../src/simulator/trace-request.js'
 import { burstyArrivals, poissonArrivals } from '../../../src/simulator/workloads/arrivals.js'
 import { workloads, type Workload } from '../../../src/simulator/workloads/index.js'
+import { linkKinds, proteusTrace } from '../../../src/simulator/workloads/proteus.js'
 import { withBuckets, withExactLengths } from '../../../src/simulator/workloads/predictions.js'
 import { testSeed } from '../../support/random.js'
 
@@ -36,6 +37,17 @@ t.test(`UELLM's answers and deadlines are spread as described, seed ${seed}`, as
   t.ok(isAbout(sigma, 1.1, 0.05), `sigma ${sigma}`)
   const deadlines = trace.map(({ slo }) => slo!.deadlineMs! / 1000)
   t.ok(isAbout(mean(deadlines), 175.5, 0.05) && Math.min(...deadlines) >= 1 && Math.max(...deadlines) <= 350)
+})
+
+t.test(`Proteus's links are of four kinds, and a request comes half a round trip after it was sent, seed ${seed}`, async t => {
+  const trace = proteusTrace({ requests: 40_000, ratePerSec: 50, seed })
+  for (const { name, share, rttMeanMs } of linkKinds) {
+    const rtts = trace.filter(({ link }) => link === name).map(({ rttMs }) => rttMs)
+    t.ok(isAbout(rtts.length / 40_000, share, 0.2), `${rtts.length} are ${name}`)
+    t.ok(isAbout(mean(rtts), rttMeanMs, 0.1), `whose round trip is ${mean(rtts)} ms in the mean`)
+  }
+  // Who is far away is overtaken on the way: times of sending are not sorted.
+  t.ok(trace.some((request, i) => i > 0 && request.arrivalMs - request.rttMs / 2 < trace[i - 1]!.arrivalMs - trace[i - 1]!.rttMs / 2))
 })
 
 t.test(`a burst has five times the requests of the time between, seed ${seed}`, async t => {
