@@ -62,7 +62,7 @@ struct CardMatrix {
 };
 
 // The code of one element, for what is not in a hurry.
-__host__ __device__ inline int code_of(const CardMatrix& w, int row, int k) {
+__host__ __device__ __forceinline__ int code_of(const CardMatrix& w, int row, int k) {
   const int of_block = block_k(w.format);
   const auto* block = static_cast<const std::uint8_t*>(w.elements) + w.codes_at(row, k / of_block);
   const int step = k % of_block / 16, quarter = k % 16 / 4, i = k % 4;
@@ -72,18 +72,18 @@ __host__ __device__ inline int code_of(const CardMatrix& w, int row, int k) {
   return byte >> bit % 8 & 15;
 }
 
-__host__ __device__ inline float scale_of(const CardMatrix& w, int row, int k) {
+__host__ __device__ __forceinline__ float scale_of(const CardMatrix& w, int row, int k) {
   if (w.group == 0) return static_cast<const float*>(w.scales)[row];
   const int of_block = block_k(w.format);
   return to_float(static_cast<const f16*>(w.scales)[w.scales_at(row, k / of_block) + k % of_block / w.group]);
 }
 
-__host__ __device__ inline float minimum_of(const CardMatrix& w, int row, int k) {
+__host__ __device__ __forceinline__ float minimum_of(const CardMatrix& w, int row, int k) {
   const int of_block = block_k(w.format);
   return to_float(f16{w.minima[w.scales_at(row, k / of_block) + k % of_block / w.group]});
 }
 
-__host__ __device__ inline float value_of(const CardMatrix& w, int row, int k) {
+__host__ __device__ __forceinline__ float value_of(const CardMatrix& w, int row, int k) {
   const std::int64_t at = row * w.row_elements + k;
   switch (w.format) {
     case CardFormat::kF32:

@@ -1,6 +1,7 @@
 #include "kernels/matmul.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "device/card_weight.hpp"
 #include "kernels/matmul_kernels.hpp"
@@ -31,8 +32,27 @@ __global__ void __launch_bounds__(kThreads) gate_rows(GateParams<T> p) {
 }
 
 template <typename T>
-void launch_product(Stream& stream, const Product<T>& product) {
-  launch_plain_product(stream, product);
+bool fits_tensor_cores(const Product<T>& p) {
+  if constexpr (std::is_same_v<T, float>) {
+    return false;
+  } else {
+    const CardFormat own = std::is_same_v<T, bf16> ? CardFormat::kBF16 : CardFormat::kF16;
+    return (has_codes(p.w.format) || p.w.format == own) && p.w.cols % 8 == 0 && p.x_stride % 8 == 0 &&
+           reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
+  }
+}
+
+// Which kernel for what:
+//   plain    F32, and what does not begin at multiples of 16 bytes: right before fast
+//   stream   up to 16 rows: reading w takes longer than multiplying it, so w is read once and nothing else
+//            may take time
+template <typename T>
+void launch_product(Stream& stream, const Product<T>& p, int multiprocessors) {
+  if constexpr (!std::is_same_v<T, float>) {
+    if (fits_tensor_cores(p) && p.rows <= kMostStreamRows)
+      return launch_stream_product(stream, p, multiprocessors);
+  }
+  launch_plain_product(stream, p);
 }
 
 template <typename T>
@@ -64,7 +84,7 @@ void launch_gated_apart(Stream& stream, const MatmulParams<T>& params) {
     part.y_is_float = true;
     part.activation = std::nullopt;
     for (const CardWeight::Segment& segment : params.weight->segments())
-      launch_product(stream, product_of(part, segment));
+      launch_product(stream, product_of(part, segment), params.multiprocessors);
     const GateParams<T> gate = {static_cast<const float*>(params.workspace),
                                 static_cast<T*>(params.y) + row * params.y_stride, params.y_stride, both / 2,
                                 *params.activation};
@@ -88,7 +108,7 @@ void launch_matmul(Stream& stream, const MatmulParams<T>& params) {
     Product<T> product = product_of(params, segment);
     product.gated = params.activation.has_value();
     product.activation = params.activation.value_or(Activation::kSilu);
-    launch_product(stream, product);
+    launch_product(stream, product, params.multiprocessors);
   }
 }
 

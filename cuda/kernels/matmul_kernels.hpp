@@ -57,4 +57,12 @@ __device__ inline void store_output(const Product<T>& p, int row, int col, float
 template <typename T>
 void launch_plain_product(Stream& stream, const Product<T>& product);
 
+// The others are for T = bf16 and f16, with codes or floats of type T; p.x is aligned to 16 bytes, p.x_stride
+// and the columns are multiples of 8.
+
+constexpr int kMostStreamRows = 16;
+// Up to kMostStreamRows rows. The bits of a row do not depend on how many there are.
+template <typename T>
+void launch_stream_product(Stream& stream, const Product<T>& p, int multiprocessors);
+
 }  // namespace millrace::gpu

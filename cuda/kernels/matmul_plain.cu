@@ -10,8 +10,7 @@ constexpr int kRowsOfThread = 4;
 
 struct Shared {
   float x[kRows][kDepth + 1];
-  float gate[kOutputs][kDepth + 1];
-  float up[kOutputs][kDepth + 1];
+  float w[2 * kOutputs][kDepth + 1];  // the second half is of up, in a gated product
 };
 
 // A thread has one output of kRowsOfThread rows: threads of a warp read different rows of w, which the odd
@@ -29,15 +28,15 @@ __global__ void __launch_bounds__(kThreads) plain_product(Product<T> p) {
       const bool inside = first_row + r < p.rows && start + k < p.w.cols;
       shared.x[r][k] = inside ? to_float(p.x[(first_row + r) * p.x_stride + start + k]) : 0;
     }
-    for (int i = thread; i < kOutputs * kDepth; i += kThreads) {
+    for (int i = thread; i < (p.gated ? 2 : 1) * kOutputs * kDepth; i += kThreads) {
       const int r = i / kDepth, k = i % kDepth;
-      const bool inside = first + r < p.outputs() && start + k < p.w.cols;
-      shared.gate[r][k] = inside ? value_of(p.w, first + r, start + k) : 0;
-      if (p.gated) shared.up[r][k] = inside ? value_of(p.w, p.outputs() + first + r, start + k) : 0;
+      const int col = first + r % kOutputs;
+      const bool inside = col < p.outputs() && start + k < p.w.cols;
+      shared.w[r][k] = inside ? value_of(p.w, r < kOutputs ? col : p.outputs() + col, start + k) : 0;
     }
     __syncthreads();
     for (int k = 0; k < kDepth; ++k) {
-      const float gate = shared.gate[output][k], up = p.gated ? shared.up[output][k] : 0;
+      const float gate = shared.w[output][k], up = p.gated ? shared.w[output + kOutputs][k] : 0;
 #pragma unroll
       for (int r = 0; r < kRowsOfThread; ++r) {
         sums[r] = fmaf(shared.x[row + r][k], gate, sums[r]);

@@ -1,5 +1,6 @@
 #include "kernels/matmul.hpp"
 
+#include <bit>
 #include <cmath>
 
 #include "card_fixture.hpp"
@@ -72,18 +73,19 @@ class Case {
     return options_.y_is_float ? is_right_as<float>() : is_right_as<T>();
   }
 
+  // Of the first rows.
   template <typename Out>
-  [[nodiscard]] std::vector<float> run() const {
+  [[nodiscard]] std::vector<float> run(int rows) const {
     const CardArray<T> x{std::span<const T>(x_)};
     const CardArray<float> bias{std::span<const float>(bias_)};
-    const CardArray<Out> y(rows_ * y_stride_);
+    const CardArray<Out> y(rows * y_stride_);
     constexpr int kMultiprocessors = 4;
     const std::int64_t bytes =
-        gpu::matmul_workspace_bytes(rows_, weight_, options_.activation.has_value(), kMultiprocessors);
+        gpu::matmul_workspace_bytes(rows, weight_, options_.activation.has_value(), kMultiprocessors);
     const CardArray<std::byte> workspace(bytes);
     gpu::Stream stream;
     gpu::launch_matmul<T>(stream, {x.data(), x_stride_, &weight_, options_.with_bias ? bias.data() : nullptr,
-                                   y.data(), y_stride_, rows_, options_.y_is_float, options_.activation,
+                                   y.data(), y_stride_, rows, options_.y_is_float, options_.activation,
                                    kMultiprocessors, workspace.data()});
     stream.synchronize();
     return widened<Out>(y.values());
@@ -99,7 +101,7 @@ class Case {
     bool right = true;
     const auto x = widened<T>(std::span<const T>(x_));
     in_every_order([&] {
-      const std::vector<float> y = run<Out>();
+      const std::vector<float> y = run<Out>(rows_);
       for (int row = 0; row < rows_; ++row) {
         for (int col = 0; col < y_stride_; ++col) {
           const float value = y[static_cast<std::size_t>(row * y_stride_ + col)];
@@ -168,6 +170,32 @@ TEST("a CUDA product in F32 is that of the definition for every weight and awkwa
     check_products<float>(shape, rng);
 }
 
+TEST("a CUDA product of few rows is that of the definition for every weight and awkward shapes") {
+  auto rng = make_rng(38);
+  for (const Shape shape : {Shape{1, 1, 8}, {1, 40, 1096}, {8, 17, 264}, {9, 16, 40}, {16, 37, 600}}) {
+    check_products<gpu::bf16>(shape, rng);
+    check_products<gpu::f16>(shape, rng);
+  }
+}
+
+TEST("a row of a CUDA product has the same bits beside any other rows, up to 16") {
+  auto rng = make_rng(39);
+  for (const WeightForm& form : kWeightForms) {
+    const RandomWeight w(form.dtype, 20, form.whole(512), rng);
+    const WeightView views[] = {w.view()};
+    const auto weight = upload_to_card(gpu::CardFormat::kBF16, views, form.quantization);
+    const Case<gpu::bf16> many(*weight, 16, {.y_is_float = true}, rng);
+    const std::vector<float> all = many.run<float>(16);
+    for (const int rows : {1, 3, 8, 9}) {
+      const std::vector<float> some = many.run<float>(rows);
+      bool same = true;
+      for (std::size_t i = 0; i < some.size(); ++i)
+        same = same && std::bit_cast<std::uint32_t>(some[i]) == std::bit_cast<std::uint32_t>(all[i]);
+      CHECK(same);
+    }
+  }
+}
+
 TEST("a CUDA product whose columns or addresses are not whole vectors is right") {
   auto rng = make_rng(32);
   for (const int cols : {2, 5, 131}) {
@@ -183,7 +211,9 @@ TEST("a gated CUDA product is the activation of one half of the weight's rows ti
   for (const Activation activation : {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh}) {
     for (const int outputs : {1, 24, 41}) {
       check_product<float>({DType::kF32}, {3, outputs, 40}, {.activation = activation}, rng);
-      check_product<gpu::bf16>({DType::kQ8_0}, {5, outputs, 96}, {.activation = activation}, rng);
+      for (const DType dtype : {DType::kBF16, DType::kQ8_0, DType::kQ4_0})
+        check_product<gpu::bf16>({dtype}, {uniform(rng, 1, 12), outputs, 96}, {.activation = activation},
+                                 rng);
     }
   }
 }
