@@ -108,6 +108,7 @@ Shape shape_of(Kind kind, std::int64_t rows, std::int64_t cols) {
   CardMatrix& matrix = shape.matrix;
   matrix.format = kind.format;
   matrix.group = static_cast<int>(kind.packed.group);
+  matrix.scales_of_block = matrix.group == 0 ? 0 : block_k(kind.format) / matrix.group;
   matrix.rows = static_cast<int>(rows);
   matrix.cols = static_cast<int>(cols);
   if (!has_codes(kind.format)) {
@@ -118,9 +119,8 @@ Shape shape_of(Kind kind, std::int64_t rows, std::int64_t cols) {
   const std::int64_t padded_rows = rounded_up(rows, kPanelRowsOfCard);
   matrix.blocks = static_cast<int>((cols + block_k(kind.format) - 1) / block_k(kind.format));
   shape.elements_bytes = padded_rows * matrix.blocks * kBlockBytesOfRow;
-  shape.scales_bytes = matrix.group == 0
-                           ? padded_rows * 4
-                           : padded_rows * matrix.blocks * (block_k(kind.format) / matrix.group) * 2;
+  shape.scales_bytes =
+      matrix.group == 0 ? padded_rows * 4 : padded_rows * matrix.blocks * matrix.scales_of_block * 2;
   if (kind.format == CardFormat::kInt4Min) shape.minima_bytes = shape.scales_bytes;
   return shape;
 }
@@ -188,7 +188,7 @@ void put_codes(const CardMatrix& matrix, const PackedRow& from, std::byte* to) {
 
 // F16 of row `row` of a panel's scales or minima, to the row's first block.
 void put_scales(const CardMatrix& matrix, const std::byte* from, int row, std::byte* to) {
-  const int of_block = block_k(matrix.format) / matrix.group;
+  const int of_block = matrix.scales_of_block;
   const int groups = matrix.cols / matrix.group;
   for (int block = 0; block < matrix.blocks; ++block, to += kPanelRowsOfCard * of_block * 2) {
     for (int i = 0; i < of_block; ++i) {

@@ -39,7 +39,8 @@ __host__ __device__ constexpr int block_k(CardFormat format) {
 
 struct CardMatrix {
   CardFormat format = CardFormat::kF32;
-  int group = 0;  // k that share a scale: 16, 32, 64 or 128 and within a block; 0 = the whole row
+  int group = 0;            // k that share a scale: 16, 32, 64 or 128, within a block; 0 = the whole row
+  int scales_of_block = 0;  // block_k / group, 0 with one for the row
   int rows = 0, cols = 0;
   std::int64_t row_elements = 0;  // floats only
   int blocks = 0;                 // of a row; codes only
@@ -49,10 +50,9 @@ struct CardMatrix {
 
   // Where the scales of a row's block begin.
   [[nodiscard]] __host__ __device__ std::int64_t scales_at(int row, int block) const {
-    const int of_block = block_k(format) / group;
     return ((static_cast<std::int64_t>(row / kPanelRowsOfCard) * blocks + block) * kPanelRowsOfCard +
             row % kPanelRowsOfCard) *
-           of_block;
+           scales_of_block;
   }
   // In bytes, of a row's block.
   [[nodiscard]] __host__ __device__ std::int64_t codes_at(int row, int block) const {
@@ -72,15 +72,19 @@ __host__ __device__ __forceinline__ int code_of(const CardMatrix& w, int row, in
   return byte >> bit % 8 & 15;
 }
 
+// Where the scale of one element is. No division by what is not known when this is compiled.
+__host__ __device__ inline std::int64_t scale_at(const CardMatrix& w, int row, int k) {
+  const int of_block = block_k(w.format);
+  return w.scales_at(row, k / of_block) + k % of_block * w.scales_of_block / of_block;
+}
+
 __host__ __device__ __forceinline__ float scale_of(const CardMatrix& w, int row, int k) {
   if (w.group == 0) return static_cast<const float*>(w.scales)[row];
-  const int of_block = block_k(w.format);
-  return to_float(static_cast<const f16*>(w.scales)[w.scales_at(row, k / of_block) + k % of_block / w.group]);
+  return to_float(static_cast<const f16*>(w.scales)[scale_at(w, row, k)]);
 }
 
 __host__ __device__ __forceinline__ float minimum_of(const CardMatrix& w, int row, int k) {
-  const int of_block = block_k(w.format);
-  return to_float(f16{w.minima[w.scales_at(row, k / of_block) + k % of_block / w.group]});
+  return to_float(f16{w.minima[scale_at(w, row, k)]});
 }
 
 __host__ __device__ __forceinline__ float value_of(const CardMatrix& w, int row, int k) {

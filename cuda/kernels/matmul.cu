@@ -46,11 +46,15 @@ bool fits_tensor_cores(const Product<T>& p) {
 //   plain    F32, and what does not begin at multiples of 16 bytes: right before fast
 //   stream   up to 16 rows: reading w takes longer than multiplying it, so w is read once and nothing else
 //            may take time
+//   tile     more rows: x and w are read by many blocks, and shared memory saves the most of it
 template <typename T>
-void launch_product(Stream& stream, const Product<T>& p, int multiprocessors) {
+void launch_product(Stream& stream, const Product<T>& p, int multiprocessors, void* workspace) {
   if constexpr (!std::is_same_v<T, float>) {
-    if (fits_tensor_cores(p) && p.rows <= kMostStreamRows)
-      return launch_stream_product(stream, p, multiprocessors);
+    if (fits_tensor_cores(p)) {
+      if (p.rows <= kMostStreamRows) return launch_stream_product(stream, p, multiprocessors);
+      const bool in_panels = !p.gated || !has_codes(p.w.format) || p.outputs() % kPanelRowsOfCard == 0;
+      if (in_panels) return launch_tile_product(stream, p, multiprocessors, workspace);
+    }
   }
   launch_plain_product(stream, p);
 }
@@ -75,17 +79,18 @@ Product<T> product_of(const MatmulParams<T>& params, const CardWeight::Segment& 
 template <typename T>
 void launch_gated_apart(Stream& stream, const MatmulParams<T>& params) {
   const int both = static_cast<int>(params.weight->rows());
+  void* sums = static_cast<std::byte*>(params.workspace) + tile_workspace_bytes(params.multiprocessors);
   for (int row = 0; row < params.rows; row += kRowsApart) {
     MatmulParams<T> part = params;
     part.rows = std::min(kRowsApart, params.rows - row);
     part.x += row * params.x_stride;
-    part.y = params.workspace;
+    part.y = sums;
     part.y_stride = both;
     part.y_is_float = true;
     part.activation = std::nullopt;
     for (const CardWeight::Segment& segment : params.weight->segments())
-      launch_product(stream, product_of(part, segment), params.multiprocessors);
-    const GateParams<T> gate = {static_cast<const float*>(params.workspace),
+      launch_product(stream, product_of(part, segment), params.multiprocessors, params.workspace);
+    const GateParams<T> gate = {static_cast<const float*>(sums),
                                 static_cast<T*>(params.y) + row * params.y_stride, params.y_stride, both / 2,
                                 *params.activation};
     launch(stream, gate_rows<T>, {static_cast<unsigned>(part.rows)}, kThreads, 0, gate);
@@ -94,9 +99,10 @@ void launch_gated_apart(Stream& stream, const MatmulParams<T>& params) {
 
 }  // namespace
 
-std::int64_t matmul_workspace_bytes(int max_rows, const CardWeight& weight, bool gated, int) {
-  if (!gated || weight.segments().size() == 1) return 0;
-  return std::int64_t{4} * std::min(max_rows, kRowsApart) * weight.rows();
+std::int64_t matmul_workspace_bytes(int max_rows, const CardWeight& weight, bool gated, int multiprocessors) {
+  const std::int64_t tiles = tile_workspace_bytes(multiprocessors);
+  if (!gated || weight.segments().size() == 1) return max_rows > kMostStreamRows ? tiles : 0;
+  return tiles + std::int64_t{4} * std::min(max_rows, kRowsApart) * weight.rows();
 }
 
 template <typename T>
@@ -108,7 +114,7 @@ void launch_matmul(Stream& stream, const MatmulParams<T>& params) {
     Product<T> product = product_of(params, segment);
     product.gated = params.activation.has_value();
     product.activation = params.activation.value_or(Activation::kSilu);
-    launch_product(stream, product, params.multiprocessors);
+    launch_product(stream, product, params.multiprocessors, params.workspace);
   }
 }
 

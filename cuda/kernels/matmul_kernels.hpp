@@ -65,4 +65,9 @@ constexpr int kMostStreamRows = 16;
 template <typename T>
 void launch_stream_product(Stream& stream, const Product<T>& p, int multiprocessors);
 
+// Any number of rows. Of a gated product with codes, the outputs are a multiple of 8.
+std::int64_t tile_workspace_bytes(int multiprocessors);
+template <typename T>
+void launch_tile_product(Stream& stream, const Product<T>& p, int multiprocessors, void* workspace);
+
 }  // namespace millrace::gpu

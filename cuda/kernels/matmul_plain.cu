@@ -15,8 +15,9 @@ struct Shared {
 
 // A thread has one output of kRowsOfThread rows: threads of a warp read different rows of w, which the odd
 // distance puts in different banks, and the same of x.
-template <typename T>
+template <typename T, CardFormat kFormat>
 __global__ void __launch_bounds__(kThreads) plain_product(Product<T> p) {
+  p.w.format = kFormat;  // as the compiler may know
   Shared& shared = block_shared<Shared>();
   const int thread = static_cast<int>(threadIdx.x);
   const int first_row = static_cast<int>(blockIdx.y) * kRows, first = static_cast<int>(blockIdx.x) * kOutputs;
@@ -32,7 +33,10 @@ __global__ void __launch_bounds__(kThreads) plain_product(Product<T> p) {
       const int r = i / kDepth, k = i % kDepth;
       const int col = first + r % kOutputs;
       const bool inside = col < p.outputs() && start + k < p.w.cols;
-      shared.w[r][k] = inside ? value_of(p.w, r < kOutputs ? col : p.outputs() + col, start + k) : 0;
+      // Read wherever it is: branches inside branches cost more.
+      const int row_of = inside ? (r < kOutputs ? col : p.outputs() + col) : 0;
+      const float value = value_of(p.w, row_of, inside ? start + k : 0);
+      shared.w[r][k] = inside ? value : 0;
     }
     __syncthreads();
     for (int k = 0; k < kDepth; ++k) {
@@ -52,6 +56,24 @@ __global__ void __launch_bounds__(kThreads) plain_product(Product<T> p) {
   }
 }
 
+template <typename T>
+auto kernel_for(CardFormat format) {
+  switch (format) {
+    case CardFormat::kF32:
+      return plain_product<T, CardFormat::kF32>;
+    case CardFormat::kF16:
+      return plain_product<T, CardFormat::kF16>;
+    case CardFormat::kBF16:
+      return plain_product<T, CardFormat::kBF16>;
+    case CardFormat::kInt8:
+      return plain_product<T, CardFormat::kInt8>;
+    case CardFormat::kInt4:
+      return plain_product<T, CardFormat::kInt4>;
+    default:
+      return plain_product<T, CardFormat::kInt4Min>;
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -66,7 +88,7 @@ void launch_plain_product(Stream& stream, const Product<T>& product) {
     part.y = static_cast<std::byte*>(product.y) + row * product.y_stride * size;
     const Grid grid = {static_cast<unsigned>((product.outputs() + kOutputs - 1) / kOutputs),
                        static_cast<unsigned>((part.rows + kRows - 1) / kRows)};
-    launch(stream, plain_product<T>, grid, kThreads, sizeof(Shared), part);
+    launch(stream, kernel_for<T>(product.w.format), grid, kThreads, sizeof(Shared), part);
   }
 }
 

@@ -178,6 +178,25 @@ TEST("a CUDA product of few rows is that of the definition for every weight and 
   }
 }
 
+TEST("a CUDA product of many rows is that of the definition for every weight and awkward shapes") {
+  auto rng = make_rng(40);
+  for (const Shape shape : {Shape{17, 1, 8}, {33, 130, 264}, {70, 72, 520}, {20, 9, 1160}}) {
+    check_products<gpu::bf16>(shape, rng);
+    check_products<gpu::f16>(shape, rng);
+  }
+  // Enough of the large tiles for the four multiprocessors of the test.
+  check_product<gpu::bf16>({DType::kBF16}, {130, 300, 104}, {.with_bias = true}, rng);
+}
+
+TEST("a gated CUDA product of many rows is right, in one piece and split") {
+  auto rng = make_rng(41);
+  for (const WeightForm& form : kWeightForms) {
+    for (const Shape shape : {Shape{21, 40, 72}, {19, 8, 1160}, {18, 13, 64}})
+      check_product<gpu::bf16>(form, shape, {.activation = Activation::kSilu}, rng);
+  }
+  check_product<gpu::f16>({DType::kF16}, {140, 130, 40}, {.activation = Activation::kGelu}, rng);
+}
+
 TEST("a row of a CUDA product has the same bits beside any other rows, up to 16") {
   auto rng = make_rng(39);
   for (const WeightForm& form : kWeightForms) {
