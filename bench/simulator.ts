@@ -1,110 +1,178 @@
-// The simulator against the engine: one trace on both, with the costs of steps that the engine fitted on another.
+// The simulator against the engine: one trace on both, in turn for each policy.
 //
-//   npm run bench:simulator -- --model bench/checkpoints/qwen3-0.6b-bf16 --rate 0.3
+//   npm run bench:simulator -- --model bench/checkpoints/qwen3-0.6b-bf16
+//   npm run bench:simulator -- --model bench/checkpoints/small-bf16 --workload uellm
 //
-// It ends with 1 when mean TTFT or mean latency differ by more than 10 %.
-import { Command } from 'commander'
+// It ends with 1 when the medians of mean TTFT or mean latency differ by more than 10 %.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
 import { embeddedModelPath } from '../src/cli/model-name.js'
 import { simulationOptions } from '../src/cli/simulation-options.js'
-import { Engine } from '../src/engine/engine.js'
-import { engineOptions } from '../src/engine/options.js'
+import { StepCostModel } from '../src/profiler/step-cost-model.js'
 import type { StepCosts } from '../src/profiler/step-costs.js'
-import { createPolicy } from '../src/scheduler/policies/index.js'
+import { createPolicy, policyNames, type PolicyName } from '../src/scheduler/policies/index.js'
 import { stepTimeBudget } from '../src/scheduler/token-budget.js'
-import { SeededRandom, wholeTokens } from '../src/simulator/random.js'
 import type { RequestResult } from '../src/simulator/request-result.js'
 import { simulate } from '../src/simulator/simulation.js'
 import { linearTimes } from '../src/simulator/step-times.js'
-import { summarize, type Summary } from '../src/simulator/summary.js'
-import type { TraceRequest } from '../src/simulator/trace-request.js'
-import { poissonArrivals } from '../src/simulator/workloads/arrivals.js'
-import { plain, randomPrompt, warmUp } from './lib/engine-runs.js'
+import { summarize } from '../src/simulator/summary.js'
 import { goalsText, isMet, type Goal } from './lib/goals.js'
+import { warmUp } from './lib/engine-runs.js'
+import { describeMachine } from './lib/machine.js'
+import { median, medians } from './lib/statistics.js'
 import { table } from './lib/table.js'
+import { TracedEngine, type TraceRun } from './simulator/traced-engine.js'
+import { predictionKinds, realWorkloads, type Predictions, type RealWorkload, type RealWorkloadName } from './simulator/workloads.js'
 
-const options = new Command()
-  .description('Runs a trace of chat-like requests on an engine and in simulation.')
+interface Flags {
+  readonly model: string
+  readonly workload: RealWorkloadName
+  readonly policies?: string
+  readonly requests?: string
+  readonly rate?: string
+  readonly timeScale?: string
+  readonly predictions: Predictions
+  readonly repeat: string
+  readonly seed: string
+  readonly kvMemory: string
+  readonly onDemandKv?: true
+  readonly json?: string
+}
+
+const flags = new Command()
+  .description('Runs traces on an engine and in simulation, with the costs of steps that the engine fits.')
   .option('--model <path>', 'folder or GGUF file', embeddedModelPath)
-  .option('--requests <n>', 'requests of the trace, and of the one before it that costs are fitted to', '150')
-  .option('--rate <n>', 'requests a second', '12')
-  .option('--prompt-tokens <n>', 'of a prompt in the middle', '120')
-  .option('--output-tokens <n>', 'of an answer in the middle', '60')
-  .option('--seed <n>', 'of the traces', '1')
-  .parse().opts<{ model: string, requests: string, rate: string, promptTokens: string, outputTokens: string, seed: string }>()
+  .addOption(new Option('--workload <name>', 'what comes').choices(Object.keys(realWorkloads)).default('chat'))
+  .option('--policies <list>', 'of the engine, with commas between (default: those of the workload)')
+  .option('--requests <n>', 'of a trace (default: those of the workload)')
+  .option('--rate <n>', 'requests a second (default: that of the workload)')
+  .option('--time-scale <n>', 'times that requests ask for, as a multiple of the simulated workload\'s')
+  .addOption(new Option('--predictions <kind>', 'of lengths: known, 80 % of the buckets right, or the mean for all').choices(predictionKinds).default('known'))
+  .option('--repeat <n>', 'traces; medians count', '3')
+  .option('--seed <n>', 'of the first trace', '1')
+  .option('--kv-memory <size>', 'KV cache', '1GiB')
+  .option('--on-demand-kv', 'take the KV cache\'s memory when it is first used, not at the start')
+  .option('--json <file>', 'write the figures there too; runs of the same trace that it has already count with these')
+  .parse().opts<Flags>()
 
-const maxNumSeqs = 16
+const workload: RealWorkload = realWorkloads[flags.workload]
+const policies = (flags.policies?.split(',') ?? workload.policies) as PolicyName[]
+for (const policy of policies) if (!policyNames.includes(policy)) throw new Error(`${policy} is no policy: ${policyNames.join(', ')}`)
+const requests = Number(flags.requests ?? workload.requests)
+const ratePerSec = Number(flags.rate ?? workload.ratePerSec)
+const timeScale = Number(flags.timeScale ?? workload.timeScale)
+const { maxNumSeqs, maxModelLen } = workload
 const maxBatchTokens = 256
-const maxModelLen = 2048
-const seed = Number(options.seed)
+const firstSeed = Number(flags.seed)
 
-function makeTrace (seed: number): TraceRequest[] {
-  const random = new SeededRandom(seed)
-  return poissonArrivals(random, Number(options.requests), Number(options.rate)).map(arrivalMs => {
-    const outputTokens = wholeTokens(random.lognormal(Number(options.outputTokens), 0.7), 1, 400)
-    const promptTokens = wholeTokens(random.lognormal(Number(options.promptTokens), 0.8), 4, 1200)
-    return { arrivalMs, promptTokens, outputTokens, maxTokens: outputTokens }
-  })
+const figureNames = ['sloMetRatio', 'ttftMeanMs', 'ttftP50Ms', 'ttftP99Ms', 'tpotMeanMs', 'e2eMeanMs', 'e2eP99Ms', 'queueMeanMs', 'outputTokensPerSec', 'preemptions', 'steps', 'stepMeanMs'] as const
+type Figures = Record<(typeof figureNames)[number], number>
+
+/** One start of this program. */
+interface Run {
+  readonly machine: ReturnType<typeof describeMachine>
+  readonly command: string
+  readonly rows: readonly Row[]
 }
 
-interface Figures extends Summary {
-  readonly steps: number
-  readonly stepMeanMs: number
+interface Row {
+  readonly policy: PolicyName
+  readonly seed: number
+  readonly engine: Figures
+  /** With the costs of the run before it; and with its own. */
+  readonly before: Figures
+  readonly during: Figures
+  readonly run: Omit<TraceRun, 'requests' | 'sent'>
 }
 
-async function onEngine (engine: Engine, trace: readonly TraceRequest[]): Promise<Summary> {
-  const startMs = performance.now()
-  const results = await Promise.all(trace.map(async ({ arrivalMs, promptTokens, outputTokens }, index): Promise<RequestResult> => {
-    await new Promise(resolve => { setTimeout(resolve, startMs + arrivalMs - performance.now()) })
-    const sentMs = performance.now()
-    const prompt = randomPrompt(engine.info.spec.vocabSize, promptTokens)
-    const { timeline, usage } = await engine.complete({ prompt, maxTokens: outputTokens, ...plain }).result()
-    return {
-      index,
-      arrivalMs: sentMs - startMs,
-      promptTokens,
-      outputTokens,
-      slo: {},
-      failure: undefined,
-      ttftMs: timeline.ttftMs!,
-      e2eMs: performance.now() - sentMs,
-      queueMs: timeline.queueMs,
-      toolMs: 0,
-      preemptions: 0,
-      cachedTokens: usage.cachedTokens
-    }
-  }))
-  return summarize(results, performance.now() - startMs)
+function figures (results: readonly RequestResult[], durationMs: number, steps: number, busyMs: number): Figures {
+  const verdicts = results.map(result => workload.isMet(result, timeScale)).filter(verdict => verdict !== undefined)
+  const sloMetRatio = verdicts.filter(Boolean).length / verdicts.length
+  const summary = { ...summarize(results, durationMs), sloMetRatio, steps, stepMeanMs: busyMs / steps }
+  return Object.fromEntries(figureNames.map(name => [name, summary[name]])) as Figures
 }
 
-const engine = await Engine.load(options.model, { maxNumSeqs, maxBatchTokens, maxModelLen })
-await warmUp(engine)
-await onEngine(engine, makeTrace(seed + 1000))
-const { profiler: { stepCosts, stepCostQuality }, kv, steps: before } = engine.stats()
-const trace = makeTrace(seed)
-const real = await onEngine(engine, trace)
-const { profiler: { stepCosts: laterCosts }, steps: after } = engine.stats()
-const kvTokens = kv.totalBlocks * engine.info.options.blockTokens
-await engine.close()
-
-const run = (costs: StepCosts): Figures => {
+function simulated ({ sent }: TraceRun, costs: StepCosts, policy: PolicyName, kvTokens: number): Figures {
   const machine = { times: linearTimes(costs), maxNumSeqs, maxBatchTokens, maxModelLen, kvTokens }
-  const { requests, durationMs, busyMs, steps } = simulate(trace, {
-    ...simulationOptions(machine, false), policy: createPolicy(engineOptions.policy.default), budget: stepTimeBudget()
-  })
-  return { ...summarize(requests, durationMs), steps, stepMeanMs: busyMs / steps }
+  const result = simulate(sent, { ...simulationOptions(machine, true), policy: createPolicy(policy), budget: stepTimeBudget(), returnsAreNew: true })
+  return figures(result.requests, result.durationMs, result.steps, result.busyMs)
 }
-const simulated = run(stepCosts)
-// What is left of the difference when the machine's speed of this very run is known.
-const informed = run(laterCosts)
-const steps = after.steps - before.steps
-const measured: Figures = { ...real, steps, stepMeanMs: (after.busyMs - before.busyMs) / steps }
 
-const figures = ['ttftMeanMs', 'ttftP50Ms', 'ttftP99Ms', 'tpotMeanMs', 'e2eMeanMs', 'e2eP99Ms', 'queueMeanMs', 'outputTokensPerSec', 'steps', 'stepMeanMs'] as const
-console.log(`${engine.modelName}: ${trace.length} requests at ${options.rate}/s; costs ${JSON.stringify(stepCosts)}, ${JSON.stringify(stepCostQuality)}\n`)
-console.log(table(['', 'engine', 'simulator', 'ratio', 'costs of this run', 'ratio'], figures.map(name =>
-  [name, measured[name], simulated[name], simulated[name] / measured[name], informed[name], informed[name] / measured[name]])))
-const goal = (name: string, key: 'ttftMeanMs' | 'e2eMeanMs'): Goal =>
-  ({ name: `${name}, simulator over engine`, value: simulated[key] / real[key], atLeast: 0.9, atMost: 1.1 })
-const goals = [goal('mean TTFT', 'ttftMeanMs'), goal('mean latency', 'e2eMeanMs')]
+const traceOf = (seed: number, count = requests) => workload.trace({ requests: count, ratePerSec, seed, timeScale, predictions: flags.predictions })
+const costs = new StepCostModel()
+const runs: Run[] = flags.json !== undefined && existsSync(flags.json) ? (JSON.parse(readFileSync(flags.json, 'utf8')) as { runs: Run[] }).runs : []
+const rows: Row[] = []
+let earlierCosts: StepCosts = costs.costs
+let modelName = ''
+let traced: TracedEngine | undefined
+for (let repeat = 0; repeat < Number(flags.repeat); repeat++) {
+  const seed = firstSeed + repeat
+  for (const policy of policies) {
+    if (traced?.engine.info.options.policy !== policy) {
+      await traced?.engine.close()
+      traced = await TracedEngine.load(flags.model, {
+        policy, maxNumSeqs, maxBatchTokens, maxModelLen, kvCacheMemory: flags.kvMemory, preallocateKv: flags.onDemandKv !== true
+      }, costs)
+      await warmUp(traced.engine)
+    }
+    const { engine } = traced
+    modelName = engine.modelName
+    // Costs must come from somewhere: another trace first, and after that the run before this one.
+    if (rows.length === 0) earlierCosts = (await traced.run(traceOf(seed + 1000, Math.ceil(requests / 3)))).stepCosts
+    const run = await traced.run(traceOf(seed))
+    const kvTokens = engine.stats().kv.totalBlocks * engine.info.options.blockTokens
+    const { requests: results, sent: _, ...rest } = run
+    const row: Row = {
+      policy,
+      seed,
+      engine: figures(results, run.durationMs, run.steps, run.busyMs),
+      before: simulated(run, earlierCosts, policy, kvTokens),
+      during: simulated(run, run.stepCosts, policy, kvTokens),
+      run: rest
+    }
+    rows.push(row)
+    earlierCosts = run.stepCosts
+    const ratios = (name: keyof Figures) => [row.before, row.during].map(figures => (figures[name] / row.engine[name]).toFixed(2)).join(' / ')
+    console.error(`${policy}, seed ${seed}: simulator over engine, costs from before / during: TTFT ${ratios('ttftMeanMs')}, latency ${ratios('e2eMeanMs')}`)
+  }
+}
+await traced?.engine.close()
+const command = `npm run bench:simulator -- ${process.argv.slice(2).map(word => word.replace(/^.*\/(?=[^/]+$)/, '')).join(' ')}`
+runs.push({ machine: describeMachine(), command, rows })
+const allRows = runs.flatMap(run => run.rows)
+const allPolicies = [...new Set(allRows.map(({ policy }) => policy))]
+
+/** Of every repeat of a policy; ratios are of the same repeat. */
+function summary (policy: PolicyName): { engine: Figures, before: Figures, during: Figures, beforeRatio: Figures, duringRatio: Figures } {
+  const own = allRows.filter(row => row.policy === policy)
+  const ratio = (which: 'before' | 'during') => medians(own.map(row =>
+    Object.fromEntries(figureNames.map(name => [name, row[which][name] / row.engine[name]])) as Figures))
+  return {
+    engine: medians(own.map(({ engine }) => engine)),
+    before: medians(own.map(({ before }) => before)),
+    during: medians(own.map(({ during }) => during)),
+    beforeRatio: ratio('before'),
+    duringRatio: ratio('during')
+  }
+}
+
+console.log(`${modelName}, ${flags.workload}: ${requests} requests at ${ratePerSec}/s, times x ${timeScale.toFixed(3)}, lengths: ${flags.predictions}; medians of ${allRows.length / allPolicies.length}.`)
+const goals: Goal[] = []
+for (const policy of allPolicies) {
+  const { engine, before, during, beforeRatio, duringRatio } = summary(policy)
+  console.log(`\n${policy}\n`)
+  console.log(table(['', 'engine', 'simulator', 'ratio', 'costs of this run', 'ratio'],
+    figureNames.map(name => [name, engine[name], before[name], beforeRatio[name], during[name], duringRatio[name]])))
+  goals.push(
+    { name: `${policy}: mean TTFT, simulator over engine`, value: beforeRatio.ttftMeanMs, atLeast: 0.9, atMost: 1.1 },
+    { name: `${policy}: mean latency, simulator over engine`, value: beforeRatio.e2eMeanMs, atLeast: 0.9, atMost: 1.1 })
+}
+const share = (value: (run: Row['run']) => number): string => `${(100 * median(allRows.map(({ run }) => value(run)))).toFixed(2)} %`
+console.log(`\nJavaScript took ${share(run => run.javaScriptRatio)} of one core, of that this load ${share(run => run.loadRatio)}; the device waited ${
+  share(run => run.gapMs / run.busyMs)} of its time for it.`)
 console.log(`\n${goalsText(goals)}`)
+if (flags.json !== undefined) {
+  const medians = Object.fromEntries(allPolicies.map(policy => [policy, summary(policy)]))
+  writeFileSync(flags.json, JSON.stringify({ model: modelName, goals, medians, runs }, null, 2) + '\n')
+}
 process.exitCode = goals.every(isMet) ? 0 : 1

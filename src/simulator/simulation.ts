@@ -46,6 +46,8 @@ export interface SimulationOptions {
   readonly toolTimes?: ToolTimes
   /** A turn after a tool counts as come when the request came, not when the tool returned. */
   readonly keepsArrival?: boolean
+  /** A turn after a tool looks like a new request, as it does to an engine that nobody tells of tools. */
+  readonly returnsAreNew?: boolean
   /** Missing = no prefix cache. */
   readonly prefix?: PrefixHashing
   /** Called with each token of a request, by its place in the trace. */
@@ -188,7 +190,7 @@ class Simulation {
     progress: RequestProgress, promptIds: Int32Array, textAt: ((position: number) => number) | undefined, caller?: SimulatedSequence
   ): void {
     const { request, turn } = progress
-    const { prefix, maxSequenceTokens, toolTimes, keepsArrival } = this.#options
+    const { prefix, maxSequenceTokens, toolTimes, keepsArrival, returnsAreNew } = this.#options
     const isCached = prefix !== undefined && textAt !== undefined
     const tool = request.tools?.[turn]
     const sequence = new SimulatedSequence(defined({
@@ -203,8 +205,8 @@ class Simulation {
       predictedTokens: request.predictedTokens,
       reservedTokens: request.reservedTokens,
       toolForecasts: request.toolForecasts?.slice(turn),
-      isResumed: turn > 0,
-      resumes: caller?.id,
+      isResumed: turn > 0 && returnsAreNew !== true,
+      resumes: returnsAreNew === true ? undefined : caller?.id,
       parksOnStop: tool === undefined || toolTimes === undefined
         ? undefined
         : (waitedMs: number) => toolTimes.remainingMs(tool.name ?? '', waitedMs),

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import type { Policy } from '../../src/scheduler/policy.js'
 import { isSloMet, tpotMs } from '../../src/simulator/request-result.js'
 import { simulate, type SimulationOptions } from '../../src/simulator/simulation.js'
 import { linearTimes } from '../../src/simulator/step-times.js'
@@ -76,6 +77,25 @@ t.test('a request with tools comes back with what it said and the result', async
   near(t, request!.ttftMs, 14, 'TTFT is that of the first turn')
   t.ok(request!.e2eMs > 39.1 + 100)
   t.equal(request!.failure, undefined)
+})
+
+t.test('a return is told to the policy, unless returns are to look new', async t => {
+  const returns = (changes: Partial<SimulationOptions>) => {
+    const seen = new Set<boolean>()
+    const policy: Policy = {
+      name: 'watching',
+      rank (sequence) {
+        seen.add(sequence.isResumed)
+        sequence.rankClass = sequence.rankTie = 0
+        sequence.rankKey = sequence.arrivalMs
+        return Infinity
+      }
+    }
+    simulate([{ arrivalMs: 0, promptTokens: 4, outputTokens: 2, tools: [{ tokens: 3, durationMs: 100, resultTokens: 5 }] }], options({ policy, ...changes }))
+    return [...seen]
+  }
+  t.same(returns({}), [false, true])
+  t.same(returns({ returnsAreNew: true }), [false])
 })
 
 t.test('a turn after a short tool goes on in the KV that was kept, by durations that were learnt', async t => {
