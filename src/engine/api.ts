@@ -29,6 +29,8 @@ export interface RequestOptions extends SamplingInput {
   readonly slo?: Slo | undefined
   /** Of the client's network, 0 (bad) to 1; 1. */
   readonly linkHealth?: number | undefined
+  /** Tokens that the client takes a second, reading or over its link, for an engine with pacing; what people read. */
+  readonly readingTokensPerSec?: number | undefined
   /** Requests of one conversation share it: a turn after a tool call finds the KV of the turn before. */
   readonly sessionId?: string | undefined
 }

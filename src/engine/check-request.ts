@@ -3,7 +3,7 @@ import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
-const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'sessionId']
+const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'readingTokensPerSec', 'sessionId']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
@@ -35,12 +35,15 @@ export function checkRequest (options: RequestOptions, names: readonly string[])
 const sloNames = ['ttftMs', 'tpotMs', 'deadlineMs']
 
 /** @throws InvalidParameterError */
-function checkScheduling ({ slo, linkHealth, sessionId }: RequestOptions): void {
+function checkScheduling ({ slo, linkHealth, readingTokensPerSec, sessionId }: RequestOptions): void {
   if (sessionId !== undefined && typeof sessionId !== 'string') {
     throw new InvalidParameterError('sessionId', 'sessionId must be a text.')
   }
   if (linkHealth !== undefined && !(typeof linkHealth === 'number' && linkHealth >= 0 && linkHealth <= 1)) {
     throw new InvalidParameterError('linkHealth', `linkHealth is ${String(linkHealth)}; it must be a number from 0 to 1.`)
+  }
+  if (readingTokensPerSec !== undefined && !(Number.isFinite(readingTokensPerSec) && readingTokensPerSec > 0)) {
+    throw new InvalidParameterError('readingTokensPerSec', `readingTokensPerSec is ${String(readingTokensPerSec)}; it must be a number above 0.`)
   }
   if (slo === undefined) return
   if (slo === null || typeof slo !== 'object') throw new InvalidParameterError('slo', 'slo must be an object of times in ms.')

@@ -102,6 +102,8 @@ export class Engine {
       extendKeys: sequence => { this.#keys.extend(sequence) },
       stepCosts: () => this.#profiling.stepCosts,
       policy: usablePolicy(options.policy),
+      reserveRatio: options.reserveRatio,
+      ...options.pacing === 'qoe' ? { pacing: { maxResidentSeqs: options.maxResidentSeqs, readingTokensPerSec: options.readingTokensPerSec } } : {},
       // A copy within this machine's memory.
       swap: { tokenMs: options.kvCacheMemory / (options.kvBlocks * options.blockTokens) / swapBytesPerMs, hiddenRatio: 0 },
       onReturn: (_, waitedMs, tool) => {
@@ -285,6 +287,7 @@ export class Engine {
         slo: options.slo ?? {},
         linkHealth: options.linkHealth ?? 1,
         ...session === undefined ? {} : { sessionId: session },
+        ...options.readingTokensPerSec === undefined ? {} : { readingTokensPerSec: options.readingTokensPerSec },
         ...request.tools.length === 0 ? {} : { parksOnStop: this.#toolWaits.expectedWait },
         ...keys,
         ...index > 0 ? { forkOf: sequences[0]! } : {}

@@ -10,6 +10,7 @@ export interface MemoryInput {
   readonly blockTokens: number
   /** Context that the model was trained for. */
   readonly maxPositions: number
+  /** Sequences that hold KV at once, at most. */
   readonly maxNumSeqs: number
   /** As asked for; undefined = to be chosen. */
   readonly maxModelLen: number | undefined

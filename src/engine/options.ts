@@ -34,6 +34,31 @@ export const engineOptions = {
     default: 'adaptive',
     description: 'Who is next when requests wait (docs/scheduling.md). adaptive weighs deadlines, expected work, link, tools and age; fcfs goes by arrival.'
   },
+  pacing: {
+    type: 'string',
+    enum: ['none', 'qoe'],
+    default: 'none',
+    description: 'How fast answers are written when more are asked for than a step has room for. none: max-num-seqs of them as fast as can be, while the others wait; qoe: more at once, each as fast as it is read (docs/scheduling.md).'
+  },
+  maxResidentSeqs: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 65_536,
+    description: 'With pacing qoe: sequences that hold KV at once, of which a step computes max-num-seqs. Default: eight times max-num-seqs.'
+  },
+  readingTokensPerSec: {
+    type: 'number',
+    minimum: 0.1,
+    maximum: 1000,
+    description: 'With pacing qoe: tokens that a client reads a second, where its request says nothing. Default: 4.8.'
+  },
+  reserveRatio: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    default: 0.1,
+    description: 'Of the KV that running answers are expected to grow by, the share that is kept free for them when another request is admitted. More preempts fewer answers, and admits fewer at once.'
+  },
   maxStepMs: {
     type: 'integer',
     minimum: 1,
@@ -154,14 +179,14 @@ export interface OptionSchema {
   readonly description: string
 }
 
-type OptionType = 'integer' | 'string' | 'boolean' | 'array'
+type OptionType = 'integer' | 'number' | 'string' | 'boolean' | 'array'
 type OptionName = keyof typeof engineOptions
 
 type ValueOf<S extends OptionSchema> =
   S extends { format: 'bytes' } ? number | string
     : S extends { format: 'device-map' } ? string | readonly DeviceStage[]
       : S extends { enum: ReadonlyArray<infer Value> } ? Value
-        : S extends { type: 'integer' } ? number
+        : S extends { type: 'integer' | 'number' } ? number
           : S extends { type: 'boolean' } ? boolean : string
 
 /** As callers give them. */
@@ -199,6 +224,7 @@ export function parseEngineOptions (values: PartialEngineOptions): ParsedEngineO
     throw new InvalidOptionError('maxBatchTokens', `maxBatchTokens is ${parsed.maxBatchTokens}, but every one of maxNumSeqs ` +
       `(${parsed.maxNumSeqs}) sequences takes a token of each step. Raise --max-batch-tokens or lower --max-num-seqs.`)
   }
+  checkPacing(parsed)
   if (parsed.quantizeGroup !== engineOptions.quantizeGroup.default && parsed.quantize !== 'int4') {
     throw new InvalidOptionError('quantizeGroup', `quantizeGroup is ${parsed.quantizeGroup}, but quantize is ${parsed.quantize}, which has no groups. Leave it out, or add --quantize int4.`)
   }
@@ -206,6 +232,19 @@ export function parseEngineOptions (values: PartialEngineOptions): ParsedEngineO
     throw new InvalidOptionError('deviceMap', 'device and deviceMap cannot be given together; leave out one of them.')
   }
   return parsed
+}
+
+/** @throws InvalidOptionError */
+function checkPacing ({ pacing, maxNumSeqs, maxResidentSeqs, readingTokensPerSec }: ParsedEngineOptions): void {
+  for (const [name, value] of Object.entries({ maxResidentSeqs, readingTokensPerSec })) {
+    if (pacing === 'none' && value !== undefined) {
+      throw new InvalidOptionError(name, `${name} is ${value}, but pacing is none: nothing looks at it. Leave it out, or add --pacing qoe.`)
+    }
+  }
+  if (maxResidentSeqs !== undefined && maxResidentSeqs < maxNumSeqs) {
+    throw new InvalidOptionError('maxResidentSeqs', `maxResidentSeqs is ${maxResidentSeqs}, fewer than the ${maxNumSeqs} sequences of a step ` +
+      '(maxNumSeqs). Raise --max-resident-seqs or lower --max-num-seqs.')
+  }
 }
 
 const defaultOf = (schema: OptionSchema): unknown => schema.default
@@ -218,6 +257,7 @@ export function parseOption (name: string, schema: OptionSchema, value: unknown)
   if (schema.format === 'device-map') return parseDeviceMap(value)
   if (schema.format === 'bytes') return parseBytes(value, schema.minimum ?? 1, refuse)
   if (schema.type === 'integer') return parseInteger(schema, value, refuse)
+  if (schema.type === 'number') return parseNumber(schema, value, refuse)
   if (schema.type === 'boolean') {
     if (value === true || value === 'true') return true
     if (value === false || value === 'false') return false
@@ -234,6 +274,13 @@ function parseInteger (schema: OptionSchema, value: unknown, refuse: (wanted: st
   if (schema.enum !== undefined) return schema.enum.includes(number as number) ? number as number : refuse(`one of ${schema.enum.join(', ')}`)
   if (Number.isSafeInteger(number) && number as number >= minimum && number as number <= maximum) return number as number
   return refuse(maximum === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${minimum}` : `a whole number from ${minimum} to ${maximum}`)
+}
+
+function parseNumber (schema: OptionSchema, value: unknown, refuse: (wanted: string) => never): number {
+  const number = typeof value === 'string' && /^-?(\d+(\.\d*)?|\.\d+)$/.test(value) ? Number(value) : value
+  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
+  if (typeof number === 'number' && number >= minimum && number <= maximum) return number
+  return refuse(`a number from ${minimum} to ${maximum}`)
 }
 
 function parseBytes (value: unknown, minimum: number, refuse: (wanted: string) => never): number {

@@ -1,5 +1,6 @@
 import type { ModelSpec } from '../model/model-spec.js'
 import { checkDeviceMap, type DeviceStage } from './device-map.js'
+import { readingTokensPerSec } from '../scheduler/pacing.js'
 import type { PolicyName } from '../scheduler/policies/index.js'
 import type { Machine } from './machine.js'
 import { estimateWorkspaceBytes, planMemory } from './memory-plan.js'
@@ -30,6 +31,11 @@ export interface ResolvedOptions {
   readonly maxNumSeqs: number
   readonly maxBatchTokens: number
   readonly policy: PolicyName
+  readonly pacing: 'none' | 'qoe'
+  /** Sequences that hold KV at once; without pacing, `maxNumSeqs`. */
+  readonly maxResidentSeqs: number
+  readonly readingTokensPerSec: number
+  readonly reserveRatio: number
   /** Missing = by what steps without prompts take. */
   readonly maxStepMs: number | undefined
   readonly refuseMissedSlo: boolean
@@ -57,6 +63,14 @@ export interface ResolvedOptions {
   readonly seed: number | undefined
 }
 
+/** With pacing, sequences that hold KV for each that a step computes: a GPU writes some eight times as fast as people read. */
+const residentFactor = 8
+
+/** As many sequences hold KV as may, by options that were checked. */
+export function maxResidentSeqsOf ({ pacing, maxNumSeqs, maxResidentSeqs }: Pick<ParsedEngineOptions, 'pacing' | 'maxNumSeqs' | 'maxResidentSeqs'>): number {
+  return pacing === 'none' ? maxNumSeqs : maxResidentSeqs ?? residentFactor * maxNumSeqs
+}
+
 /**
  * Resolves what is `auto` against the model and the machine, once.
  *
@@ -74,7 +88,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     kvBytesPerToken: model.kvBytesPerToken(kvDtype),
     blockTokens,
     maxPositions: model.spec.maxPositions,
-    maxNumSeqs: parsed.maxNumSeqs,
+    maxNumSeqs: maxResidentSeqsOf(parsed),
     maxModelLen: parsed.maxModelLen,
     kvCacheMemory: parsed.kvCacheMemory,
     kvSwapMemory: parsed.kvSwapMemory
@@ -84,6 +98,10 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxNumSeqs: parsed.maxNumSeqs,
     maxBatchTokens: parsed.maxBatchTokens,
     policy: parsed.policy,
+    pacing: parsed.pacing,
+    maxResidentSeqs: maxResidentSeqsOf(parsed),
+    readingTokensPerSec: parsed.readingTokensPerSec ?? readingTokensPerSec,
+    reserveRatio: parsed.reserveRatio,
     maxStepMs: parsed.maxStepMs,
     refuseMissedSlo: parsed.refuseMissedSlo,
     kvCacheMemory: memory.kvBytes,

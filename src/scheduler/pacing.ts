@@ -28,7 +28,9 @@ export interface Pace {
   key: number
 }
 
-const defaultReadingTokensPerSec = 4.8
+/** How fast people read, about (Andes). */
+export const readingTokensPerSec = 4.8
+
 const defaultFreshMs = 2000
 /** Every so many promotions, one is of the sequence that has waited longest. */
 const oldestEvery = 20
@@ -63,7 +65,7 @@ export class Pacer<S extends Sequence> {
 
   constructor (options: PacingOptions) {
     this.maxResidentSeqs = options.maxResidentSeqs
-    this.#readingTokensPerMs = (options.readingTokensPerSec ?? defaultReadingTokensPerSec) / 1000
+    this.#readingTokensPerMs = (options.readingTokensPerSec ?? readingTokensPerSec) / 1000
     this.#freshMs = options.freshMs ?? defaultFreshMs
     this.#healthMs = options.healthMs ?? 0
   }

@@ -1,5 +1,4 @@
-/** How fast people read, in tokens a second (Andes). */
-export const readingTokensPerSec = 4.8
+import { readingTokensPerSec } from '../scheduler/pacing.js'
 
 /** What a reader expects: the first token after this time, and then to be kept reading. */
 const expectedTtftMs = 1000

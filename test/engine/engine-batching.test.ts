@@ -50,6 +50,8 @@ t.test('random loads on small pools: every answer is that of the request alone, 
       maxModelLen: 96,
       maxNumSeqs,
       maxBatchTokens: random.integer(maxNumSeqs, 48),
+      reserveRatio: random.pick([0, 0.5, 1]),
+      ...random.chance(0.4) ? { pacing: 'qoe', maxResidentSeqs: maxNumSeqs + random.integer(0, 8), readingTokensPerSec: random.pick([5, 500]) } as const : {},
       prefixCaching: random.chance(0.8)
     })
     const shared = randomPrompt(random, 48)
@@ -128,6 +130,30 @@ t.test('a sequence that skips steps and returns goes on as if it had not', async
   for (const [i, options] of requests.entries()) t.same(found[i], await alone.tokens(options))
   const { steps, generatedTokens } = { ...engine.stats(), steps: engine.stats().steps.steps }
   t.ok(steps > generatedTokens / 2, 'most steps had fewer rows than sequences')
+  await engine.close()
+})
+
+t.test('a paced engine answers more requests at once than a step has rows, with the tokens of each alone', async t => {
+  const engine = await loadTinyEngine({ maxNumSeqs: 2, pacing: 'qoe', maxResidentSeqs: 6 })
+  const alone = new Alone(await loadTinyEngine({ prefixCaching: false }))
+  const random = new Random(5)
+  const requests = [1, 2, 3, 4, 5, 6].map(i => ({ prompt: randomPrompt(random, 5), maxTokens: 40, ignoreEos: true, seed: BigInt(i), temperature: 1, readingTokensPerSec: i }))
+  let most = 0
+  const generations = requests.map(options => engine.complete(options))
+  for await (const _ of generations[5]!) most = Math.max(most, engine.stats().runningSequences)
+  t.equal(most, 6)
+  for (const [i, options] of requests.entries()) t.same(await tokensOf(generations[i]!), await alone.tokens(options))
+  const { steps, preemptions } = engine.stats()
+  t.ok(steps.rows / steps.steps <= 2, `${steps.rows} rows in ${steps.steps} steps`)
+  t.equal(preemptions, 0)
+  await engine.close()
+})
+
+t.test('a pace that is none is refused by name', async t => {
+  const engine = await loadTinyEngine()
+  for (const readingTokensPerSec of [0, -1, NaN, Infinity]) {
+    await t.rejects(engine.complete({ prompt: [1], readingTokensPerSec }).result(), { code: 'ERR_INVALID_PARAMETER', message: /readingTokensPerSec is .*above 0/ })
+  }
   await engine.close()
 })
 

@@ -29,6 +29,12 @@ t.test('a wrong option names itself, what it may be, and the nearest name', asyn
     [{ prefixCaching: 1 }, /true or false/],
     [{ servedModelName: '' }, /not empty/],
     [{ maxNumSeqs: 64, maxBatchTokens: 32 }, /maxBatchTokens is 32.*maxNumSeqs \(64\)/],
+    [{ pacing: 'fast' }, /one of none, qoe/],
+    [{ maxResidentSeqs: 64 }, /maxResidentSeqs is 64, but pacing is none.*add --pacing qoe/],
+    [{ readingTokensPerSec: 5 }, /readingTokensPerSec is 5, but pacing is none/],
+    [{ pacing: 'qoe', maxResidentSeqs: 16 }, /maxResidentSeqs is 16, fewer than the 32 sequences of a step/],
+    [{ pacing: 'qoe', readingTokensPerSec: 'slow' }, /readingTokensPerSec is "slow"; it must be a number from 0.1 to 1000/],
+    [{ reserveRatio: 1.5 }, /reserveRatio is 1.5; it must be a number from 0 to 1 \(--reserve-ratio\)/],
     [{ device: 'cpu:1', deviceMap: 'cpu:0=0-1' }, /cannot be given together/]
   ]
   for (const [options, message] of cases) {
