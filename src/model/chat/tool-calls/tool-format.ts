@@ -1,0 +1,10 @@
+import type { CallMarkup } from './call-parser.js'
+
+/** The form in which a family of models writes calls of tools. */
+export interface ToolFormat extends CallMarkup {
+  readonly name: string
+  /** Of its markup, what such models have as special tokens: decoding leaves them out. */
+  readonly specials: readonly string[]
+  /** Calls have ids of nine letters and digits. */
+  readonly hasShortIds: boolean
+}
