@@ -3,7 +3,7 @@ export type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './eng
 export { EngineRegistry, UnknownModelError } from './engine/registry.js'
 export type {
   ChatMessage, ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions,
-  Timeline, TokenLogprob, Usage
+  Timeline, TokenLogprob, Tool, ToolCall, ToolContext, ToolResult, Usage
 } from './engine/api.js'
 export { engineOptions, flagOf, type PartialEngineOptions as EngineOptions } from './engine/options.js'
 export type { LoadHooks } from './engine/load.js'

@@ -1,11 +1,13 @@
-import type { FinishReason } from '../core/finish-reason.js'
+import type { FinishReason as EndReason } from '../core/finish-reason.js'
 import type { Forecast } from '../scheduler/forecast.js'
 import type { Slo } from '../scheduler/sequence.js'
 import type { SamplingInput } from '../core/resolve-sampling-params.js'
 
-export type { FinishReason } from '../core/finish-reason.js'
 export type { Forecast } from '../scheduler/forecast.js'
 export type { Slo } from '../scheduler/sequence.js'
+
+/** Why a choice ended. 'tool_calls': it calls tools that the caller is to run. */
+export type FinishReason = EndReason | 'tool_calls'
 
 /** One message of a conversation, as OpenAI spells it. */
 export interface ChatMessage {
@@ -39,8 +41,56 @@ export interface ChatOptions extends RequestOptions {
   readonly messages: readonly ChatMessage[]
   /** Passed to the chat template beside the messages. */
   readonly templateVariables?: Readonly<Record<string, unknown>> | undefined
-  /** Tool definitions for the chat template. */
-  readonly tools?: readonly unknown[] | undefined
+  /**
+   * What the model may call: names of registered tools, which the engine runs, and definitions in
+   * OpenAI's form of tools that the caller runs. 'registered' offers all that are registered.
+   */
+  readonly tools?: 'registered' | readonly unknown[] | undefined
+  /** How often registered tools are run before their calls are left to the caller; 8. */
+  readonly maxToolRounds?: number | undefined
+}
+
+/** A tool that runs in this process, within the request that calls it. */
+export interface Tool<Args = Record<string, unknown>> {
+  /** 1 to 64 letters, digits, `_` or `-`. */
+  readonly name: string
+  /** For the model: what it does, and when to call it. */
+  readonly description?: string | undefined
+  /** JSON schema of an object; no arguments when missing. The model's arguments are checked against it. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined
+  /** After this time the model is told that it did not answer; 60 000. */
+  readonly timeoutMs?: number | undefined
+  /** Longer results are cut, and the model is told so; 65 536 UTF-16 code units. */
+  readonly maxResultChars?: number | undefined
+  /** The result, or a promise of it: a text, or anything that JSON has. The model reads the message of an error. */
+  call (args: Args, context: ToolContext): unknown
+}
+
+export interface ToolContext {
+  /** Aborted when the request ends or the time is over. */
+  readonly signal: AbortSignal
+  readonly requestId: string
+  readonly callId: string
+}
+
+/** A tool that the model has called. */
+export interface ToolCall {
+  readonly id: string
+  /** Empty when the call cannot be read. */
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
+  /** Why it cannot be read. */
+  readonly error?: string
+}
+
+/** What a registered tool gave. */
+export interface ToolResult {
+  readonly callId: string
+  readonly name: string
+  /** As the model reads it. */
+  readonly content: string
+  readonly isError: boolean
+  readonly durationMs: number
 }
 
 export interface CompleteOptions extends RequestOptions {
@@ -69,10 +119,15 @@ export interface GenerationChunk {
   readonly tokenIds: readonly number[]
   /** For the tokens of `text`, when asked for. */
   readonly logprobs?: readonly TokenLogprob[]
+  /** The calls of an answer that has ended, in a chunk without text. */
+  readonly toolCalls?: readonly ToolCall[]
+  /** Of registered tools, each as it comes, in a chunk without text. */
+  readonly toolResults?: readonly ToolResult[]
   /** Set on the choice's last chunk only. */
   readonly finishReason?: FinishReason
 }
 
+/** Sums over the rounds of a request that ran tools. */
 export interface Usage {
   readonly promptTokens: number
   /** Sampled tokens of all choices, those that ended them included. */
@@ -88,6 +143,8 @@ export interface Timeline {
   readonly decodeMs: number
   /** Waiting again after preemptions. */
   readonly preemptedMs: number
+  /** Registered tools ran, and their results became a prompt. */
+  readonly toolMs: number
   readonly e2eMs: number
   /** Arrival to first token; undefined when none came. */
   readonly ttftMs: number | undefined
@@ -100,6 +157,10 @@ export interface Choice {
   readonly tokenIds: readonly number[]
   readonly logprobs?: readonly TokenLogprob[]
   readonly finishReason: FinishReason
+  /** Calls that nobody has run: the caller's to answer after 'tool_calls'. */
+  readonly toolCalls?: readonly ToolCall[]
+  /** What it adds to the conversation, calls and results included; of chats with tools that the engine reads calls for. */
+  readonly messages?: readonly ChatMessage[]
 }
 
 export interface GenerationResult {

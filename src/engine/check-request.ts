@@ -4,7 +4,7 @@ import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'readingTokensPerSec', 'sessionId']
-export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools']
+export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'maxToolRounds']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
 /**
@@ -30,6 +30,19 @@ export function checkRequest (options: RequestOptions, names: readonly string[])
     throw new InvalidParameterError('cacheSalt', 'cacheSalt must be a text.')
   }
   checkScheduling(options)
+}
+
+const defaultToolRounds = 8
+const mostToolRounds = 1000
+
+/** @throws InvalidParameterError, also where there is nothing to run */
+export function checkToolRounds (rounds: unknown, hasRegistered: boolean): number {
+  if (rounds === undefined) return defaultToolRounds
+  if (typeof rounds !== 'number' || !Number.isInteger(rounds) || rounds < 0 || rounds > mostToolRounds) {
+    throw new InvalidParameterError('maxToolRounds', `maxToolRounds is ${JSON.stringify(rounds)}; it must be a whole number from 0 to ${mostToolRounds}.`)
+  }
+  if (!hasRegistered) throw new InvalidParameterError('maxToolRounds', 'maxToolRounds needs registered tools in tools.')
+  return rounds
 }
 
 const sloNames = ['ttftMs', 'tpotMs', 'deadlineMs']

@@ -1,5 +1,6 @@
-import type { FinishReason } from '../core/finish-reason.js'
-import type { Choice, TokenLogprob } from './api.js'
+import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
+import type { Choice, FinishReason, TokenLogprob } from './api.js'
+import type { CallFilter } from './call-filter.js'
 import type { ChunkDraft } from './chunk-queue.js'
 import { scanStops } from './stop-strings.js'
 
@@ -11,7 +12,7 @@ export interface TextDecoder {
 }
 
 /** Tokens that only together make whole characters, and their text. */
-interface Piece {
+export interface Piece {
   readonly text: string
   readonly tokenIds: number[]
   /** Empty when nobody asked for them. */
@@ -24,7 +25,8 @@ interface Piece {
  */
 export class ChoiceOutput {
   readonly index: number
-  readonly #decoder: TextDecoder
+  #decoder: TextDecoder
+  #filter: CallFilter | undefined
   readonly #stops: readonly string[]
   readonly #wantsLogprobs: boolean
   /** Tokens of a character that is not complete. */
@@ -35,19 +37,42 @@ export class ChoiceOutput {
   #heldText = ''
   readonly #ready: Piece[] = []
   #text = ''
+  /** Where in it the present round begins. */
+  #roundStart = 0
   readonly #tokenIds: number[] = []
   readonly #logprobs: TokenLogprob[] = []
   #finishReason: FinishReason | undefined
 
-  constructor (index: number, decoder: TextDecoder, stops: readonly string[], wantsLogprobs: boolean) {
+  /** `filter`: takes out calls of tools. */
+  constructor (index: number, decoder: TextDecoder, stops: readonly string[], wantsLogprobs: boolean, filter?: CallFilter) {
     this.index = index
     this.#decoder = decoder
+    this.#filter = filter
     this.#stops = stops
     this.#wantsLogprobs = wantsLogprobs
   }
 
+  /** The calls of the present round; complete when it has ended. */
+  get calls (): readonly WrittenCall[] {
+    return this.#filter?.calls ?? []
+  }
+
+  /** What was taken of the present round. */
+  get roundText (): string {
+    return this.#text.slice(this.#roundStart)
+  }
+
+  /** After tools: the model writes on, in a new turn. */
+  startRound (decoder: TextDecoder, filter: CallFilter | undefined): void {
+    this.#decoder = decoder
+    this.#filter = filter
+    this.#roundStart = this.#text.length
+  }
+
   /** Takes in a token. True when it completes a stop string: the text ends before that. */
   push (id: number, logprob?: TokenLogprob): boolean {
+    const special = this.#filter?.specialText(id)
+    if (special !== undefined) return this.#addPiece({ text: '', tokenIds: [id], logprobs: logprob === undefined ? [] : [logprob] }, special)
     const text = this.#decoder.push(id)
     // As a rule a token is whole characters.
     if (text !== '' && this.#openIds.length === 0) {
@@ -58,11 +83,12 @@ export class ChoiceOutput {
     return text !== '' && this.#addOpen(text)
   }
 
-  /** No token follows: what was kept back is text after all. */
-  end (): void {
+  /** No token follows: what was kept back is text after all. `isEnded`: the model ended the answer itself. */
+  end (isEnded = false): void {
     const text = this.#decoder.end()
     // Tokens without text, such as an end-of-sequence token that was ignored, count as well.
     if (this.#openIds.length > 0 && this.#addOpen(text)) return
+    if (this.#filter !== undefined && this.#addText(this.#filter.end(isEnded))) return
     this.#release(this.#heldText.length)
   }
 
@@ -99,7 +125,16 @@ export class ChoiceOutput {
     return this.#addPiece(piece)
   }
 
-  #addPiece (piece: Piece): boolean {
+  /** `written`: what calls of tools are looked for in. */
+  #addPiece (piece: Piece, written = piece.text): boolean {
+    return this.#filter === undefined ? this.#addShown(piece) : this.#addText(this.#filter.push(piece, written))
+  }
+
+  #addText (pieces: readonly Piece[]): boolean {
+    return pieces.some(piece => this.#addShown(piece))
+  }
+
+  #addShown (piece: Piece): boolean {
     if (this.#stops.length === 0) {
       this.#ready.push(piece)
       return false

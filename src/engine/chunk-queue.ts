@@ -8,11 +8,13 @@ interface Waiter { resolve (result: Result): void, reject (error: Error): void }
 
 /**
  * Chunks between the engine and one consumer. A consumer that does not keep up finds fewer and longer
- * ones: what waits is at most one chunk for each choice.
+ * ones: what waits is at most one chunk for each choice, and for each run of text between events of tools.
  */
 export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
-  /** By choice. Empty while somebody waits. */
-  readonly #pending = new Map<number, ChunkDraft>()
+  /** Oldest first. Empty while somebody waits. */
+  readonly #pending = new Set<ChunkDraft>()
+  /** The last one of each choice, which may have been read. */
+  readonly #last = new Map<number, ChunkDraft>()
   readonly #waiters: Waiter[] = []
   #ended = false
   #error: Error | undefined
@@ -31,9 +33,13 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
       waiter.resolve({ done: false, value: chunk })
       return
     }
-    const pending = this.#pending.get(chunk.index)
-    if (pending === undefined) this.#pending.set(chunk.index, chunk)
-    else merge(pending, chunk)
+    const last = this.#last.get(chunk.index)
+    if (last !== undefined && this.#pending.has(last) && isText(last) && isText(chunk)) {
+      merge(last, chunk)
+      return
+    }
+    this.#pending.add(chunk)
+    this.#last.set(chunk.index, chunk)
   }
 
   /** No more chunks; those that wait can still be read, before the error. */
@@ -47,8 +53,8 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
 
   next (): Promise<Result> {
     if (this.#pending.size > 0) {
-      const [index, chunk] = this.#pending.entries().next().value!
-      this.#pending.delete(index)
+      const chunk = this.#pending.values().next().value!
+      this.#pending.delete(chunk)
       return Promise.resolve({ done: false, value: chunk })
     }
     return new Promise((resolve, reject) => {
@@ -72,6 +78,10 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
     if (error === undefined) waiter.resolve({ done: true, value: undefined })
     else waiter.reject(error)
   }
+}
+
+function isText ({ toolCalls, toolResults }: ChunkDraft): boolean {
+  return toolCalls === undefined && toolResults === undefined
 }
 
 function merge (draft: ChunkDraft, chunk: ChunkDraft): void {

@@ -18,6 +18,8 @@ export interface EngineInfo {
   readonly fingerprint: string
   /** Whether `chat` works; a model without a template can only continue texts. */
   readonly hasChatTemplate: boolean
+  /** Form of the model's calls of tools: hermes, llama3, mistral; undefined = not known from the template. */
+  readonly toolFormat: string | undefined
 }
 
 export interface EngineStats {
@@ -28,6 +30,8 @@ export interface EngineStats {
   readonly preemptions: number
   /** Of the preemptions, those whose KV was copied to the host tier instead of being given up. */
   readonly swaps: number
+  /** Answers that wait for registered tools. */
+  readonly toolWaits: number
   /** Answers that called a tool, and whose KV waits for the next turn. */
   readonly parkedSequences: number
   readonly promptTokens: number

@@ -12,11 +12,13 @@ import type { ResolvedOptions } from './resolved-options.js'
 
 /** What the engine needs of a tokenizer. */
 export type EngineTokenizer = Pick<Tokenizer,
-  'encode' | 'encodeWithSpecials' | 'encodeRendered' | 'decode' | 'streamDecoder' | 'tokenBytes' | 'prefixIds' | 'suffixIds'>
+  'encode' | 'encodeWithSpecials' | 'encodeRendered' | 'decode' | 'streamDecoder' | 'tokenBytes' | 'idOf' | 'isSpecial' | 'prefixIds' | 'suffixIds'>
 
 /** What the engine needs of a chat template. */
 export interface EngineTemplate {
   render (input: ChatInput): Promise<GuardedText>
+  /** The template's text that renders such a request. */
+  source (hasTools: boolean): string
   close (): Promise<void>
 }
 

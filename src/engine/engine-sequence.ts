@@ -1,23 +1,48 @@
 import type { SamplingParams } from '../core/sampling-params.js'
 import type { SlotParams } from '../native/binding.js'
+import type { LengthPrediction } from '../profiler/length-predictor.js'
 import { Sequence, type SequenceOptions } from '../scheduler/sequence.js'
+import type { ChoiceMessages } from './choice-messages.js'
 import type { ChoiceOutput } from './choice-output.js'
 import type { EngineRequest } from './engine-request.js'
 
-/** One choice of a request: what the scheduler runs, with where its tokens go. */
-export class EngineSequence extends Sequence {
+/** What a sequence is to the engine. */
+export interface SequenceParts {
   readonly request: EngineRequest
+  readonly params: SamplingParams
+  readonly promptIds: Int32Array
+  readonly prediction: LengthPrediction
+  /** Of its choice, as `chat` is: the choice's other sequences have the same. */
   readonly output: ChoiceOutput
   readonly seed: bigint
+  /** Undefined where the engine reads no calls of tools. */
+  readonly chat: ChoiceMessages | undefined
+}
+
+/** One choice of a request, or one round of it: what the scheduler runs, with where its tokens go. */
+export class EngineSequence extends Sequence {
+  readonly parts: SequenceParts
+  readonly request: EngineRequest
+  readonly promptIds: Int32Array
+  readonly prediction: LengthPrediction
+  readonly output: ChoiceOutput
+  readonly seed: bigint
+  readonly chat: ChoiceMessages | undefined
   /** NaN = none yet: a field that is always a number costs no memory when it changes. */
   firstTokenMs = NaN
   lastTokenMs = NaN
+  /** When its choice ended, where that was later than its last token: a tool ran. */
+  choiceEndMs: number | undefined
 
-  constructor (options: SequenceOptions, request: EngineRequest, output: ChoiceOutput, seed: bigint) {
+  constructor (options: SequenceOptions, parts: SequenceParts) {
     super(options)
-    this.request = request
-    this.output = output
-    this.seed = seed
+    this.parts = parts
+    this.request = parts.request
+    this.promptIds = parts.promptIds
+    this.prediction = parts.prediction
+    this.output = parts.output
+    this.seed = parts.seed
+    this.chat = parts.chat
   }
 }
 

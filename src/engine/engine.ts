@@ -1,41 +1,43 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { BadLogitsError, EngineClosedError, SloUnreachableError, StepFailedError } from '../core/errors.js'
-import { deriveSeed } from '../core/seed.js'
 import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
-import { NoChatTemplateError } from '../model/errors.js'
+import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { StepTime, type StepOutput } from '../native/binding.js'
+import type { LengthPrediction } from '../profiler/length-predictor.js'
+import type { LengthRequest } from '../profiler/text-features.js'
 import { RowOutcome } from '../scheduler/plan.js'
 import { checkPolicy, createPolicy } from '../scheduler/policies/index.js'
 import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import { stepTimeBudget } from '../scheduler/token-budget.js'
-import type { ChatOptions, CompleteOptions, Generation, GenerationResult, RequestOptions } from './api.js'
-import { ChoiceOutput } from './choice-output.js'
-import { chatOptionNames, checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
+import type { ChatOptions, CompleteOptions, Generation, GenerationResult, RequestOptions, Tool } from './api.js'
+import { openChat, toolFormatOf } from './chat-prompt.js'
+import { checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
 import type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine-info.js'
 import type { EngineParts } from './engine-model.js'
 import { EngineRequest } from './engine-request.js'
-import { EngineSequence, slotParams } from './engine-sequence.js'
+import { type EngineSequence, slotParams } from './engine-sequence.js'
 import { loadParts, type LoadHooks } from './load.js'
 import { Measurements } from './measurements.js'
 import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { chatText, Profiling, type RequestText } from './profiling.js'
+import { RegisteredTools } from './registered-tools.js'
+import { SequenceMaker } from './sequence-maker.js'
 import { sessionKey } from './session-key.js'
 import { refuseMissedSlo } from './slo.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
-import { toolNames, ToolWaits } from './tool-waits.js'
+import { ToolRounds } from './tool-rounds.js'
+import { ToolWaits } from './tool-waits.js'
 
-/** Text to be computed, and how its answer continues it. */
+/** Text to be computed. */
 interface Work {
-  readonly encode: () => Promise<Int32Array>
+  readonly encode: (request: EngineRequest) => Promise<Int32Array>
   /** Of a request whose text has been encoded. */
   readonly text: () => RequestText
-  /** The answer goes on where the prompt's text ends. */
-  readonly continues: boolean
 }
 
 /** One model that answers requests, as many at once as fit. */
@@ -48,6 +50,10 @@ export class Engine {
   readonly #loop: StepLoop
   readonly #logprobs: LogprobReader
   readonly #toolWaits: ToolWaits
+  readonly #toolFormat: ToolFormat | undefined
+  readonly #tools = new RegisteredTools()
+  readonly #toolRounds: ToolRounds
+  readonly #sequences: SequenceMaker
   readonly #profiling: Profiling
   readonly #measured: Measurements
   readonly #requests = new Set<EngineRequest>()
@@ -57,9 +63,6 @@ export class Engine {
     fail: (sequence, error) => { this.#fail(sequence.request, error) }
   }
 
-  readonly #engineSeed: bigint
-  #numRequests = 0
-  #numSequences = 0
   #promptTokens = 0
   #isClosed = false
   #closing: Promise<void> | undefined
@@ -78,6 +81,7 @@ export class Engine {
   constructor (parts: EngineParts) {
     const { model, options, tokenizer } = parts
     this.#parts = parts
+    this.#toolFormat = toolFormatOf(parts)
     this.info = Object.freeze({
       modelName: options.servedModelName,
       path: parts.path,
@@ -85,15 +89,28 @@ export class Engine {
       options,
       memory: model.memory,
       fingerprint: model.fingerprint,
-      hasChatTemplate: parts.chatTemplate !== undefined
+      hasChatTemplate: parts.chatTemplate !== undefined,
+      toolFormat: this.#toolFormat?.name
     })
-    this.#engineSeed = options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed)
     this.#keys = new PrefixKeys(parts.hashing, options.blockTokens,
       ['kv1', model.fingerprint, options.quantize, String(options.quantizeGroup), options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
     this.#slots = new SlotPool(model)
     this.#profiling = parts.profiling ?? new Profiling()
     this.#measured = new Measurements(options.maxModelLen)
     this.#toolWaits = new ToolWaits(this.#profiling.tools)
+    this.#sequences = new SequenceMaker({
+      parts,
+      keys: this.#keys,
+      engineSeed: options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed),
+      expectedWait: this.#toolWaits.expectedWait
+    })
+    this.#toolRounds = new ToolRounds({
+      now,
+      expectReturn: (sequence, expectedWait) => { this.#scheduler.expectReturn(sequence.id, expectedWait, now()) },
+      returned: (tool, durationMs) => { this.#toolReturned(tool, durationMs) },
+      goOn: (sequence, promptIds) => { this.#goOn(sequence, promptIds) },
+      fail: (request, error) => { this.#fail(request, error) }
+    }, this.#toolWaits)
     this.#scheduler = new Scheduler({
       pool: this.#slots,
       maxNumSeqs: options.maxNumSeqs,
@@ -106,10 +123,7 @@ export class Engine {
       ...options.pacing === 'qoe' ? { pacing: { maxResidentSeqs: options.maxResidentSeqs, readingTokensPerSec: options.readingTokensPerSec } } : {},
       // A copy within this machine's memory.
       swap: { tokenMs: options.kvCacheMemory / (options.kvBlocks * options.blockTokens) / swapBytesPerMs, hiddenRatio: 0 },
-      onReturn: (_, waitedMs, tool) => {
-        this.#toolWaits.returned(tool, waitedMs)
-        this.#measured.toolSec.observe(waitedMs / 1000)
-      },
+      onReturn: (_, waitedMs, tool) => { if (tool !== undefined) this.#toolReturned(tool, waitedMs) },
       budget: parts.budget ?? stepTimeBudget(options.maxStepMs === undefined ? {} : { targetMs: options.maxStepMs })
     })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
@@ -130,17 +144,19 @@ export class Engine {
 
   /** Answers messages through the model's chat template. Errors come through the generation. */
   chat (options: ChatOptions): Generation {
-    const { chatTemplate, tokenizer } = this.#parts
-    const encode = async (): Promise<Int32Array> => {
-      checkRequest(options, chatOptionNames)
-      checkMessages(options.messages)
-      if (chatTemplate === undefined) throw new NoChatTemplateError()
-      const { messages, tools, templateVariables: variables = {} } = options
-      const rendered = await chatTemplate.render({ messages, tools, variables })
-      checkTextLength(rendered.text, this.info.options.maxModelLen)
-      return await tokenizer.encodeRendered(rendered)
-    }
-    return this.#start(options, { encode, text: () => chatText(options.messages), continues: false })
+    const encode = async (request: EngineRequest): Promise<Int32Array> =>
+      await openChat(request, options, this.#parts, this.#tools, this.#toolFormat)
+    return this.#start(options, { encode, text: () => chatText(options.messages) })
+  }
+
+  /**
+   * Makes a tool known that requests may offer the model by its name (`tools`), and that runs here when the
+   * model calls it. Returns the function that takes it away again.
+   *
+   * @throws InvalidParameterError for a tool that is not whole, or a name that is taken
+   */
+  registerTool<Args = Record<string, unknown>> (tool: Tool<Args>): () => void {
+    return this.#tools.register(tool as Tool)
   }
 
   /** Continues a text, or token ids. Errors come through the generation. */
@@ -153,7 +169,7 @@ export class Engine {
       return await this.tokenize(prompt, options.parseSpecialTokens)
     }
     const text = (): RequestText => ({ text: typeof prompt === 'string' ? prompt : '', systemPrompt: '' })
-    return this.#start(options, { encode, text, continues: true })
+    return this.#start(options, { encode, text })
   }
 
   /** Token ids of a text that stands alone, with what the model expects around it, such as BOS. */
@@ -175,6 +191,7 @@ export class Engine {
       runningSequences: running,
       preemptions,
       swaps,
+      toolWaits: this.#toolRounds.size,
       parkedSequences: parked,
       promptTokens: this.#promptTokens,
       generatedTokens: this.#measured.generatedTokens,
@@ -213,30 +230,28 @@ export class Engine {
   #start (options: RequestOptions, work: Work): Generation {
     // Something else in its place is refused later, where every error goes through the generation.
     const signal = options.signal instanceof AbortSignal ? options.signal : undefined
-    const request = new EngineRequest(options.requestId ?? randomUUID(), now(), signal, {
+    const request = new EngineRequest(options.requestId ?? randomUUID(), options, now(), signal, {
       onAbort: aborted => { this.#abort(aborted) },
+      onCalls: sequence => { this.#toolRounds.answered(sequence) },
       onEnd: (ended, result) => { this.#forget(ended, result) }
     })
     this.#requests.add(request)
     if (this.#isClosed) request.fail(new EngineClosedError())
     else if (signal?.aborted === true) this.#abort(request)
-    else void this.#submit(request, options, work)
+    else void this.#submit(request, work)
     return request.generation
   }
 
-  async #submit (request: EngineRequest, options: RequestOptions, work: Work): Promise<void> {
+  async #submit (request: EngineRequest, work: Work): Promise<void> {
     try {
       const { spec, generation } = this.#parts
       const { maxLogprobs } = this.info.options
-      request.params = resolveSamplingParams(options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
-      request.promptIds = checkPromptIds(await work.encode(), spec.vocabSize)
+      request.params = resolveSamplingParams(request.options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
+      request.promptIds = checkPromptIds(await work.encode(request), spec.vocabSize)
       if (request.isEnded) return
-      request.tools = toolNames((options as ChatOptions).tools ?? [])
-      const session = options.sessionId === undefined ? undefined : sessionKey(options.cacheSalt, options.sessionId)
-      const isPredicted = this.#predict(request, work, session)
-      if (isPredicted !== undefined) await isPredicted
+      await this.#predictFirst(request, work.text())
       if (request.isEnded) return
-      this.#enqueue(request, options, work.continues, session)
+      this.#enqueue(request)
       this.#promptTokens += request.promptIds.length
       request.generation.markAccepted()
       this.#loop.wake()
@@ -247,63 +262,63 @@ export class Engine {
     }
   }
 
-  /** How long its answers will be; a promise where somebody else is asked, which takes its time. */
-  #predict (request: EngineRequest, work: Work, session: string | undefined): Promise<void> | undefined {
+  /** Before it is queued; somebody else who is asked takes its time. */
+  async #predictFirst (request: EngineRequest, text: RequestText): Promise<void> {
+    const { cacheSalt, sessionId } = request.options
+    if (sessionId !== undefined) request.session = sessionKey(cacheSalt, sessionId)
+    const { known, prediction } = this.#predict(request, text, request.promptIds)
+    request.prediction = prediction
+    const { externalLengths } = this.#parts
+    if (externalLengths !== undefined) request.prediction = await externalLengths.predict(known, prediction)
+  }
+
+  /** How long an answer to this will be. */
+  #predict ({ params, session }: EngineRequest, text: RequestText, promptIds: Int32Array): { known: LengthRequest, prediction: LengthPrediction } {
     const startMs = now()
-    const { maxTokens } = request.params!
+    const { maxTokens } = params!
     const previousTokens = this.#profiling.previousTokens(session)
     const known = {
-      ...work.text(),
-      promptTokens: request.promptIds.length,
+      ...text,
+      promptTokens: promptIds.length,
       ...maxTokens === undefined ? {} : { maxTokens },
       ...previousTokens === undefined ? {} : { previousTokens }
     }
     const prediction = this.#profiling.predict(known)
-    request.prediction = prediction
     this.#measured.predictionSec.observe((now() - startMs) / 1000)
-    return this.#parts.externalLengths?.predict(known, prediction).then(chosen => { request.prediction = chosen })
+    return { known, prediction }
   }
 
-  #enqueue (request: EngineRequest, options: RequestOptions, continues: boolean, session: string | undefined): void {
-    const params = request.params!
-    const { promptIds } = request
-    const seed = params.seed ?? deriveSeed(this.#engineSeed, ++this.#numRequests)
-    const root = this.info.options.prefixCaching ? this.#keys.root(options.cacheSalt ?? '') : undefined
-    const keys = root === undefined ? {} : { prefixRoot: root, prefixKeys: this.#keys.of(root, promptIds) }
-    if (params.promptLogprobs) request.promptLogprobs = Array.from(promptIds, () => null)
-    const sequences: EngineSequence[] = []
-    for (let index = 0; index < params.n; index++) {
-      const decoder = this.#parts.tokenizer.streamDecoder({ continues })
-      sequences.push(new EngineSequence({
-        id: ++this.#numSequences,
-        arrivalMs: request.arrivalMs,
-        promptIds,
-        maxTokens: params.maxTokens ?? Number.MAX_SAFE_INTEGER,
-        logprobs: params.logprobs,
-        promptLogprobs: params.promptLogprobs && index === 0,
-        priority: options.priority ?? 0,
-        predictedTokens: request.prediction!.expectedTokens,
-        reservedTokens: request.prediction!.reservedTokens,
-        slo: options.slo ?? {},
-        linkHealth: options.linkHealth ?? 1,
-        ...session === undefined ? {} : { sessionId: session },
-        ...options.readingTokensPerSec === undefined ? {} : { readingTokensPerSec: options.readingTokensPerSec },
-        ...request.tools.length === 0 ? {} : { parksOnStop: this.#toolWaits.expectedWait },
-        ...keys,
-        ...index > 0 ? { forkOf: sequences[0]! } : {}
-      }, request, new ChoiceOutput(index, decoder, params.stop, params.logprobs), deriveSeed(seed, index)))
-    }
+  #enqueue (request: EngineRequest): void {
+    const { options: { slo = {} }, promptIds, params } = request
+    if (params!.promptLogprobs) request.promptLogprobs = Array.from(promptIds, () => null)
+    const sequences = this.#sequences.first(request)
     request.forecast = this.#scheduler.forecast(sequences[0]!, now())
-    if (this.info.options.refuseMissedSlo) refuseMissedSlo(options.slo ?? {}, request.forecast)
+    if (this.info.options.refuseMissedSlo) refuseMissedSlo(slo, request.forecast)
     for (const sequence of sequences) this.#scheduler.add(sequence)
     request.sequences = sequences
+  }
+
+  #toolReturned (tool: string, durationMs: number): void {
+    this.#profiling.tools.observe(tool, durationMs)
+    this.#measured.toolSec.observe(durationMs / 1000)
+  }
+
+  /** The next round of a choice whose tools have run. */
+  #goOn (previous: EngineSequence, encoded: Int32Array): void {
+    const { request, chat } = previous
+    const promptIds = checkPromptIds(encoded, this.#parts.spec.vocabSize)
+    const { prediction } = this.#predict(request, chatText([...(request.options as ChatOptions).messages, ...chat!.added]), promptIds)
+    const next = this.#sequences.next(previous, promptIds, prediction, now())
+    this.#scheduler.add(next)
+    request.goOn(previous, next)
+    this.#promptTokens += promptIds.length
+    this.#loop.wake()
   }
 
   #openSlots (plan: EnginePlan): void {
     for (const sequence of plan.sequences) {
       if (this.#slots.isSampling(sequence.slot!)) continue
-      const { params, promptIds } = sequence.request
-      this.#slots.startSampling(sequence.slot!, slotParams(params!, sequence.seed, sequence.maxTokens, this.#parts.eosIds), promptIds)
+      this.#slots.startSampling(sequence.slot!, slotParams(sequence.parts.params, sequence.seed, sequence.maxTokens, this.#parts.eosIds), sequence.promptIds)
     }
   }
 
@@ -335,6 +350,7 @@ export class Engine {
       sequence.output.end()
       request.deliver(sequence)
     }
+    this.#toolRounds.abort(request)
     if (request.sequences.length === 0) request.endUnqueued('abort', nowMs, request.params?.n ?? 1)
     // Blocks are free: others may be waiting for them.
     this.#loop.wake()
@@ -346,8 +362,9 @@ export class Engine {
 
   #forget (request: EngineRequest, result: GenerationResult | undefined): void {
     this.#requests.delete(request)
+    this.#toolRounds.forget(request)
     for (const sequence of request.sequences) {
-      if (sequence.parksOnStop !== undefined) this.#toolWaits.ended(sequence, sequence.output.choice().text, request.tools, this.#scheduler, now())
+      if (sequence.parksOnStop !== undefined) this.#toolWaits.ended(sequence, this.#scheduler, now())
     }
     this.#profiling.requestEnded(request)
     this.#measured.requestEnded(request, result)

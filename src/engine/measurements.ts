@@ -86,7 +86,8 @@ export class Measurements {
     this.generatedTokens++
     if (Number.isNaN(sequence.firstTokenMs)) {
       sequence.firstTokenMs = nowMs
-      this.ttftSec.observe((nowMs - sequence.arrivalMs) / 1000)
+      // A round after tools begins when it is queued, as a request that brings a client's result does.
+      this.ttftSec.observe((nowMs - sequence.clock.startMs) / 1000)
       this.#promptDone(sequence)
     } else {
       this.interTokenSec.observe((nowMs - sequence.lastTokenMs) / 1000)
@@ -100,14 +101,14 @@ export class Measurements {
     // Refused, or left by its caller before it was queued.
     if (sequences.length === 0) return
     let longest = 0
-    for (const sequence of sequences) {
+    for (const sequence of request.allSequences) {
       this.#sequenceEnded(sequence)
       longest = Math.max(longest, sequence.generatedTokens)
     }
     this.requestN.observe(sequences.length)
     this.requestLongestOutput.observe(longest)
     if (result === undefined) return
-    const isAborted = sequences.some(({ finishReason }) => finishReason === 'abort')
+    const isAborted = result.choices.some(({ finishReason }) => finishReason === 'abort')
     if (result.sloMet !== undefined) this.slo[isAborted ? 'aborted' : result.sloMet ? 'met' : 'missed']++
     if (!isAborted) this.#forecast(request, result)
   }
@@ -118,10 +119,11 @@ export class Measurements {
   }
 
   #sequenceEnded (sequence: EngineSequence): void {
-    const { arrivalMs, clock, promptTokens, cachedTokens, generatedTokens, firstTokenMs, lastTokenMs, finishReason = 'error' } = sequence
+    const { clock, promptTokens, cachedTokens, generatedTokens, firstTokenMs, lastTokenMs, finishReason = 'error' } = sequence
     this.finished[finishReason]++
+    const { startMs } = clock
     const queueMs = clock.spentMs.queue
-    this.e2eSec.observe(((clock.stoppedMs ?? arrivalMs) - arrivalMs) / 1000)
+    this.e2eSec.observe(((clock.stoppedMs ?? startMs) - startMs) / 1000)
     this.queueSec.observe(queueMs / 1000)
     this.sequencePromptTokens.observe(promptTokens)
     this.sequenceOutputTokens.observe(generatedTokens)
@@ -132,17 +134,19 @@ export class Measurements {
       if (finishReason === 'length' || finishReason === 'stop') this.#promptDone(sequence)
       return
     }
-    this.prefillSec.observe((firstTokenMs - arrivalMs - queueMs) / 1000)
+    this.prefillSec.observe((firstTokenMs - startMs - queueMs) / 1000)
     this.decodeSec.observe((lastTokenMs - firstTokenMs) / 1000)
-    this.inferenceSec.observe((lastTokenMs - arrivalMs - queueMs) / 1000)
+    this.inferenceSec.observe((lastTokenMs - startMs - queueMs) / 1000)
     if (generatedTokens > 1) this.tpotSec.observe((lastTokenMs - firstTokenMs) / 1000 / (generatedTokens - 1))
   }
 
   #forecast ({ forecast }: EngineRequest, { timeline }: GenerationResult): void {
     if (forecast === undefined) return
+    if (timeline.ttftMs !== undefined) record(this.forecastTtft, timeline.ttftMs - forecast.ttftMs)
+    // It is about the first round.
+    if (timeline.toolMs > 0) return
     record(this.forecastWait, timeline.queueMs - forecast.waitMs)
     record(this.forecastE2e, timeline.e2eMs - forecast.e2eMs)
-    if (timeline.ttftMs !== undefined) record(this.forecastTtft, timeline.ttftMs - forecast.ttftMs)
   }
 }
 

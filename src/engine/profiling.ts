@@ -87,13 +87,11 @@ export class Profiling {
   }
 
   /** Learns from a request's answers, once it has ended. */
-  requestEnded ({ prediction, sequences }: EngineRequest): void {
-    if (prediction === undefined) return
-    const [first] = sequences
+  requestEnded ({ sequences: [first], allSequences }: Pick<EngineRequest, 'sequences' | 'allSequences'>): void {
     if (first?.sessionId !== undefined && (first.finishReason === 'stop' || first.finishReason === 'length')) {
       this.#sessions.answered(first.sessionId, first.generatedTokens)
     }
-    for (const { finishReason, generatedTokens } of sequences) {
+    for (const { finishReason, generatedTokens, prediction } of allSequences) {
       // What failed says nothing of its length.
       if (finishReason === undefined || finishReason === 'error') continue
       const outcome = { tokens: generatedTokens, isCensored: finishReason !== 'stop' }

@@ -48,7 +48,7 @@ function takeToken (
       return
     }
   }
-  if (sequence.finishReason !== undefined) sequence.output.end()
+  if (sequence.finishReason !== undefined) sequence.output.end(sequence.finishReason === 'stop')
 }
 
 function readPromptLogprobs (plan: EnginePlan, row: number, output: StepOutput, logprobs: LogprobReader): void {

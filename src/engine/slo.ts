@@ -13,12 +13,13 @@ export function refuseMissedSlo (slo: Slo, forecast: Forecast): void {
 export interface Times {
   readonly ttftMs: number | undefined
   readonly e2eMs: number
+  readonly toolMs: number
   readonly outputTokens: number
 }
 
-/** Whether every time asked for was met; undefined when none was asked for. */
-export function isSloMet (slo: Slo, { ttftMs = Infinity, e2eMs, outputTokens }: Times): boolean | undefined {
+/** Whether every time asked for was met; undefined when none was asked for. While tools run, no token is due. */
+export function isSloMet (slo: Slo, { ttftMs = Infinity, e2eMs, toolMs, outputTokens }: Times): boolean | undefined {
   if (slo.ttftMs === undefined && slo.tpotMs === undefined && slo.deadlineMs === undefined) return undefined
-  const tpotMs = outputTokens > 1 ? (e2eMs - ttftMs) / (outputTokens - 1) : 0
+  const tpotMs = outputTokens > 1 ? (e2eMs - toolMs - ttftMs) / (outputTokens - 1) : 0
   return ttftMs <= (slo.ttftMs ?? Infinity) && tpotMs <= (slo.tpotMs ?? Infinity) && e2eMs <= (slo.deadlineMs ?? Infinity)
 }

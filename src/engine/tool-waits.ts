@@ -4,13 +4,20 @@ import type { EngineSequence } from './engine-sequence.js'
 
 /** What of the scheduler it needs. */
 export interface ParkedSequences {
-  expectReturn (id: number, expectedWait: ExpectedWait, nowMs: number, tool: string): boolean
+  expectReturn (id: number, expectedWait: ExpectedWait, nowMs: number, tool?: string): boolean
   release (id: number): boolean
 }
 
+/** A tool that runs for at most so long. */
+interface BoundedTool {
+  readonly name: string
+  readonly timeoutMs: number
+}
+
 /**
- * Tools run in the client, and their results come back as a new request. Until then the answer's KV is
- * parked for as long as that tool takes as a rule, which is learnt from the returns.
+ * An answer that calls tools leaves its KV, and what goes on with their results takes it: a new request
+ * when they run in the client, a new round of the same when they run here. Until then the KV is parked
+ * for as long as those tools take as a rule, which is learnt.
  */
 export class ToolWaits {
   readonly #durations: ToolDurations
@@ -22,15 +29,16 @@ export class ToolWaits {
   /** Until the answer is read and it is known whether a tool is called, and which: nothing is given up before that. */
   readonly expectedWait: ExpectedWait = () => 0
 
-  /** A sequence that could call these tools has ended with this text. */
-  ended (sequence: EngineSequence, text: string, tools: readonly string[], parked: ParkedSequences, nowMs: number): void {
-    const tool = calledTool(text, tools)
+  /** A request has ended with this answer: it waits for a tool that the caller runs, or nobody will come back. */
+  ended (sequence: EngineSequence, parked: ParkedSequences, nowMs: number): void {
+    const tool = callersTool(sequence)
     if (tool === undefined) parked.release(sequence.id)
     else parked.expectReturn(sequence.id, elapsedMs => this.#durations.remainingMs(tool, elapsedMs), nowMs, tool)
   }
 
-  returned (tool: string | undefined, waitedMs: number): void {
-    if (tool !== undefined) this.#durations.observe(tool, waitedMs)
+  /** How much longer the last of these tools takes, which have run for `elapsedMs`. */
+  longestMs (tools: readonly BoundedTool[], elapsedMs: number): number {
+    return Math.max(0, ...tools.map(({ name, timeoutMs }) => Math.min(this.#durations.remainingMs(name, elapsedMs), Math.max(0, timeoutMs - elapsedMs))))
   }
 }
 
@@ -42,8 +50,14 @@ export function toolNames (tools: readonly unknown[]): string[] {
   })
 }
 
+function callersTool ({ request, output, chat }: EngineSequence): string | undefined {
+  const { text, finishReason } = output.choice()
+  if (chat === undefined) return calledTool(text, request.offered.names)
+  return finishReason === 'tool_calls' ? chat.open[0]?.name : undefined
+}
+
 /**
- * The first of these tools that the text calls. Every common form of calls (Hermes and Qwen, Llama 3, Mistral)
+ * The first of these tools that the text calls, where the form of its calls is not known: every common one
  * has the name as the member `name` of a JSON object.
  */
 export function calledTool (text: string, tools: readonly string[]): string | undefined {

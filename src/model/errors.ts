@@ -37,6 +37,14 @@ export class NoChatTemplateError extends MillraceError {
   }
 }
 
+/** The engine cannot run tools for this model: it would not know a call when it sees one. */
+export class NoToolFormatError extends MillraceError {
+  constructor () {
+    super('ERR_NO_TOOL_FORMAT', 400, 'The chat template of this model shows no form of tool calls that is known (Hermes and Qwen, Llama 3, Mistral), ' +
+      'so registered tools cannot be run. Offer definitions instead and read the calls out of the text, or take another model.', 'tools')
+  }
+}
+
 /** The chat template refused the messages, or could not be rendered within its limits. */
 export class ChatTemplateError extends MillraceError {
   constructor (message: string) {

@@ -22,6 +22,8 @@ export interface SequenceOptions {
   /** Unique and rising: breaks ties between equal arrivals. */
   readonly id: number
   readonly arrivalMs: number
+  /** When its own time begins, where that is later than its request's arrival: after a tool. */
+  readonly queuedMs?: number
   /** (promptTokens,): copied. */
   readonly promptIds: Int32Array
   /** Sampled tokens at most; `Scheduler.add` lowers it to what context and pool can hold. */
@@ -170,7 +172,7 @@ export class Sequence {
     this.prefixRoot = options.prefixRoot
     this.prefixKeys = options.prefixKeys
     this.parent = options.forkOf
-    this.clock = new PhaseClock(options.arrivalMs)
+    this.clock = new PhaseClock(options.queuedMs ?? options.arrivalMs)
     this.tokens = new Int32Array(options.promptIds.length + 64)
     this.tokens.set(options.promptIds)
     this.numTokens = options.promptIds.length

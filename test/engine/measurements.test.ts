@@ -97,7 +97,7 @@ t.test('ranges of amounts of tokens end at 1, 2, 5, 10, ... within the longest s
 t.test('a token or a step takes no memory to be counted', { skip: globalThis.gc === undefined ? 'needs --expose-gc' : false }, async t => {
   const { engine } = scriptedEngine(words, { next: answering(1, 2) })
   const { measured } = engine.metrics()
-  const sequence = new EngineSequence({ id: 1, arrivalMs: 0, promptIds: Int32Array.of(1), maxTokens: 4 }, {} as never, {} as never, 0n)
+  const sequence = new EngineSequence({ id: 1, arrivalMs: 0, promptIds: Int32Array.of(1), maxTokens: 4 }, {} as never)
   // One object for all calls: a new number for each would take memory of its own.
   const nowMs = 1000.5
   const run = (count: number): void => {

@@ -12,7 +12,7 @@ const options = { threads: 1, kernels: 'scalar', maxNumSeqs: 8, seed: 1 } as con
 function taught (): Profiling {
   const profiling = new Profiling()
   const prediction = profiling.predict({ text: 'hello', promptTokens: 3 })
-  profiling.requestEnded({ prediction, sequences: [{ finishReason: 'stop', generatedTokens: 5 }] } as never)
+  profiling.requestEnded({ sequences: [], allSequences: [{ finishReason: 'stop', generatedTokens: 5, prediction }] } as never)
   return profiling
 }
 

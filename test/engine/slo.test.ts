@@ -51,7 +51,7 @@ t.test('a forecast is refused for the time that it misses', async t => {
 })
 
 t.test('each of the three times is judged on its own', async t => {
-  const times = { ttftMs: 100, e2eMs: 1000, outputTokens: 10 }
+  const times = { ttftMs: 100, e2eMs: 1000, toolMs: 0, outputTokens: 10 }
   t.equal(isSloMet({}, times), undefined)
   t.equal(isSloMet({ ttftMs: 99 }, times), false)
   t.equal(isSloMet({ tpotMs: 100 }, times), true)

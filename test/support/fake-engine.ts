@@ -141,7 +141,7 @@ class FakeGeneration implements Generation {
       requestId: this.requestId,
       choices,
       usage: { promptTokens, completionTokens, cachedTokens: 0 },
-      timeline: { queueMs: 0, prefillMs: 0, decodeMs: 0, preemptedMs: 0, e2eMs: 0, ttftMs: 0, preemptions: 0 },
+      timeline: { queueMs: 0, prefillMs: 0, decodeMs: 0, preemptedMs: 0, toolMs: 0, e2eMs: 0, ttftMs: 0, preemptions: 0 },
       promptTokenIds: this.#prompt.map((_, i) => i),
       ...this.#options.promptLogprobs === true
         ? { promptLogprobs: this.#prompt.map((token, i) => i === 0 ? null : this.#logprob(i, token)) }

@@ -149,6 +149,8 @@ export function scriptedTokenizer (vocabulary: ReadonlyArray<string | Uint8Array
       return { push: id => utf8.decode(bytes[id], { stream: true }), end: () => utf8.decode() }
     },
     tokenBytes: id => bytes[id]!,
+    idOf: text => vocabulary.indexOf(text) < 0 ? undefined : vocabulary.indexOf(text),
+    isSpecial: () => false,
     prefixIds: [],
     suffixIds: []
   }
@@ -156,7 +158,8 @@ export function scriptedTokenizer (vocabulary: ReadonlyArray<string | Uint8Array
 
 /** An engine over a scripted model. Token 0 ends an answer. */
 export function scriptedEngine (
-  vocabulary: ReadonlyArray<string | Uint8Array>, options: ScriptedModelOptions, extra: Partial<EngineParts> = {}
+  vocabulary: ReadonlyArray<string | Uint8Array>, options: ScriptedModelOptions, extra: Partial<EngineParts> = {},
+  changes: Partial<EngineParts['options']> = {}
 ): { engine: Engine, model: ScriptedModel } {
   const model = new ScriptedModel(options)
   const addon = loadAddon()
@@ -166,6 +169,7 @@ export function scriptedEngine (
     tokenizer: scriptedTokenizer(vocabulary),
     chatTemplate: {
       render: async ({ messages }) => ({ text: messages.map(message => (message as { content: string }).content).join(''), guard: undefined }),
+      source: () => '',
       close: async () => {}
     },
     eosIds: [0],
@@ -201,7 +205,8 @@ export function scriptedEngine (
       kernels: 'scalar',
       profilerState: undefined,
       maxLogprobs,
-      seed: 1
+      seed: 1,
+      ...changes
     }),
     ...extra
   })

@@ -1,0 +1,57 @@
+import { detectToolFormat } from '../model/chat/tool-calls/detect-format.js'
+import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
+import { NoChatTemplateError, NoToolFormatError } from '../model/errors.js'
+import type { ChatMessage, ChatOptions } from './api.js'
+import { chatOptionNames, checkMessages, checkRequest, checkTextLength, checkToolRounds } from './check-request.js'
+import type { EngineParts } from './engine-model.js'
+import type { EngineRequest } from './engine-request.js'
+import type { RegisteredTools } from './registered-tools.js'
+
+/** A conversation as the model reads it. It may grow. */
+export class ChatPrompt {
+  readonly #parts: EngineParts
+  readonly #options: ChatOptions
+  readonly #tools: readonly unknown[] | undefined
+
+  constructor (parts: EngineParts, options: ChatOptions, tools: readonly unknown[] | undefined) {
+    this.#parts = parts
+    this.#options = options
+    this.#tools = tools
+  }
+
+  /** Token ids of the conversation with these messages behind it. */
+  async encode (added: readonly ChatMessage[] = []): Promise<Int32Array> {
+    const { chatTemplate, tokenizer, options: { maxModelLen } } = this.#parts
+    if (chatTemplate === undefined) throw new NoChatTemplateError()
+    const { messages, templateVariables: variables = {} } = this.#options
+    const rendered = await chatTemplate.render({ messages: [...messages, ...added], tools: this.#tools, variables })
+    checkTextLength(rendered.text, maxModelLen)
+    return await tokenizer.encodeRendered(rendered)
+  }
+}
+
+/** The form in which a model calls tools, as far as its chat template shows it. */
+export function toolFormatOf ({ chatTemplate }: EngineParts): ToolFormat | undefined {
+  return chatTemplate === undefined ? undefined : detectToolFormat(chatTemplate.source(true))
+}
+
+/**
+ * Checks what is asked of a chat, and gives the request its conversation and its tools. Returns the first
+ * prompt.
+ *
+ * @throws InvalidParameterError, NoChatTemplateError, NoToolFormatError, and what the template throws
+ */
+export async function openChat (
+  request: EngineRequest, options: ChatOptions, parts: EngineParts, tools: RegisteredTools, format: ToolFormat | undefined
+): Promise<Int32Array> {
+  checkRequest(options, chatOptionNames)
+  checkMessages(options.messages)
+  const offered = tools.offer(options.tools)
+  const hasRegistered = offered.registered.size > 0
+  request.offered = offered
+  request.maxToolRounds = checkToolRounds(options.maxToolRounds, hasRegistered)
+  request.prompt = new ChatPrompt(parts, options, offered.definitions)
+  if (offered.names.length > 0) request.format = format
+  if (hasRegistered && format === undefined && parts.chatTemplate !== undefined) throw new NoToolFormatError()
+  return await request.prompt.encode()
+}

@@ -1,0 +1,57 @@
+import { deriveSeed } from '../core/seed.js'
+import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
+import type { ChatMessage, ToolCall, ToolResult } from './api.js'
+
+/** What one choice of a chat with tools adds to the conversation. */
+export class ChoiceMessages {
+  readonly added: ChatMessage[] = []
+  /** How often tools were run. */
+  rounds = 0
+  /** Calls of the last answer that nobody has run. */
+  open: readonly ToolCall[] = []
+  readonly #hasShortIds: boolean
+
+  constructor (hasShortIds: boolean) {
+    this.#hasShortIds = hasShortIds
+  }
+
+  /**
+   * An answer that ended with these calls. Their ids follow from the seed and from how long the prompt was,
+   * so that they are the same for the same request, and others in the next turn.
+   */
+  addCalls (text: string, written: readonly WrittenCall[], seed: bigint, promptTokens: number): ToolCall[] {
+    const calls = written.map(({ name, arguments: args, error }, i): ToolCall => ({
+      id: callId(deriveSeed(seed, promptTokens * mostCalls + i % mostCalls), this.#hasShortIds), name, arguments: args, ...error === undefined ? {} : { error }
+    }))
+    const readable = calls.filter(({ error }) => error === undefined)
+    // What cannot be written as a call is said again as the model said it.
+    const unreadable = written.filter(({ error }) => error !== undefined).map(call => call.text)
+    this.added.push({
+      role: 'assistant',
+      content: [text.trimEnd(), ...new Set(unreadable)].filter(part => part !== '').join('\n'),
+      ...readable.length === 0 ? {} : { tool_calls: readable.map(({ id, name, arguments: args }) => ({ id, type: 'function', function: { name, arguments: args } })) }
+    })
+    this.open = calls
+    return calls
+  }
+
+  addResults (results: readonly ToolResult[]): void {
+    for (const { callId: id, name, content } of results) {
+      this.added.push({ role: 'tool', content, tool_call_id: id, ...name === '' ? {} : { name } })
+    }
+    this.open = this.open.filter(({ id }) => results.every(result => result.callId !== id))
+  }
+
+  /** The choice has ended with this text. */
+  addText (text: string): void {
+    if (text !== '') this.added.push({ role: 'assistant', content: text })
+  }
+}
+
+/** Of one answer; each has an id of its own. */
+export const mostCalls = 128
+
+function callId (number: bigint, isShort: boolean): string {
+  const text = number.toString(36).padStart(13, '0')
+  return isShort ? text.slice(-9) : `call_${text}`
+}

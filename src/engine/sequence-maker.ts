@@ -1,0 +1,116 @@
+import { deriveSeed } from '../core/seed.js'
+import type { LengthPrediction } from '../profiler/length-predictor.js'
+import type { ExpectedWait } from '../scheduler/parked-kv.js'
+import type { SequenceOptions } from '../scheduler/sequence.js'
+import { CallFilter } from './call-filter.js'
+import { ChoiceMessages } from './choice-messages.js'
+import { ChoiceOutput } from './choice-output.js'
+import type { EngineParts } from './engine-model.js'
+import type { EngineRequest } from './engine-request.js'
+import { EngineSequence } from './engine-sequence.js'
+import type { PrefixKeys } from './prefix-keys.js'
+
+export interface SequenceMakerOptions {
+  readonly parts: EngineParts
+  readonly keys: PrefixKeys
+  /** Of the requests that have no seed. */
+  readonly engineSeed: bigint
+  /** Of answers that may call tools, until they are read. */
+  readonly expectedWait: ExpectedWait
+}
+
+/** Of the rounds after tools: no choice has that number. */
+const roundSeedIndex = 2 ** 31
+
+/** Makes the sequences of requests: one for each choice, and another for each round of it that tools lead to. */
+export class SequenceMaker {
+  readonly #options: SequenceMakerOptions
+  #numRequests = 0
+  #numSequences = 0
+
+  constructor (options: SequenceMakerOptions) {
+    this.#options = options
+  }
+
+  first (request: EngineRequest): EngineSequence[] {
+    const { tokenizer } = this.#options.parts
+    const params = request.params!
+    const { promptIds, format } = request
+    const seed = params.seed ?? deriveSeed(this.#options.engineSeed, ++this.#numRequests)
+    const shared = this.#shared(request, promptIds, request.prediction!)
+    const sequences: EngineSequence[] = []
+    for (let index = 0; index < params.n; index++) {
+      sequences.push(new EngineSequence({
+        ...shared,
+        id: ++this.#numSequences,
+        maxTokens: params.maxTokens ?? Number.MAX_SAFE_INTEGER,
+        promptLogprobs: params.promptLogprobs && index === 0,
+        slo: request.options.slo ?? {},
+        ...index > 0 ? { forkOf: sequences[0]! } : {}
+      }, {
+        request,
+        params,
+        promptIds,
+        prediction: request.prediction!,
+        output: new ChoiceOutput(index, tokenizer.streamDecoder({ continues: request.continues }), params.stop, params.logprobs, this.#filter(request)),
+        seed: deriveSeed(seed, index),
+        chat: format === undefined ? undefined : new ChoiceMessages(format.hasShortIds)
+      }))
+    }
+    return sequences
+  }
+
+  /** What goes on after tools, with a prompt that they have made longer: the request's clock runs on. */
+  next (previous: EngineSequence, promptIds: Int32Array, prediction: LengthPrediction, nowMs: number): EngineSequence {
+    const { request, output } = previous
+    const { maxTokens = Number.MAX_SAFE_INTEGER } = request.params!
+    const { ttftMs, ...slo } = request.options.slo ?? {}
+    const sequence = new EngineSequence({
+      ...this.#shared(request, promptIds, prediction),
+      id: ++this.#numSequences,
+      queuedMs: nowMs,
+      maxTokens: maxTokens - request.tokensOf(output.index),
+      // The first token has been seen.
+      slo: request.firstTokenMs === undefined && ttftMs !== undefined ? { ...slo, ttftMs } : slo,
+      resumes: previous.id
+    }, {
+      ...previous.parts,
+      // The first round has seen to the least number of tokens.
+      params: { ...previous.parts.params, minTokens: 0 },
+      promptIds,
+      prediction,
+      seed: deriveSeed(previous.seed, roundSeedIndex)
+    })
+    output.startRound(this.#options.parts.tokenizer.streamDecoder({ continues: false }), this.#filter(request))
+    return sequence
+  }
+
+  #shared (request: EngineRequest, promptIds: Int32Array, prediction: LengthPrediction): Omit<SequenceOptions, 'id' | 'maxTokens'> {
+    const { parts, keys, expectedWait } = this.#options
+    const { priority = 0, linkHealth = 1, cacheSalt = '', readingTokensPerSec } = request.options
+    const root = parts.options.prefixCaching ? keys.root(cacheSalt) : undefined
+    return {
+      arrivalMs: request.arrivalMs,
+      promptIds,
+      logprobs: request.params!.logprobs,
+      priority,
+      predictedTokens: prediction.expectedTokens,
+      reservedTokens: prediction.reservedTokens,
+      linkHealth,
+      ...readingTokensPerSec === undefined ? {} : { readingTokensPerSec },
+      ...request.session === undefined ? {} : { sessionId: request.session },
+      ...request.offered.names.length === 0 ? {} : { parksOnStop: expectedWait },
+      ...root === undefined ? {} : { prefixRoot: root, prefixKeys: keys.of(root, promptIds) }
+    }
+  }
+
+  #filter ({ format, offered }: EngineRequest): CallFilter | undefined {
+    if (format === undefined) return undefined
+    const { tokenizer } = this.#options.parts
+    const specials = format.specials.flatMap(text => {
+      const id = tokenizer.idOf(text)
+      return id !== undefined && tokenizer.isSpecial(id) ? [[id, text] as const] : []
+    })
+    return new CallFilter(format, new Map(specials), offered.registered.size > 0)
+  }
+}
