@@ -32,18 +32,16 @@ export interface ToolModelOptions extends Omit<ScriptedModelOptions, 'next'> {
 
 /** An engine whose model reads the conversation as text and answers by rule. */
 export function toolEngine ({ answer, maxModelLen = 4096, extra = {}, ...options }: ToolModelOptions): { engine: Engine, model: ScriptedModel } {
-  const answers = new Map<string, number[]>()
+  const answers = new WeakMap<readonly number[], number[]>()
   const next = (promptIds: readonly number[], generated: readonly number[]): number => {
-    const prompt = promptIds.map(id => vocabulary[id]!).join('')
-    let ids = answers.get(prompt)
-    if (ids === undefined) answers.set(prompt, ids = tokensOf(answer(prompt)))
+    let ids = answers.get(promptIds)
+    if (ids === undefined) answers.set(promptIds, ids = tokensOf(answer(promptIds.map(id => vocabulary[id]!).join(''))))
     return ids[generated.length] ?? 0
   }
-  const made = scriptedEngine(vocabulary, { blocks: 2048, ...options, next }, {
+  return scriptedEngine(vocabulary, { blocks: 2048, ...options, next }, {
     chatTemplate: { render: async ({ messages }) => ({ text: render(messages), guard: undefined }), source: () => '<tool_call>', close: async () => {} },
     ...extra
   }, { maxModelLen })
-  return made
 }
 
 function tokensOf (text: string): number[] {
