@@ -1,6 +1,7 @@
 // The names of CUDA C++ that kernels use, for a compiler that does not know them. Only these: a kernel that
 // needs another adds it here.
 #pragma once
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -152,6 +153,13 @@ inline float __fdividef(float x, float y) {
   return x / y;
 }
 
+// Sine and cosine of pi * x.
+inline void sincospif(float x, float* sine, float* cosine) {
+  const double angle = static_cast<double>(x) * 3.141592653589793;
+  *sine = static_cast<float>(std::sin(angle));
+  *cosine = static_cast<float>(std::cos(angle));
+}
+
 inline float __fmaf_rn(float x, float y, float z) {
   return std::fma(x, y, z);
 }
@@ -160,3 +168,5 @@ using std::exp2f;
 using std::fmaf;
 using std::fmaxf;
 using std::fminf;
+using std::max;
+using std::min;

@@ -7,7 +7,9 @@
 namespace millrace::gpu {
 
 // RopeStoreArgs (runtime/device.hpp) with the weights as F32 vectors. Rows with context_lens 0 are padding:
-// nothing of theirs is stored.
+// nothing of theirs is stored. Neither is a token whose entry of the block table is -1. q is changed in
+// place; k and v go to the cache and are left as they were in qkv, where nobody reads them again. A head is a
+// multiple of 8 elements, at most 512, and so is the stride.
 template <typename T>
 struct RopeStoreParams {
   Batch batch;

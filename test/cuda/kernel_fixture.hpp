@@ -1,5 +1,6 @@
 // Memory of the emulated card, and kernels run in every order of their threads.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -55,6 +56,12 @@ inline std::vector<float> random_values(std::mt19937_64& rng, std::int64_t count
   std::vector<float> values(static_cast<std::size_t>(count));
   for (float& value : values) value = distribution(rng);
   return values;
+}
+
+// The larger of two differences; NaN when one of them is.
+template <typename T>
+T worse_of(T worst, T difference) {
+  return std::isnan(worst) || difference <= worst ? worst : difference;
 }
 
 // Runs `body` with the threads of every block forward, backward and shuffled.

@@ -40,7 +40,7 @@ void check_norm(int rows, int cols, bool with_delta, float tolerance) {
         const auto expected = static_cast<float>(static_cast<double>(summed[at]) * scale *
                                                  static_cast<double>(weight[static_cast<std::size_t>(col)]));
         const float difference = std::abs(result[at] - expected) / std::max(1.0F, std::abs(expected));
-        worst = difference <= worst ? worst : difference;  // NaN is kept
+        worst = worse_of(worst, difference);
       }
     }
     CHECK(worst <= tolerance);

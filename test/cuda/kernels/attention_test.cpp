@@ -1,0 +1,208 @@
+#include "kernels/attention.hpp"
+
+#include "paged_fixture.hpp"
+
+namespace millrace::test {
+namespace {
+
+struct Case {
+  int heads, kv_heads, dim;
+  std::vector<RowShape> rows;
+  int block_tokens = 16, window = 0, padding_row = -1, multiprocessors = 4;
+  DType kv_dtype = DType::kF32;  // for T = float; else the cache is of type T
+};
+
+// Random queries, keys and values of a case.
+template <typename T>
+struct Inputs {
+  Case c;
+  std::mt19937_64 rng;
+  RaggedBatch batch;
+  KvFixture kv;
+  int q_stride, out_stride;
+  std::vector<T> q;
+
+  explicit Inputs(const Case& of)
+      : c(of),
+        rng(make_rng(static_cast<std::uint64_t>(of.heads * 1000 + of.dim))),
+        batch(c.rows, c.block_tokens, rng),
+        kv(sizeof(T) == 4 ? c.kv_dtype : kDTypeOf<T>, batch, c.kv_heads, c.dim),
+        q_stride((c.heads + 2 * c.kv_heads) * c.dim),
+        out_stride(c.heads * c.dim + 8) {
+    kv.fill(batch, rng);
+    if (c.padding_row >= 0) make_padding(batch, c.padding_row);
+    q = rounded<T>(random_values(rng, std::int64_t{batch.num_tokens()} * q_stride));
+  }
+  [[nodiscard]] float scale() const { return 1 / std::sqrt(static_cast<float>(c.dim)); }
+
+  // The definition, in double precision.
+  [[nodiscard]] std::vector<double> expected(int token, int head) const {
+    const int row = batch.token_rows[static_cast<std::size_t>(token)];
+    const int kv_head = head / (c.heads / c.kv_heads);
+    const bool is_padding = batch.context_lens[static_cast<std::size_t>(row)] == 0;
+    const int last = is_padding ? 0 : batch.positions[static_cast<std::size_t>(token)] + 1;
+    const int first = c.window == 0 ? 0 : std::max(0, last - c.window);
+    const auto offset = [&](int position, int d) {
+      return kv.offset(batch.block_of(row, position), kv_head, position, d);
+    };
+    std::vector<double> scores, out(static_cast<std::size_t>(c.dim));
+    double best = 0, total = 0;
+    for (int position = first; position < last; ++position) {
+      double dot = 0;
+      for (int d = 0; d < c.dim; ++d) {
+        dot += static_cast<double>(
+                   gpu::to_float(q[static_cast<std::size_t>(token * q_stride + head * c.dim + d)])) *
+               static_cast<double>(kv.get(kv.keys, offset(position, d)));
+      }
+      scores.push_back(dot * static_cast<double>(scale()));
+      best = std::max(best, scores.back());
+    }
+    for (int position = first; position < last; ++position) {
+      const double weight = std::exp(scores[static_cast<std::size_t>(position - first)] - best);
+      total += weight;
+      for (int d = 0; d < c.dim; ++d)
+        out[static_cast<std::size_t>(d)] +=
+            weight * static_cast<double>(kv.get(kv.values, offset(position, d)));
+    }
+    for (double& value : out) value = last > first ? value / total : 0;
+    return out;
+  }
+};
+
+// The kernel's output, strides and all, in every order of the threads. The workspace is left zero.
+template <typename T>
+std::vector<T> attend(const Inputs<T>& inputs) {
+  const Case& c = inputs.c;
+  const CardBatch batch(inputs.batch);
+  KvFixture kv_values = inputs.kv;
+  const CardKv kv(kv_values);
+  const CardArray<T> q{std::span<const T>(inputs.q)};
+  const CardArray<T> out(std::int64_t{inputs.batch.num_tokens()} * inputs.out_stride);
+  const auto rows = static_cast<int>(c.rows.size());
+  const CardArray<std::byte> workspace(
+      gpu::attention_workspace_bytes(rows, c.heads, c.kv_heads, c.dim, c.multiprocessors));
+  int max_query_tokens = 0;
+  for (const RowShape& row : c.rows) max_query_tokens = std::max(max_query_tokens, row.tokens);
+  gpu::Stream stream;
+  stream.fill(workspace.data(), 0, workspace.bytes());
+  // Twice: the second finds what the first has left in the workspace.
+  for (int i = 0; i < 2; ++i) {
+    stream.fill(out.data(), 0xFF, out.bytes());
+    gpu::launch_attention<T>(stream, {.batch = batch.batch(),
+                                      .q = q.data(),
+                                      .q_stride = inputs.q_stride,
+                                      .kv = kv.layer(),
+                                      .num_heads = c.heads,
+                                      .scale = inputs.scale(),
+                                      .sliding_window = c.window,
+                                      .out = out.data(),
+                                      .out_stride = inputs.out_stride,
+                                      .max_query_tokens = max_query_tokens,
+                                      .multiprocessors = c.multiprocessors,
+                                      .workspace = workspace.data()});
+  }
+  stream.synchronize();
+  return out.values();
+}
+
+// Half of the last place of a result near 1 and of the weights.
+template <typename T>
+constexpr double kTolerance = 4e-6;
+template <>
+constexpr double kTolerance<gpu::bf16> = 1e-2;
+template <>
+constexpr double kTolerance<gpu::f16> = 1.5e-3;
+
+template <typename T>
+void check_case(const Case& c) {
+  const Inputs<T> inputs(c);
+  std::vector<std::vector<double>> expected;
+  for (int token = 0; token < inputs.batch.num_tokens(); ++token) {
+    for (int head = 0; head < c.heads; ++head) expected.push_back(inputs.expected(token, head));
+  }
+  in_every_order([&] {
+    const auto out = widened<T>(attend(inputs));
+    double worst = 0;
+    bool rest_is_kept = true;
+    for (int token = 0; token < inputs.batch.num_tokens(); ++token) {
+      for (int i = 0; i < inputs.out_stride; ++i) {
+        const float value = out[static_cast<std::size_t>(token * inputs.out_stride + i)];
+        if (i >= c.heads * c.dim) {
+          rest_is_kept = rest_is_kept && std::isnan(value);
+          continue;
+        }
+        const double e = expected[static_cast<std::size_t>(token * c.heads + i / c.dim)]
+                                 [static_cast<std::size_t>(i % c.dim)];
+        worst = worse_of(worst, std::abs(static_cast<double>(value) - e) / std::max(1.0, std::abs(e)));
+      }
+    }
+    CHECK(worst <= kTolerance<T>);
+    CHECK(rest_is_kept);
+  });
+}
+
+template <typename T>
+std::vector<T> row_of(const Inputs<T>& inputs, const std::vector<T>& out, int row) {
+  const auto at = [&](int r) {
+    return out.begin() +
+           std::ptrdiff_t{inputs.batch.query_starts[static_cast<std::size_t>(r)]} * inputs.out_stride;
+  };
+  return {at(row), at(row + 1)};
+}
+
+}  // namespace
+
+TEST("CUDA attention of F32 is that of the definition for heads of every width") {
+  for (const int dim : {8, 64, 80, 96, 128, 136, 256, 512})
+    check_case<float>({.heads = 4, .kv_heads = 2, .dim = dim, .rows = {{0, 1}, {40, 1}, {7, 5}}});
+}
+
+TEST("CUDA attention of F32 sees all of a long context, or its window's end") {
+  for (const int window : {0, 1, 200})
+    check_case<float>({.heads = 2, .kv_heads = 1, .dim = 64, .rows = {{600, 1}, {300, 2}}, .window = window});
+}
+
+TEST("CUDA attention of F32 reads caches of smaller types") {
+  for (const DType kv_dtype : {DType::kBF16, DType::kF16})
+    check_case<float>(
+        {.heads = 2, .kv_heads = 1, .dim = 64, .rows = {{0, 1}, {40, 3}}, .kv_dtype = kv_dtype});
+}
+
+TEST("CUDA attention takes heads of widths that tensor cores do not") {
+  for (const int dim : {72, 112, 192, 320}) {
+    const Case c{.heads = 2, .kv_heads = 1, .dim = dim, .rows = {{0, 1}, {40, 3}}};
+    check_case<gpu::bf16>(c);
+    check_case<gpu::f16>(c);
+  }
+}
+
+TEST("CUDA attention of padding is zero, and an empty row has none") {
+  const Case c{
+      .heads = 4, .kv_heads = 2, .dim = 64, .rows = {{3, 1}, {0, 0}, {0, 1}, {17, 1}}, .padding_row = 2};
+  check_case<float>(c);
+  check_case<gpu::bf16>(c);
+}
+
+TEST("CUDA attention agrees with the scalar CPU device") {
+  const Case c{
+      .heads = 8, .kv_heads = 2, .dim = 64, .rows = {{0, 1}, {100, 1}, {3, 40}, {0, 33}}, .window = 50};
+  Inputs<float> inputs(c);
+  const auto out = attend(inputs);
+  std::vector<float> expected(out.size());
+  make_device(Isa::kScalar)
+      ->attention(inputs.batch.batch(),
+                  {.q = {inputs.q.data(), inputs.batch.num_tokens(), c.heads * c.dim, inputs.q_stride},
+                   .kv = inputs.kv.layer(),
+                   .num_heads = c.heads,
+                   .scale = inputs.scale(),
+                   .sliding_window = c.window,
+                   .out = {expected.data(), inputs.batch.num_tokens(), c.heads * c.dim, inputs.out_stride}});
+  float worst = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (static_cast<int>(i) % inputs.out_stride >= c.heads * c.dim) continue;
+    worst = worse_of(worst, std::abs(out[i] - expected[i]));
+  }
+  CHECK(worst <= 2e-6F);
+}
+
+}  // namespace millrace::test
