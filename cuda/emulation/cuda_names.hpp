@@ -136,6 +136,15 @@ inline int __popc(unsigned x) {
   return std::popcount(x);
 }
 
+// Four of the bytes of x (0 to 3) and y (4 to 7): digit i of the selector says which is byte i.
+inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
+  const std::uint64_t bytes = std::uint64_t{y} << 32 | x;
+  unsigned result = 0;
+  for (unsigned i = 0; i < 4; ++i)
+    result |= static_cast<unsigned>(bytes >> (selector >> (4 * i) & 7U) * 8 & 0xFFU) << (8 * i);
+  return result;
+}
+
 // Of the least bit, from 1; 0 when none is set.
 inline int __ffs(int x) {
   return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1;

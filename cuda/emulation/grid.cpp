@@ -118,15 +118,26 @@ void check_shape(Dim3 grid, Dim3 block, std::size_t shared_bytes) {
 
 // Lets every thread run until it waits or ends, again and again. Throws when none can.
 void run_threads(std::span<const std::unique_ptr<Thread>> threads, std::span<const unsigned> order) {
+  const bool greedy = emulator().order == FiberOrder::kBackward;
+  const auto run_ready = [&](std::span<const unsigned> turns_of) {
+    bool any_ran = false;
+    for (const unsigned i : turns_of) {
+      Thread& thread = *threads[i];
+      if (thread.state != ThreadState::kReady) continue;
+      emulator().current = &thread;
+      thread.fiber.resume();
+      if (thread.fiber.done()) thread.state = ThreadState::kDone;
+      any_ran = true;
+    }
+    return any_ran;
+  };
   while (true) {
     bool any_ran = false, any_waits = false, all_at_barrier = true;
-    for (const unsigned i : order) {
-      Thread& thread = *threads[i];
-      if (thread.state == ThreadState::kReady) {
-        emulator().current = &thread;
-        thread.fiber.resume();
-        if (thread.fiber.done()) thread.state = ThreadState::kDone;
+    for (std::size_t first = 0; first < order.size(); first += kWarpLanes) {
+      const auto warp = order.subspan(first, std::min<std::size_t>(kWarpLanes, order.size() - first));
+      while (run_ready(warp)) {
         any_ran = true;
+        if (!greedy) break;
       }
     }
     for (const auto& thread : threads) {

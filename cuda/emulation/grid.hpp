@@ -13,7 +13,11 @@ struct Dim3 {
   unsigned x = 1, y = 1, z = 1;
 };
 
-enum class FiberOrder : std::uint8_t { kForward, kBackward, kShuffled };
+enum class FiberOrder : std::uint8_t {
+  kForward,
+  kBackward,  // and a warp goes on until it is at a barrier, far ahead of the others
+  kShuffled
+};
 
 // In which order blocks, and the threads of a block, have their turns from now on. `seed` is for kShuffled.
 void set_fiber_order(FiberOrder order, std::uint64_t seed = 0);

@@ -70,6 +70,17 @@ __device__ inline T load_streamed(const T* from) {
 #endif
 }
 
+// 2^x to about 2^-22, without the steps that keep subnormal results.
+__device__ inline float exp2_approx(float x) {
+#if defined(__CUDA_ARCH__)
+  float out;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(x));
+  return out;
+#else
+  return exp2f(x);
+#endif
+}
+
 template <typename T>
 __device__ inline T warp_sum(T value) {
   for (int distance = kWarpLanes / 2; distance > 0; distance /= 2)

@@ -13,6 +13,39 @@
 
 namespace millrace::gpu {
 
+// Two elements, rounded, as the operands above hold them.
+template <typename T>
+__device__ inline std::uint32_t pack_pair(float low, float high) {
+  return from_float<T>(low).bits | static_cast<std::uint32_t>(from_float<T>(high).bits) << 16;
+}
+
+#if defined(__CUDA_ARCH__)
+
+template <>
+__device__ inline std::uint32_t pack_pair<bf16>(float low, float high) {
+  std::uint32_t out;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
+  return out;
+}
+
+template <>
+__device__ inline std::uint32_t pack_pair<f16>(float low, float high) {
+  std::uint32_t out;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
+  return out;
+}
+
+#endif
+
+// An 8 x 8 matrix of which a lane holds row lane / 4, elements lane % 4 * 2 and the next: its transpose, held
+// in the same way.
+__device__ inline std::uint32_t transpose_matrix(std::uint32_t word) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarpLanes, row = lane / 4, pair = lane % 4 * 2;
+  const std::uint32_t low = __shfl_sync(kFullWarp, word, pair * 4 + row / 2);
+  const std::uint32_t high = __shfl_sync(kFullWarp, word, pair * 4 + 4 + row / 2);
+  return __byte_perm(low, high, row % 2 == 0 ? 0x5410U : 0x7632U);
+}
+
 template <typename T>
 __device__ inline void multiply_16x8x16(float (&d)[4], const std::uint32_t (&a)[4],
                                         const std::uint32_t (&b)[2]);

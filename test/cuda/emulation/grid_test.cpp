@@ -30,13 +30,24 @@ bool is_rotated(const std::vector<float>& values) {
   return true;
 }
 
+// Every thread reads its neighbour's value, then writes another in its own place. Without the second barrier,
+// a warp that is ahead has written already.
 template <bool kWithBarrier>
-int orders_with_right_results() {
+void read_and_write(float* out) {
+  Shared& shared = gpu::block_shared<Shared>();
+  shared.values[threadIdx.x] = static_cast<float>(threadIdx.x);
+  __syncthreads();
+  out[threadIdx.x] = shared.values[(threadIdx.x + 1) % 64];
+  if (kWithBarrier) __syncthreads();
+  shared.values[threadIdx.x] = gpu::warp_sum(-1.0F);
+}
+
+int orders_with_right_results(void (*kernel)(float*)) {
   int right = 0;
   in_every_order([&] {
     const CardArray<float> out(64);
     gpu::Stream stream;
-    gpu::launch(stream, rotate<kWithBarrier>, {}, 64, sizeof(Shared), out.data());
+    gpu::launch(stream, kernel, {}, 64, sizeof(Shared), out.data());
     stream.synchronize();
     right += is_rotated(out.values()) ? 1 : 0;
   });
@@ -85,11 +96,16 @@ std::string complaint_of(Kernel kernel, unsigned threads) {
 }  // namespace
 
 TEST("a barrier lets every thread of a block see what the others wrote") {
-  CHECK_EQ(orders_with_right_results<true>(), 3);
+  CHECK_EQ(orders_with_right_results(rotate<true>), 3);
+  CHECK_EQ(orders_with_right_results(read_and_write<true>), 3);
 }
 
 TEST("a missing barrier gives a wrong result in some order of the threads") {
-  CHECK(orders_with_right_results<false>() < 3);
+  CHECK(orders_with_right_results(rotate<false>) < 3);
+}
+
+TEST("a missing barrier before memory is used again gives a wrong result in some order of the threads") {
+  CHECK(orders_with_right_results(read_and_write<false>) < 3);
 }
 
 TEST("lanes of a warp exchange values") {

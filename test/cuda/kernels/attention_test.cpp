@@ -1,5 +1,7 @@
 #include "kernels/attention.hpp"
 
+#include <array>
+
 #include "paged_fixture.hpp"
 
 namespace millrace::test {
@@ -141,13 +143,21 @@ void check_case(const Case& c) {
   });
 }
 
+// Outputs of a row's tokens.
 template <typename T>
 std::vector<T> row_of(const Inputs<T>& inputs, const std::vector<T>& out, int row) {
-  const auto at = [&](int r) {
-    return out.begin() +
-           std::ptrdiff_t{inputs.batch.query_starts[static_cast<std::size_t>(r)]} * inputs.out_stride;
-  };
-  return {at(row), at(row + 1)};
+  std::vector<T> values;
+  const auto start = [&](int r) { return inputs.batch.query_starts[static_cast<std::size_t>(r)]; };
+  for (int token = start(row); token < start(row + 1); ++token) {
+    const auto at = out.begin() + std::ptrdiff_t{token} * inputs.out_stride;
+    values.insert(values.end(), at, at + inputs.c.heads * inputs.c.dim);
+  }
+  return values;
+}
+
+template <typename T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 }  // namespace
@@ -203,6 +213,120 @@ TEST("CUDA attention agrees with the scalar CPU device") {
     worst = worse_of(worst, std::abs(out[i] - expected[i]));
   }
   CHECK(worst <= 2e-6F);
+}
+
+TEST("CUDA decode attention takes every width and group") {
+  const std::vector<RowShape> rows = {{0, 1}, {15, 1}, {16, 1}, {70, 1}, {130, 1}};
+  for (const int dim : {64, 80, 96, 128})
+    check_case<gpu::bf16>({.heads = 8, .kv_heads = 2, .dim = dim, .rows = rows});
+  for (const int group : {1, 2, 7, 8, 12})
+    check_case<gpu::f16>({.heads = 2 * group, .kv_heads = 2, .dim = 64, .rows = rows});
+}
+
+TEST("CUDA decode attention of a few tokens a row is causal") {
+  for (const int group : {1, 2, 4})
+    check_case<gpu::bf16>({.heads = 2 * group, .kv_heads = 2, .dim = 64, .rows = {{0, 2}, {60, 2}, {15, 2}}});
+  check_case<gpu::f16>({.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{100, 8}, {0, 8}, {0, 5}}});
+}
+
+TEST("CUDA decode attention of a long sequence is merged from parts") {
+  // With 8 multiprocessors, 1 KV head and 1 row, 16 parts; with 2 rows, 8.
+  check_case<gpu::bf16>({.heads = 4, .kv_heads = 1, .dim = 64, .rows = {{900, 1}}, .multiprocessors = 8});
+  check_case<gpu::f16>(
+      {.heads = 4, .kv_heads = 1, .dim = 128, .rows = {{20, 1}, {1100, 2}}, .multiprocessors = 8});
+}
+
+TEST("CUDA prefill attention takes every width and group") {
+  for (const int dim : {64, 80, 96, 128})
+    check_case<gpu::bf16>({.heads = 4, .kv_heads = 1, .dim = dim, .rows = {{0, 40}, {33, 37}}});
+  for (const int group : {1, 2, 7, 8})
+    check_case<gpu::f16>({.heads = group, .kv_heads = 1, .dim = 64, .rows = {{0, 9}, {70, 37}}});
+}
+
+TEST("CUDA prefill attention of many tiles is causal behind a cached prefix") {
+  check_case<gpu::bf16>({.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{0, 256}, {200, 130}}});
+  check_case<gpu::f16>({.heads = 2, .kv_heads = 2, .dim = 128, .rows = {{128, 129}}});
+}
+
+TEST("CUDA attention sees the window and nothing before it") {
+  for (const int window : {1, 16, 50, 100}) {
+    const Case c{.heads = 2,
+                 .kv_heads = 1,
+                 .dim = 64,
+                 .rows = {{0, 1}, {150, 1}, {300, 2}, {90, 70}},
+                 .window = window};
+    check_case<gpu::bf16>(c);
+  }
+}
+
+TEST("CUDA attention finds positions in blocks of any size") {
+  for (const int block_tokens : {1, 5, 16, 32, 64})
+    check_case<gpu::bf16>(
+        {.heads = 4,
+         .kv_heads = 2,
+         .dim = 64,
+         .rows =
+             {{block_tokens - 1, 1}, {block_tokens, 1}, {77, 1}, {2 * block_tokens, 13}, {0, block_tokens}},
+         .block_tokens = block_tokens});
+}
+
+TEST("CUDA attention takes prompts and decoding rows in one batch, with padding and empty rows") {
+  const Case c{.heads = 8,
+               .kv_heads = 2,
+               .dim = 64,
+               .rows = {{40, 1}, {0, 0}, {5, 20}, {0, 1}, {0, 33}, {100, 2}, {0, 7}},
+               .padding_row = 3};
+  check_case<gpu::bf16>(c);
+  Case padded_prompt = c;
+  padded_prompt.padding_row = 4;
+  check_case<gpu::f16>(padded_prompt);
+}
+
+TEST("CUDA attention finds its rows among many") {
+  std::vector<RowShape> rows;
+  for (int i = 0; i < 70; ++i) rows.push_back({i % 3 * 20, i % 7 == 0 ? 5 : i % 5 == 0 ? 0 : 1});
+  check_case<gpu::bf16>({.heads = 2, .kv_heads = 1, .dim = 64, .rows = rows});
+}
+
+TEST("CUDA attention of random batches is that of the definition") {
+  auto rng = make_rng(7);
+  for (int i = 0; i < 4; ++i) {
+    const int group = uniform(rng, 1, 8), kv_heads = uniform(rng, 1, 2);
+    Case c{.heads = group * kv_heads,
+           .kv_heads = kv_heads,
+           .dim = std::array{64, 80, 96, 128}[rng() % 4],
+           .rows = {}};
+    for (int r = uniform(rng, 1, 5); r > 0; --r)
+      c.rows.push_back({uniform(rng, 0, 200), uniform(rng, 0, 1) == 0 ? 1 : uniform(rng, 0, 40)});
+    c.block_tokens = std::array{16, 16, 8, 48}[rng() % 4];
+    c.window = uniform(rng, 0, 2) == 0 ? uniform(rng, 1, 120) : 0;
+    check_case<gpu::bf16>(c);
+  }
+}
+
+TEST("a row's CUDA attention has the same bits whatever the other rows are") {
+  const Case alone{.heads = 4, .kv_heads = 2, .dim = 64, .rows = {{200, 1}, {30, 20}, {0, 0}, {0, 0}}};
+  Inputs<gpu::bf16> few(alone);
+  Case all = alone;
+  all.rows[2] = {500, 1};
+  all.rows[3] = {0, 64};
+  Inputs<gpu::bf16> many(all);
+  // The same tokens with the same keys and values.
+  std::copy_n(few.q.begin(), few.q.size(), many.q.begin());
+  for (int row = 0; row < 2; ++row) {
+    for (int position = 0; position < few.batch.context_lens[static_cast<std::size_t>(row)]; ++position) {
+      for (int head = 0; head < 2; ++head) {
+        for (int d = 0; d < 64; ++d) {
+          const auto from = few.kv.offset(few.batch.block_of(row, position), head, position, d);
+          const auto to = many.kv.offset(many.batch.block_of(row, position), head, position, d);
+          many.kv.put(many.kv.keys, to, few.kv.get(few.kv.keys, from));
+          many.kv.put(many.kv.values, to, few.kv.get(few.kv.values, from));
+        }
+      }
+    }
+  }
+  const auto of_few = attend(few), of_many = attend(many);
+  for (int row = 0; row < 2; ++row) CHECK(same_bits(row_of(few, of_few, row), row_of(many, of_many, row)));
 }
 
 }  // namespace millrace::test

@@ -1,0 +1,76 @@
+// How the blocks of attention find their work on the card: the host does not know the rows' lengths, and a
+// graph outlives them.
+#pragma once
+#include "platform/block.hpp"
+#include "runtime/device.hpp"
+
+namespace millrace::gpu {
+
+constexpr float kLog2E = 1.44269504F;
+
+struct RowItem {
+  int row;    // -1: there is no such item
+  int index;  // among the row's
+};
+
+// Inclusive prefix sums over the lanes.
+__device__ inline int warp_prefix(int value) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarpLanes;
+  for (int distance = 1; distance < kWarpLanes; distance *= 2) {
+    const int before = __shfl_up_sync(kFullWarp, value, distance);
+    if (lane >= distance) value += before;
+  }
+  return value;
+}
+
+// Row and index of an item, when row r has count(r) items and rows are in order. By a whole warp: each lane
+// counts a run of rows, then the lanes share the rows of the run that has the item.
+template <typename Count>
+__device__ inline RowItem find_item(int item, int num_rows, const Count& count) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarpLanes;
+  const int run = (num_rows + kWarpLanes - 1) / kWarpLanes;
+  int mine = 0;
+  for (int row = lane * run; row < min((lane + 1) * run, num_rows); ++row) mine += count(row);
+  const int prefix = warp_prefix(mine);
+  const unsigned after = __ballot_sync(kFullWarp, prefix > item);
+  if (after == 0) return {-1, 0};
+  const int owner = __ffs(static_cast<int>(after)) - 1;
+  int before = __shfl_sync(kFullWarp, prefix - mine, owner);
+  if (run == 1) return {owner, item - before};
+  for (int start = owner * run;; start += kWarpLanes) {
+    const int row = start + lane;
+    const int of_row = row < min((owner + 1) * run, num_rows) ? count(row) : 0;
+    const int sums = warp_prefix(of_row);
+    const unsigned later = __ballot_sync(kFullWarp, before + sums > item);
+    if (later != 0) {
+      const int at = __ffs(static_cast<int>(later)) - 1;
+      return {start + at, item - before - __shfl_sync(kFullWarp, sums - of_row, at)};
+    }
+    before += __shfl_sync(kFullWarp, sums, kWarpLanes - 1);
+  }
+}
+
+// A head's keys or values lie in rows, one for a position. Which one; -1 where the cache has none.
+struct CacheRows {
+  const std::int32_t* table;  // of the sequence
+  int block_tokens, num_kv_heads, kv_head;
+
+  [[nodiscard]] __device__ int at(int position) const {
+    const int kv_block = table[position / block_tokens];
+    return kv_block < 0 ? -1 : (kv_block * num_kv_heads + kv_head) * block_tokens + position % block_tokens;
+  }
+};
+
+// Positions [first, last) that query i of the queries that share a KV head sees: i / group is the token, the
+// row has `tokens` of them. None for queries past the end.
+struct Visible {
+  int first, last;
+
+  __device__ Visible(int query, int group, int tokens, int context, int window) {
+    const int token = query / group;
+    last = token < tokens ? max(0, context - tokens + token + 1) : 0;
+    first = window == 0 ? 0 : max(0, last - window);
+  }
+};
+
+}  // namespace millrace::gpu
