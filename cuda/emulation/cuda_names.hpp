@@ -150,6 +150,10 @@ inline int __ffs(int x) {
   return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1;
 }
 
+inline int __ffsll(long long x) {
+  return x == 0 ? 0 : std::countr_zero(static_cast<unsigned long long>(x)) + 1;
+}
+
 inline float rsqrtf(float x) {
   return 1.0F / std::sqrt(x);
 }
@@ -171,6 +175,14 @@ inline void sincospif(float x, float* sine, float* cosine) {
 
 inline float __fmaf_rn(float x, float y, float z) {
   return std::fma(x, y, z);
+}
+
+inline int min(int x, int y) {
+  return x < y ? x : y;
+}
+
+inline int max(int x, int y) {
+  return x < y ? y : x;
 }
 
 using std::exp2f;

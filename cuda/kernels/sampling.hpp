@@ -2,26 +2,32 @@
 #include <cstdint>
 
 #include "platform/runtime.hpp"
+#include "runtime/sampling.hpp"
 
 namespace millrace::gpu {
 
 // One row to sample, flat: SampleRow (runtime/sampling.hpp) without pointers into host objects. Offsets are
 // into the arrays of SampleParams.
 struct CardSampleRow {
-  float inverse_temperature;  // 0: greedy
-  int top_k;                  // 0: all
-  float top_p;
-  float min_p_depth;  // log(min_p) / inverse_temperature, by the host; -infinity: no min-p
-  float repetition_penalty, frequency_penalty, presence_penalty;
-  std::uint64_t seed;
-  std::int64_t position;
-  std::int32_t counts_start, num_counts;  // penalties' entries
-  std::int32_t biases_start, num_biases;
-  std::int32_t banned_start, num_banned;
-  std::int32_t mask_start;  // first word, -1: no mask
-  std::int32_t top_logprobs;
-  bool want_logprobs;
+  float inverse_temperature = 0;  // in range as sample_row() has it; 0: greedy
+  int top_k = 0;                  // 0: all
+  float top_p = 1;
+  float min_p = 0;         // 0: all
+  double min_p_depth = 0;  // log(double(min_p)) / double(inverse_temperature): by the host, whose bits it has
+  float repetition_penalty = 1, frequency_penalty = 0, presence_penalty = 0;
+  std::uint64_t seed = 0;
+  std::int64_t position = 0;
+  std::int32_t counts_start = 0, num_counts = 0;  // entries for the penalties; 0 where there are none
+  std::int32_t biases_start = 0, num_biases = 0;
+  std::int32_t banned_start = 0, num_banned = 0;
+  std::int32_t mask_start = -1;  // first word, -1: no mask
+  std::int32_t top_logprobs = 0;
+  bool want_logprobs = false;
 };
+
+// All of it but where its parts begin in the arrays of SampleParams: the starts are 0, and so is mask_start
+// where there is a mask. num_counts is 0 where the row's penalties change nothing.
+CardSampleRow card_sample_row(const SampleRow& row);
 
 // An entry of TokenCounts.
 struct CardTokenCount {
@@ -31,11 +37,15 @@ struct CardTokenCount {
 
 struct CardSampleResult {
   std::int32_t status;  // SampleStatus
-  std::int32_t token;
+  std::int32_t token;   // -1 unless the status is kOk
   float logprob;
 };
 
-// All in memory of the card.
+// The most log-probabilities that a row can have beside that of its token.
+constexpr int kMostTopLogprobs = 256;
+
+// All in memory of the card. The launch has the same shape for whatever the rows hold, so a graph can replay
+// it with other rows. Rows of `logits` are not changed.
 struct SampleParams {
   const float* logits;  // (rows, vocab) `stride` apart
   std::int64_t stride;
@@ -48,15 +58,16 @@ struct SampleParams {
   const std::int32_t* banned;
   const std::int32_t* masks;
   CardSampleResult* results;  // (rows,)
-  std::int32_t* top_ids;      // (rows, top_stride)
+  std::int32_t* top_ids;      // (rows, top_stride); written for rows with want_logprobs
   float* top_logprobs;        // (rows, top_stride)
   int top_stride;
-  void* workspace;  // sample_workspace_bytes()
+  void* workspace;  // sample_workspace_bytes(rows, vocab), aligned to 256; its contents do not matter
 };
 
-std::int64_t sample_workspace_bytes(int max_rows, int vocab);
+std::int64_t sample_workspace_bytes(int rows, int vocab);
 
-// Draws the tokens that the CPU's sampler draws from the same logits (runtime/sampling.hpp).
+// Draws the tokens that the CPU's sampler draws from the same logits (runtime/sampling.hpp): sums have its
+// bits. Three launches.
 void launch_sample(Stream& stream, const SampleParams& params);
 
 // Log-probability of targets[i] and the `top` best of row i, as Device::log_probs.
@@ -66,13 +77,16 @@ struct LogProbParams {
   int rows;
   int vocab;
   const std::int32_t* targets;
-  int top;
+  int top;  // at most kMostTopLogprobs
   float* logprobs;
   std::int32_t* top_ids;
   float* top_logprobs;
   int top_stride;
-  void* workspace;
+  void* workspace;  // log_prob_workspace_bytes(rows, vocab), or more
 };
+
+// No more than sample_workspace_bytes of the same.
+std::int64_t log_prob_workspace_bytes(int rows, int vocab);
 
 void launch_log_probs(Stream& stream, const LogProbParams& params);
 

@@ -30,6 +30,14 @@ __host__ __device__ inline std::uint32_t float_to_bits(float x) {
   return u.to;
 }
 
+__host__ __device__ inline std::uint64_t double_to_bits(double x) {
+  union {
+    double from;
+    std::uint64_t to;
+  } u = {x};
+  return u.to;
+}
+
 __host__ __device__ inline float to_float(float x) {
   return x;
 }
