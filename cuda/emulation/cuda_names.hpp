@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <source_location>
 
 #include "emulation/grid.hpp"
 
@@ -19,12 +20,13 @@
 #define blockDim (::millrace::emulation::block_dim())
 #define gridDim (::millrace::emulation::grid_dim())
 
-inline void __syncthreads() {
-  millrace::emulation::block_barrier();
+inline void __syncthreads(const std::source_location& place = std::source_location::current()) {
+  millrace::emulation::block_barrier(place);
 }
 
-inline void __syncwarp(unsigned mask = 0xFFFFFFFFU) {
-  millrace::emulation::warp_collective(mask, nullptr, [](void* const*, std::uint32_t) {});
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFU,
+                       const std::source_location& place = std::source_location::current()) {
+  millrace::emulation::warp_barrier(mask, place);
 }
 
 inline void __threadfence() {}

@@ -1,8 +1,10 @@
 // The driver, emulated: "the card" is this process's memory. Work waits in its stream until somebody
 // synchronizes, so that what is read too early has not been done yet.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <new>
 #include <vector>
 
 #include "emulation/emulated_card.hpp"
@@ -14,6 +16,13 @@ namespace {
 constexpr int kPoison = 0xFF;
 
 using Work = std::function<void()>;
+
+// Aligned as a card does it, and no byte longer than asked: AddressSanitizer sees what is used beyond.
+void* aligned_memory(std::int64_t bytes) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 256, static_cast<std::size_t>(bytes)) != 0) throw std::bad_alloc();
+  return memory;
+}
 
 EmulatedCard& card() {
   static EmulatedCard instance;
@@ -75,10 +84,7 @@ void* allocate(std::int64_t bytes) {
   EmulatedCard& emulated = card();
   if (bytes > emulated.total_bytes - emulated.used_bytes)
     throw GpuError(GpuError::Kind::kOutOfMemory, "allocating memory of the card: out of memory");
-  // A multiple of what a card aligns to.
-  auto* memory =
-      static_cast<std::byte*>(std::aligned_alloc(256, static_cast<std::size_t>(bytes + 255) / 256 * 256));
-  if (memory == nullptr) throw std::bad_alloc();
+  void* memory = aligned_memory(bytes);
   std::memset(memory, kPoison, static_cast<std::size_t>(bytes));
   emulated.used_bytes += bytes;
   emulated.allocations[memory] = bytes;
@@ -95,9 +101,7 @@ void release(void* memory) {
 }
 
 void* allocate_pinned(std::int64_t bytes) {
-  void* memory = std::aligned_alloc(256, static_cast<std::size_t>(bytes + 255) / 256 * 256);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+  return aligned_memory(bytes);
 }
 
 void release_pinned(void* memory) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "emulation/stack_notes.hpp"
+
 #if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
@@ -43,7 +45,8 @@ millrace_switch_stack:
 .size millrace_switch_stack, .-millrace_switch_stack
 )");
 
-struct Fiber::Context {
+struct Fiber::Context : StackNotes {
+  using StackNotes::StackNotes;
   void* fiber = nullptr;
   void* resumer = nullptr;
 };
@@ -51,6 +54,7 @@ struct Fiber::Context {
 void Fiber::start(std::function<void()> body) {
   body_ = std::move(body);
   done_ = false;
+  context_->begin();
   // The top of a stack in the middle of millrace_switch_stack: six registers, where to return to, and a word
   // that keeps the alignment that a function expects at its begin.
   auto top = reinterpret_cast<std::uintptr_t>(stack_.get() + kStackBytes) & ~std::uintptr_t{15};
@@ -62,22 +66,28 @@ void Fiber::start(std::function<void()> body) {
 }
 
 void Fiber::switch_in() {
+  context_->will_enter();
   millrace_switch_stack(&context_->resumer, context_->fiber);
+  context_->left();
 }
 
-void Fiber::switch_out() {
+MILLRACE_UNNOTED void Fiber::switch_out() {
+  context_->will_leave(done_);
   millrace_switch_stack(&context_->fiber, context_->resumer);
+  context_->entered();
 }
 
 #else
 
-struct Fiber::Context {
+struct Fiber::Context : StackNotes {
+  using StackNotes::StackNotes;
   ucontext_t fiber, resumer;
 };
 
 void Fiber::start(std::function<void()> body) {
   body_ = std::move(body);
   done_ = false;
+  context_->begin();
   getcontext(&context_->fiber);
   context_->fiber.uc_stack.ss_sp = stack_.get();
   context_->fiber.uc_stack.ss_size = kStackBytes;
@@ -86,21 +96,27 @@ void Fiber::start(std::function<void()> body) {
 }
 
 void Fiber::switch_in() {
+  context_->will_enter();
   swapcontext(&context_->resumer, &context_->fiber);
+  context_->left();
 }
 
-void Fiber::switch_out() {
+MILLRACE_UNNOTED void Fiber::switch_out() {
+  context_->will_leave(done_);
   swapcontext(&context_->fiber, &context_->resumer);
+  context_->entered();
 }
 
 #endif
 
-Fiber::Fiber() : stack_(new std::byte[kStackBytes]), context_(std::make_unique<Context>()) {}
+Fiber::Fiber()
+    : stack_(new std::byte[kStackBytes]), context_(std::make_unique<Context>(stack_.get(), kStackBytes)) {}
 
 Fiber::~Fiber() = default;
 
-void Fiber::run() {
+MILLRACE_UNNOTED void Fiber::run() {
   Fiber& fiber = *running;
+  fiber.context_->entered();
   try {
     fiber.body_();
   } catch (...) {

@@ -1,9 +1,11 @@
 #include "emulation/grid.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <random>
 #include <span>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "emulation/fiber.hpp"
+#include "emulation/waits.hpp"
 
 namespace millrace::emulation {
 namespace {
@@ -22,6 +25,7 @@ constexpr unsigned kMostThreads = 1024;
 // The largest dynamic shared memory of a block on sm_86 and sm_89; sm_80 and sm_90 have more.
 constexpr std::size_t kMostSharedBytes = 99 * 1024;
 constexpr int kPoison = 0xFF;
+constexpr std::size_t kSharedAlignment = 128;
 
 enum class ThreadState : std::uint8_t { kReady, kAtBarrier, kInWarp, kDone };
 
@@ -48,11 +52,16 @@ struct Meeting {
   void* payloads[kWarpLanes] = {};
 };
 
+struct FreeMemory {
+  void operator()(std::byte* memory) const { std::free(memory); }
+};
+
 struct Block {
   Dim3 grid, dim, index;
   unsigned num_threads = 0;
   std::size_t shared_bytes = 0;
-  std::vector<std::byte> shared;
+  // Of the launch's size to the byte, so that AddressSanitizer sees what is used beyond it.
+  std::unique_ptr<std::byte, FreeMemory> shared;
   std::vector<std::vector<Meeting>> meetings;  // of each warp
 };
 
@@ -102,6 +111,13 @@ void check_shape(Dim3 grid, Dim3 block, std::size_t shared_bytes) {
     refuse(std::to_string(shared_bytes) + " bytes of shared memory; " + std::to_string(kMostSharedBytes) +
            " is the most that all cards have");
   }
+}
+
+std::byte* allocate_shared(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kSharedAlignment, bytes) != 0) throw std::bad_alloc();
+  return static_cast<std::byte*>(memory);
 }
 
 [[noreturn]] void report_deadlock(std::span<const std::unique_ptr<Thread>> threads) {
@@ -159,7 +175,7 @@ void run_threads(std::span<const std::unique_ptr<Thread>> threads, std::span<con
 void run_block(const std::function<void()>& body) {
   Emulator& emulated = emulator();
   Block& block = emulated.block;
-  block.shared.assign(block.shared_bytes, std::byte{kPoison});
+  if (block.shared != nullptr) std::memset(block.shared.get(), kPoison, block.shared_bytes);
   block.meetings.assign((block.num_threads + kWarpLanes - 1) / kWarpLanes, {});
   while (emulated.threads.size() < block.num_threads) emulated.threads.push_back(std::make_unique<Thread>());
   const std::span threads(emulated.threads.data(), block.num_threads);
@@ -190,6 +206,7 @@ void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::functi
   emulated.block.dim = block;
   emulated.block.num_threads = block.x * block.y * block.z;
   emulated.block.shared_bytes = shared_bytes;
+  emulated.block.shared.reset(allocate_shared(shared_bytes));
   try {
     for (const unsigned i : turns(grid.x * grid.y * grid.z, 0)) {
       emulated.block.index = {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)};
@@ -230,11 +247,15 @@ void* shared_memory(std::size_t bytes) {
     throw std::logic_error("a kernel uses " + std::to_string(bytes) +
                            " bytes of shared memory; its launch gave " + std::to_string(block.shared_bytes));
   }
-  return block.shared.data();
+  return block.shared.get();
 }
 
-void block_barrier() {
-  wait(ThreadState::kAtBarrier);
+void block_barrier(const std::source_location& place) {
+  if (!is_left_out(place)) wait(ThreadState::kAtBarrier);
+}
+
+void warp_barrier(std::uint32_t mask, const std::source_location& place) {
+  if (!is_left_out(place)) warp_collective(mask, nullptr, [](void* const*, std::uint32_t) {});
 }
 
 void warp_collective(std::uint32_t mask, void* payload, WarpOperation operation) {
@@ -274,7 +295,8 @@ void commit_async_copies() {
   current().open_copies.clear();
 }
 
-void wait_async_copies(int pending) {
+void wait_async_copies(int pending, const std::source_location& place) {
+  if (is_left_out(place)) return;
   auto& groups = current().committed_copies;
   for (; groups.size() > static_cast<std::size_t>(pending); groups.pop_front()) {
     for (const AsyncCopy& copy : groups.front()) {

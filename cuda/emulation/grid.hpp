@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <source_location>
 
 namespace millrace::emulation {
 
@@ -37,7 +38,9 @@ void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::functi
 // The block's shared memory, filled with ones (NaN in every float format) when the block begins. Throws
 // std::logic_error when more is asked for than the launch gave.
 [[nodiscard]] void* shared_memory(std::size_t bytes);
-void block_barrier();
+void block_barrier(const std::source_location& place);
+// Of the lanes in `mask`.
+void warp_barrier(std::uint32_t mask, const std::source_location& place);
 
 // An operation of the warp's lanes in `mask` together. Each lane brings a payload that it keeps alive until
 // this returns; the last lane to arrive calls operation(payloads, mask), where payloads[lane] is null for
@@ -52,6 +55,6 @@ void warp_collective(std::uint32_t mask, void* payload, WarpOperation operation)
 void copy_async(void* to, const void* from, std::size_t bytes);
 void commit_async_copies();
 // Finishes all but the last `pending` groups that were committed.
-void wait_async_copies(int pending);
+void wait_async_copies(int pending, const std::source_location& place);
 
 }  // namespace millrace::emulation

@@ -45,14 +45,19 @@ __device__ inline void commit_async() {
 }
 
 // Waits for all of this thread's groups but the last `kPending`. Other threads see the data after a barrier.
+#if defined(__CUDACC__)
 template <int kPending>
 __device__ inline void wait_async() {
 #if defined(__CUDA_ARCH__)
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-#elif !defined(__CUDACC__)
-  emulation::wait_async_copies(kPending);
 #endif
 }
+#else
+template <int kPending>
+inline void wait_async(const std::source_location& place = std::source_location::current()) {
+  emulation::wait_async_copies(kPending, place);
+}
+#endif
 
 // 16 bytes that are read once and by nobody else: past the first cache.
 template <typename T>

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "barrier_check.hpp"
 #include "emulation/grid.hpp"
 #include "harness.hpp"
 #include "platform/float_types.hpp"
@@ -21,7 +22,7 @@ class CardArray {
   explicit CardArray(std::int64_t count)
       : count_(count), data_(gpu::allocate(std::max<std::int64_t>(1, bytes()))) {}
   explicit CardArray(std::span<const T> values) : CardArray(static_cast<std::int64_t>(values.size())) {
-    std::memcpy(data_, values.data(), values.size_bytes());
+    if (!values.empty()) std::memcpy(data_, values.data(), values.size_bytes());
   }
   ~CardArray() { gpu::release(data_); }
   CardArray(const CardArray&) = delete;

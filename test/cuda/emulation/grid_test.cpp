@@ -1,8 +1,14 @@
 #include "emulation/grid.hpp"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
 #include <stdexcept>
 #include <string>
 
+#include "emulation/stack_notes.hpp"
 #include "kernel_fixture.hpp"
 #include "platform/block.hpp"
 
@@ -53,6 +59,47 @@ int orders_with_right_results(void (*kernel)(float*)) {
   });
   return right;
 }
+
+void wait_for_nothing(float* out) {
+  out[threadIdx.x] += 1;
+  __syncthreads();
+  out[threadIdx.x] += 1;
+}
+
+struct CopyShared {
+  alignas(16) float values[4 * 64];
+};
+
+void copy_rotated(const float* from, float* to) {
+  CopyShared& shared = gpu::block_shared<CopyShared>();
+  gpu::copy_async_16(&shared.values[4 * threadIdx.x], &from[4 * threadIdx.x]);
+  gpu::commit_async();
+  gpu::wait_async<0>();
+  __syncthreads();
+  for (unsigned i = 0; i < 4; ++i) to[4 * threadIdx.x + i] = shared.values[(4 * threadIdx.x + 4 + i) % 256];
+}
+
+#if defined(MILLRACE_ADDRESS_SANITIZER)
+void read_beyond_shared(float* out) {
+  const float* values = gpu::block_shared<Shared>().values;
+  out[threadIdx.x] = values[threadIdx.x + 1];
+}
+
+void read_beyond_array(float* out) {
+  out[threadIdx.x] = out[threadIdx.x + 1];
+}
+
+bool ends_the_process(const std::function<void()>& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+    body();
+    _exit(0);
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child && status != 0;
+}
+#endif
 
 void part_at_barrier() {
   if (threadIdx.x < 32) __syncthreads();
@@ -108,6 +155,30 @@ TEST("a missing barrier before memory is used again gives a wrong result in some
   CHECK(orders_with_right_results(read_and_write<false>) < 3);
 }
 
+TEST("leaving out a barrier gives other results, and a redundant one is found") {
+  const auto rotated = [] {
+    const CardArray<float> out(64);
+    gpu::Stream stream;
+    gpu::launch(stream, rotate<true>, {}, 64, sizeof(Shared), out.data());
+    gpu::launch(stream, wait_for_nothing, {}, 64, 0, out.data());
+    stream.synchronize();
+    return bytes_of(out.values());
+  };
+  check_every_barrier_matters(rotated, {"wait_for_nothing 1"});
+}
+
+TEST("leaving out a wait for copies gives other results") {
+  check_every_barrier_matters([] {
+    auto rng = make_rng(901);
+    const auto values = random_values(rng, 4 * 64);
+    const CardArray<float> from{std::span<const float>(values)}, to(4 * 64);
+    gpu::Stream stream;
+    gpu::launch(stream, copy_rotated, {}, 64, sizeof(CopyShared), from.data(), to.data());
+    stream.synchronize();
+    return bytes_of(to.values());
+  });
+}
+
 TEST("lanes of a warp exchange values") {
   const CardArray<int> out(64);
   run(sum_up, 64, out.data());
@@ -121,6 +192,21 @@ TEST("threads of a block that wait for each other in vain are an error") {
 
 TEST("lanes that meet in different operations are an error") {
   CHECK_CONTAINS(complaint_of(different_lanes, 32), "meet in different operations");
+}
+
+TEST("AddressSanitizer sees what a kernel reads beyond its shared memory, or beyond an array of the card") {
+#if defined(MILLRACE_ADDRESS_SANITIZER)
+  for (const auto kernel : {read_beyond_shared, read_beyond_array}) {
+    CHECK(ends_the_process([&] {
+      const CardArray<float> array(64);
+      gpu::Stream stream;
+      gpu::launch(stream, kernel, {}, 64, sizeof(Shared), array.data());
+      stream.synchronize();
+    }));
+  }
+#else
+  SKIP("needs AddressSanitizer");
+#endif
 }
 
 TEST("more shared memory than the launch gave is an error") {

@@ -59,6 +59,20 @@ TEST("the CUDA norm is that of the definition for rows of every length") {
   }
 }
 
+TEST("the CUDA norm needs each of its barriers") {
+  check_every_barrier_matters([] {
+    auto rng = make_rng(902);
+    const auto x = random_values(rng, 2 * 512), weight = random_values(rng, 512);
+    const CardArray<float> card_x{std::span<const float>(x)}, card_weight{std::span<const float>(weight)},
+        out(2 * 512);
+    gpu::Stream stream;
+    gpu::launch_norm<float>(
+        stream, {card_x.data(), 512, nullptr, 512, card_weight.data(), out.data(), 512, 2, 512, 1e-5F});
+    stream.synchronize();
+    return bytes_of(out.values());
+  });
+}
+
 TEST("the CUDA norm of no rows does nothing") {
   gpu::Stream stream;
   gpu::launch_norm<float>(stream, {nullptr, 8, nullptr, 8, nullptr, nullptr, 8, 0, 8, 1e-5F});

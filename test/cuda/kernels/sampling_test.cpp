@@ -265,6 +265,55 @@ TEST("the CUDA sampler draws many times from one row as the CPU's does") {
   }
 }
 
+TEST("the CUDA sampler needs each of its barriers") {
+  check_every_barrier_matters(
+      [] {
+        std::mt19937_64 rng(914);
+        std::vector<Case> cases(8);
+        for (Case& of : cases) {
+          of.logits = random_logits(5000, 1, rng);
+          of.params = {.temperature = 1, .seed = rng()};
+          of.want_logprobs = true;
+          of.params.top_logprobs = 4;
+        }
+        for (float& logit : cases[0].logits) logit = std::round(logit);
+        cases[0].params.top_k = 9;
+        cases[1].params.top_k = 300;
+        cases[1].params.top_p = 0.5F;
+        cases[2].params.top_p = 0.2F;
+        cases[3].params.min_p = 0.1F;
+        cases[3].params.top_p = 0.9F;
+        // Penalties, and bans, of what has a bias: each by another thread than the bias, and most decide.
+        for (std::size_t i = 4; i < 6; ++i) {
+          SamplingParams& params = cases[i].params;
+          params.temperature = 0;
+          for (std::int32_t id = 0; id < 5000; id += 7) {
+            params.bias_ids.push_back(id);
+            params.biases.push_back(20);
+          }
+        }
+        cases[4].params.repetition_penalty = 3;
+        for (std::int32_t id = 4998; id >= 0; --id) {
+          cases[4].history.output.push_back(id);
+          if (id % 14 == 0) cases[5].banned.push_back(id);
+        }
+        cases[4].counts = count(cases[4].history);
+        // The penalties' read and write of a score may not be parted by a ban; the emulation never parts
+        // them.
+        std::vector<std::int32_t> numbers;
+        std::vector<float> logprobs;
+        for (const Outcome& outcome : sample_on_card(cases)) {
+          numbers.push_back(static_cast<std::int32_t>(outcome.status));
+          numbers.push_back(outcome.token);
+          append(numbers, outcome.top_ids);
+          logprobs.push_back(outcome.logprob);
+          append(logprobs, outcome.top_logprobs);
+        }
+        return bytes_of(numbers, logprobs);
+      },
+      {"scan_logits 3"});
+}
+
 TEST("log-probabilities of prompt tokens by CUDA are the CPU's, bit for bit") {
   auto rng = make_rng(913);
   for (int i = 0; i < 60; ++i) {
