@@ -1,5 +1,6 @@
 import type { BlockPool } from './block-pool.js'
-import { commonTokens, type ParkedKv, type ParkedStore } from './parked-kv.js'
+import type { ParkedKv, ParkedStore } from './parked-kv.js'
+import { commonTokens } from './return-index.js'
 import type { Sequence } from './sequence.js'
 
 export interface AdmissionInput<S extends Sequence> {

@@ -1,23 +1,22 @@
 import type { BlockPool } from './block-pool.js'
 import { KeyHeap } from './key-heap.js'
 import { leastWaste, type SwapCosts } from './min-waste.js'
+import { MissedReturns, type MissedReturn } from './missed-returns.js'
 import type { PolicyView } from './policy.js'
+import { lastBlockKey, ReturnIndex, type Returnable } from './return-index.js'
 import type { Sequence } from './sequence.js'
 
 /** Expected time until a return, after `elapsedMs` of waiting for it. */
 export type ExpectedWait = (elapsedMs: number) => number
 
 /** KV that a sequence left behind, for one that will go on where it ended. */
-export interface ParkedKv {
+export interface ParkedKv extends Returnable {
   /** Of the sequence that left it. */
   readonly id: number
   readonly slot: number
   /** Those with KV: (contextTokens,) */
   readonly tokens: Int32Array
   readonly sinceMs: number
-  readonly sessionId: string | undefined
-  /** First half of the prefix key of its last full block; undefined without prefix keys. */
-  readonly key: bigint | undefined
   /** The tool that it waits for, where that is known. */
   tool: string | undefined
   isSwapped: boolean
@@ -68,13 +67,15 @@ const minReviewMs = 250
 export class ParkedStore {
   readonly #options: ParkingOptions
   readonly #byId = new Map<number, ParkedKv>()
-  readonly #byKey = new Map<bigint, ParkedKv>()
-  readonly #bySession = new Map<string, ParkedKv>()
+  readonly #index: ReturnIndex<ParkedKv>
+  readonly #missed: MissedReturns
   readonly #byReview = new KeyHeap<ParkedKv>(2)
   readonly #ends: ParkedEnds = { kept: 0, swapped: 0, dropped: 0, evicted: 0, expired: 0, released: 0 }
 
   constructor (options: ParkingOptions) {
     this.#options = options
+    this.#index = new ReturnIndex(options.pool.blockTokens)
+    this.#missed = new MissedReturns(options.pool.blockTokens)
   }
 
   get size (): number {
@@ -99,8 +100,7 @@ export class ParkedStore {
       reviewHandle: -1
     }
     this.#byId.set(parked.id, parked)
-    if (parked.key !== undefined) this.#byKey.set(parked.key, parked)
-    if (parked.sessionId !== undefined) this.#bySession.set(parked.sessionId, parked)
+    this.#index.add(parked)
     parked.reviewHandle = this.#byReview.push(parked, parked.reviewMs, parked.id)
     this.#review(parked, view)
   }
@@ -145,10 +145,15 @@ export class ParkedStore {
    */
   claim (sequence: Sequence): ParkedKv | undefined {
     if (this.#byId.size === 0) return undefined
-    const parked = this.#byId.get(sequence.resumes ?? -1) ?? this.#matching(sequence) ?? this.#ofSession(sequence)
+    const parked = this.#byId.get(sequence.resumes ?? -1) ?? this.#index.find(sequence, ({ isClaimed }) => !isClaimed)
     if (parked === undefined || parked.isClaimed) return undefined
     parked.isClaimed = true
     return parked
+  }
+
+  /** The wait that this new sequence ends, where its KV was given up meanwhile. */
+  takeMissed (sequence: Sequence): MissedReturn | undefined {
+    return this.#missed.take(sequence)
   }
 
   /** Whether it is still there: memory may have run short since it was claimed. */
@@ -231,47 +236,11 @@ export class ParkedStore {
   #end (parked: ParkedKv, end: keyof ParkedEnds): void {
     this.#ends[end]++
     this.#byId.delete(parked.id)
-    if (parked.key !== undefined && this.#byKey.get(parked.key) === parked) this.#byKey.delete(parked.key)
-    if (parked.sessionId !== undefined && this.#bySession.get(parked.sessionId) === parked) this.#bySession.delete(parked.sessionId)
+    this.#index.delete(parked)
+    if (!parked.isClaimed && (end === 'dropped' || end === 'evicted' || end === 'expired')) this.#missed.remember(parked)
     this.#byReview.remove(parked.reviewHandle)
     this.#options.pool.close(parked.slot)
   }
-
-  /** Names of sessions are the clients': who only has the name, and another prompt, takes nothing from its owner. */
-  #ofSession (sequence: Sequence): ParkedKv | undefined {
-    const parked = sequence.sessionId === undefined ? undefined : this.#bySession.get(sequence.sessionId)
-    if (parked === undefined || commonTokens(parked.tokens, sequence.tokens) < this.#options.pool.blockTokens) return undefined
-    return parked
-  }
-
-  /** Looks for the sequence's full blocks from the last one on: each is the end of at most one. */
-  #matching (sequence: Sequence): ParkedKv | undefined {
-    const keys = sequence.prefixKeys
-    if (keys === undefined || this.#byKey.size === 0) return undefined
-    const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
-    for (let end = keys.byteLength; end >= keyBytes; end -= keyBytes) {
-      const parked = this.#byKey.get(view.getBigUint64(end - keyBytes))
-      if (parked !== undefined && !parked.isClaimed) return parked
-    }
-    return undefined
-  }
-}
-
-/** How many tokens two sequences begin with alike. */
-export function commonTokens (a: Int32Array, b: Int32Array): number {
-  const most = Math.min(a.length, b.length)
-  let count = 0
-  while (count < most && a[count] === b[count]) count++
-  return count
-}
-
-const keyBytes = 32
-
-function lastBlockKey (sequence: Sequence, blockTokens: number): bigint | undefined {
-  const end = Math.floor(sequence.computed / blockTokens) * keyBytes
-  const keys = sequence.prefixKeys
-  if (keys === undefined || end === 0 || keys.byteLength < end) return undefined
-  return new DataView(keys.buffer, keys.byteOffset, keys.byteLength).getBigUint64(end - keyBytes)
 }
 
 /** Negative when `a` goes before `b`. */

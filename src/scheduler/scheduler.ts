@@ -419,10 +419,11 @@ export class Scheduler<S extends Sequence = Sequence> {
 
   #claimParked (sequence: S): void {
     sequence.parked = this.#parked.claim(sequence)
-    if (sequence.parked !== undefined) {
-      const { id, sinceMs, tool } = sequence.parked
-      this.#options.onReturn?.(id, Math.max(0, sequence.arrivalMs - sinceMs), tool)
-    }
+    const wait = sequence.parked ?? this.#parked.takeMissed(sequence)
+    if (wait === undefined) return
+    const { id, sinceMs, tool } = wait
+    if (tool !== undefined) sequence.isResumed = true
+    this.#options.onReturn?.(id, Math.max(0, sequence.arrivalMs - sinceMs), tool)
   }
 
   /** Forks of prompts that this plan completes can be admitted from the next plan on. */

@@ -83,7 +83,8 @@ export class Sequence {
   predictedTokens: number
   reservedTokens: number
   readonly toolForecasts: readonly ToolForecast[]
-  readonly isResumed: boolean
+  /** Also when the scheduler finds that a tool's result has come back with it. */
+  isResumed: boolean
   readonly resumes: number | undefined
   readonly sessionId: string | undefined
   readonly parksOnStop: ExpectedWait | undefined

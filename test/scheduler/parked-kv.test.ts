@@ -203,3 +203,32 @@ t.test('a return that is aborted before it was admitted frees what waited for it
   t.equal(pool.stats().usedBlocks, 0)
   t.equal(scheduler.stats().parked, 0)
 })
+
+t.test('a return after its KV was given up is still known, and its wait learnt', async t => {
+  const { add, run, tokensOf, pool, scheduler, returns, clock } = setup()
+  const first = add(prompt, 5, { ...tool(0), sessionId: 'one' })
+  run()
+  scheduler.expectReturn(first.id, () => 600_000, clock.now, 'search')
+  t.equal(pool.stats().usedBlocks, 0, 'a long wait is not worth its blocks')
+  clock.now += 500_000
+  const stranger = add([91, 92, 93, 94, 95], 2, { sessionId: 'one' })
+  t.notOk(stranger.isResumed)
+  const second = add(tokensOf(first, 3), 2, { sessionId: 'one' })
+  t.ok(second.isResumed)
+  t.equal(returns.length, 1)
+  t.ok(returns[0]![1] >= 500_000)
+  const third = add(tokensOf(first, 4), 2, { sessionId: 'one' })
+  t.notOk(third.isResumed, 'a wait ends once')
+})
+
+t.test('who comes back from a tool is resumed for the policies, who takes up a session is not', async t => {
+  const called = setup()
+  const first = called.add(prompt, 5, { ...tool(100), sessionId: 'one' })
+  called.run()
+  called.scheduler.expectReturn(first.id, () => 100, called.clock.now, 'search')
+  t.ok(called.add(called.tokensOf(first, 3), 2, { sessionId: 'one' }).isResumed)
+  const plain = setup()
+  const turn = plain.add(prompt, 5, { ...tool(100), sessionId: 'one' })
+  plain.run()
+  t.notOk(plain.add(plain.tokensOf(turn, 3), 2, { sessionId: 'one' }).isResumed)
+})
