@@ -1,5 +1,7 @@
 #include "kernels/attention.hpp"
 
+#include <algorithm>
+
 #include "kernels/attention_paths.hpp"
 
 namespace millrace::gpu {
@@ -14,7 +16,9 @@ bool fits_tensor_cores(int head_dim) {
 std::int64_t attention_workspace_bytes(int max_rows, int num_heads, int num_kv_heads, int head_dim,
                                        int multiprocessors) {
   if (!fits_tensor_cores(head_dim)) return 0;
-  return few_workspace_bytes(max_rows, num_heads, num_kv_heads, head_dim, multiprocessors);
+  const std::int64_t few = few_partial_bytes(max_rows, num_heads, num_kv_heads, head_dim, multiprocessors);
+  const std::int64_t many = many_partial_bytes(head_dim, multiprocessors);
+  return static_cast<std::int64_t>(sizeof(int)) * (kFewCounters + kManyCounters) + std::max(few, many);
 }
 
 template <typename T>

@@ -10,8 +10,8 @@ namespace millrace::gpu {
 // tokens are the last of its context. A head is a multiple of 8 elements, at most 512, and so are the
 // strides.
 //
-// A row's result depends on its own tokens and on num_rows, which says into how many parts a sequence is cut;
-// not on the other rows.
+// A row's result depends on its own tokens and on the batch's num_rows and num_tokens, which say into how
+// many parts a sequence is cut; not on what the other rows are.
 template <typename T>
 struct AttentionParams {
   Batch batch;
@@ -26,7 +26,8 @@ struct AttentionParams {
   // What the host knows of the batch, and the launch's shape depends on. In a graph it is a bound.
   int max_query_tokens;  // of one row
   int multiprocessors;
-  void* workspace;  // attention_workspace_bytes(), zero before the first launch; launches leave it so
+  // attention_workspace_bytes(), zero before the first launch, and nobody else's between launches.
+  void* workspace;
 };
 
 // For partial results of sequences that are cut into parts, of at most max_rows rows.

@@ -426,35 +426,30 @@ __global__ void __launch_bounds__(kThreads, 3) attend_few(FewParams<T> few) {
 
 // Parts that a sequence is cut into, at most: with few rows enough to fill the card, with many a few still,
 // so that a long sequence is not computed alone at the end.
-int parts_of_rows(int num_rows, int num_kv_heads, int multiprocessors) {
-  const int units = std::max(1, num_rows) * num_kv_heads;
+int parts_of_units(int units, int multiprocessors) {
+  if (units > kFewCounters) return 1;
   return std::clamp((2 * multiprocessors + units - 1) / units, kLeastParts, kMostParts);
 }
 
-int sets_of(int group) {
-  return (group * few_tokens(group) + kQueries - 1) / kQueries;
+int units_of(int num_rows, int num_heads, int num_kv_heads) {
+  const int group = num_heads / num_kv_heads;
+  return num_rows * num_kv_heads * ((group * few_tokens(group) + kQueries - 1) / kQueries);
 }
 
 std::int64_t partial_bytes(int head_dim) {
   return std::int64_t{kQueries} * (head_dim + 2) * static_cast<std::int64_t>(sizeof(float));
 }
 
-// Bytes of the counters, which come first.
-std::int64_t counter_bytes(int units) {
-  return (std::int64_t{units} * static_cast<std::int64_t>(sizeof(int)) + 255) / 256 * 256;
-}
-
 template <typename T, int kDim>
 void launch_of_width(Stream& stream, const AttentionParams<T>& params) {
   constexpr unsigned kBlocks = 3;  // of a multiprocessor
-  const int group = params.num_heads / params.kv.num_kv_heads;
-  const int units = params.batch.num_rows * params.kv.num_kv_heads * sets_of(group);
-  auto* workspace = static_cast<std::byte*>(params.workspace);
   static_assert(sizeof(Partial<kDim>) == sizeof(float) * kQueries * (kDim + 2));
-  const FewParams<T> few{params, few_tokens(group),
-                         parts_of_rows(params.batch.num_rows, params.kv.num_kv_heads, params.multiprocessors),
-                         reinterpret_cast<float*>(workspace + counter_bytes(units)),
-                         reinterpret_cast<int*>(workspace)};
+  const int num_kv_heads = params.kv.num_kv_heads;
+  const int units = units_of(params.batch.num_rows, params.num_heads, num_kv_heads);
+  const AttentionWorkspace workspace(params.workspace);
+  const FewParams<T> few{params, few_tokens(params.num_heads / num_kv_heads),
+                         parts_of_units(units, params.multiprocessors), workspace.partials,
+                         workspace.few_counters};
   const auto most = static_cast<unsigned>(units * few.most_parts);
   const unsigned blocks = std::min(kBlocks * static_cast<unsigned>(params.multiprocessors), most);
   launch(stream, attend_few<T, kDim>, {blocks}, kThreads, sizeof(Shared<kDim>), few);
@@ -466,13 +461,13 @@ int few_tokens(int group) {
   return std::max(1, kQueries / group);
 }
 
-std::int64_t few_workspace_bytes(int max_rows, int num_heads, int num_kv_heads, int head_dim,
-                                 int multiprocessors) {
+std::int64_t few_partial_bytes(int max_rows, int num_heads, int num_kv_heads, int head_dim,
+                               int multiprocessors) {
   std::int64_t most = 0;
   for (int rows = 1; rows <= max_rows; ++rows) {
-    const int units = rows * num_kv_heads * sets_of(num_heads / num_kv_heads);
-    const int parts = parts_of_rows(rows, num_kv_heads, multiprocessors);
-    most = std::max(most, counter_bytes(units) + units * parts * partial_bytes(head_dim));
+    const std::int64_t units = units_of(rows, num_heads, num_kv_heads);
+    const int parts = parts_of_units(static_cast<int>(units), multiprocessors);
+    if (parts > 1) most = std::max(most, units * parts * partial_bytes(head_dim));
   }
   return most;
 }

@@ -23,6 +23,18 @@ constexpr int kQueries = kWarps * kWarpQueries;
 template <int kDim>
 constexpr int kPositions = kDim <= 64 ? 64 : 32;
 
+// Parts are not shorter, and there are not more of them.
+constexpr int kLeastPartPositions = 256, kMostParts = 16;
+
+template <typename T>
+struct ManyParams {
+  AttentionParams<T> p;
+  int few_tokens;   // rows of so many are not computed here
+  int most_parts;   // of what a block's queries see; gridDim.y
+  float* partials;  // (gridDim.x, most_parts) of WarpState::kPartialFloats for each thread
+  int* counters;    // (gridDim.x,) parts that are done
+};
+
 // Rows have 16 bytes more than they need: 8 of them, as a load of matrices takes them, then lie in different
 // banks.
 template <typename T, int kDim>
@@ -31,6 +43,7 @@ struct Shared {
   alignas(16) T q[kQueries][kStride];
   alignas(16) T keys[2][kPositions<kDim>][kStride];
   alignas(16) T values[2][kPositions<kDim>][kStride];
+  int done;
 };
 
 // The queries of a block.
@@ -241,6 +254,59 @@ struct WarpState {
       }
     }
   }
+  // A thread's part of the state in memory: its floats are kThreads apart, so that a warp's lie together.
+  static constexpr int kPartialFloats = kTiles * (kDim / 8 * 4 + 4);
+  __device__ void store(float* partial) const {
+#pragma unroll
+    for (int t = 0; t < kTiles; ++t) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        *partial = best[t][half];
+        partial[kThreads] = total[t][half];
+        partial += 2 * kThreads;
+      }
+#pragma unroll
+      for (int i = 0; i < kDim / 8; ++i) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) {
+          *partial = sums[t][i][e];
+          partial += kThreads;
+        }
+      }
+    }
+  }
+  // The states of all parts, which are `stride` floats apart.
+  __device__ void merge(const float* partials, std::int64_t stride, int parts) {
+    clear();
+    constexpr int kTileFloats = kPartialFloats / kTiles;
+#pragma unroll
+    for (int t = 0; t < kTiles; ++t) {
+      const float* of_tile = partials + t * kTileFloats * kThreads;
+      for (int part = 0; part < parts; ++part) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+          best[t][half] = fmaxf(best[t][half], of_tile[part * stride + half * 2 * kThreads]);
+      }
+#pragma unroll 1
+      for (int part = 0; part < parts; ++part) {
+        const float* from = of_tile + part * stride;
+        float factors[2];
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const float of_part = *from;
+          factors[half] = of_part == -INFINITY ? 0.0F : exp2_approx(of_part - best[t][half]);
+          total[t][half] = fmaf(from[kThreads], factors[half], total[t][half]);
+          from += 2 * kThreads;
+        }
+#pragma unroll
+        for (int i = 0; i < kDim / 8; ++i) {
+#pragma unroll
+          for (int e = 0; e < 4; ++e)
+            sums[t][i][e] = fmaf(from[(i * 4 + e) * kThreads], factors[e / 2], sums[t][i][e]);
+        }
+      }
+    }
+  }
   // Into the rows of shared.q that are the warp's own.
   __device__ void finish(Shared<T, kDim>& shared) {
     const int lane = lane_of_thread();
@@ -276,14 +342,15 @@ __device__ void write_results(const AttentionParams<T>& p, const Unit& unit, con
 }
 
 template <typename T, int kDim>
-__global__ void __launch_bounds__(kThreads, 2) attend_many(AttentionParams<T> p, int few) {
+__global__ void __launch_bounds__(kThreads, 2) attend_many(ManyParams<T> many) {
   constexpr int kTilePositions = kPositions<kDim>;
   auto& shared = block_shared<Shared<T, kDim>>();
+  const AttentionParams<T>& p = many.p;
   const int num_kv_heads = p.kv.num_kv_heads, group = p.num_heads / num_kv_heads;
   const auto tokens_of = [&](int row) { return p.batch.query_starts[row + 1] - p.batch.query_starts[row]; };
   const auto tiles_of = [&](int row) {
     const int tokens = tokens_of(row);
-    return tokens <= few ? 0 : (tokens * group + kQueries - 1) / kQueries;
+    return tokens <= many.few_tokens ? 0 : (tokens * group + kQueries - 1) / kQueries;
   };
   const RowItem found = find_item(static_cast<int>(blockIdx.x) / num_kv_heads, p.batch.num_rows, tiles_of);
   if (found.row < 0) return;
@@ -301,7 +368,15 @@ __global__ void __launch_bounds__(kThreads, 2) attend_many(AttentionParams<T> p,
                   p.sliding_window};
   const CacheRows cache{p.batch.block_tables + std::int64_t{unit.row} * p.batch.max_blocks, p.kv.block_tokens,
                         num_kv_heads, unit.kv_head};
-  const int first = unit.visible(0).first, end = unit.visible(unit.queries - 1).last;
+  const int first = unit.visible(0).first, last = unit.visible(unit.queries - 1).last;
+  const int first_tile = first / kTilePositions,
+            tiles = (last + kTilePositions - 1) / kTilePositions - first_tile;
+  const int part_tiles =
+      max(kLeastPartPositions / kTilePositions, (tiles + many.most_parts - 1) / many.most_parts);
+  const int parts = max(1, (tiles + part_tiles - 1) / part_tiles), part = static_cast<int>(blockIdx.y);
+  if (part >= parts) return;
+  int start = (first_tile + part * part_tiles) * kTilePositions;
+  const int end = min(last, start + part_tiles * kTilePositions);
   // Tiles [all_from, all_to) are seen whole by every query.
   const int all_from = unit.visible(unit.queries - 1).first, all_to = unit.visible(0).last;
   const int warp_last = unit.visible(min(unit.queries, (warp_of_thread() + 1) * kWarpQueries) - 1).last;
@@ -309,7 +384,6 @@ __global__ void __launch_bounds__(kThreads, 2) attend_many(AttentionParams<T> p,
   WarpState<T, kDim> state;
   state.clear();
   TileRows<kDim> rows;
-  int start = first / kTilePositions * kTilePositions;
   if (start < end) {
     rows.find(cache, start, first, end);
     begin_queries(p, unit, shared);
@@ -331,9 +405,29 @@ __global__ void __launch_bounds__(kThreads, 2) attend_many(AttentionParams<T> p,
     state.soften(p.scale * kLog2E);
     state.add_values(shared, stage);
   }
+  if (parts > 1) {
+    constexpr std::int64_t kStride = std::int64_t{WarpState<T, kDim>::kPartialFloats} * kThreads;
+    float* partials = many.partials + blockIdx.x * many.most_parts * kStride + threadIdx.x;
+    state.store(partials + part * kStride);
+    // What every thread has written is seen by the block that counts last.
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) shared.done = atomicAdd(&many.counters[blockIdx.x], 1) + 1;
+    __syncthreads();
+    if (shared.done != parts) return;
+    __threadfence();
+    if (threadIdx.x == 0) many.counters[blockIdx.x] = 0;
+    state.merge(partials, kStride, parts);
+  }
   state.finish(shared);
   __syncwarp();
   write_results(p, unit, shared);
+}
+
+// Units of work with their parts are not more than blocks that the card runs at once.
+int parts_of_units(int units, int multiprocessors) {
+  if (units > kManyCounters) return 1;
+  return std::clamp(2 * multiprocessors / units, 1, kMostParts);
 }
 
 template <typename T, int kDim>
@@ -341,11 +435,20 @@ void launch_of_width(Stream& stream, const AttentionParams<T>& params) {
   const int num_kv_heads = params.kv.num_kv_heads, group = params.num_heads / num_kv_heads;
   // Rows end within a tile: at most one of each is not full.
   const int most_tiles = params.batch.num_tokens * group / kQueries + params.batch.num_rows;
-  launch(stream, attend_many<T, kDim>, {static_cast<unsigned>(most_tiles * num_kv_heads)}, kThreads,
-         sizeof(Shared<T, kDim>), params, few_tokens(group));
+  const int units = most_tiles * num_kv_heads;
+  const AttentionWorkspace workspace(params.workspace);
+  const ManyParams<T> many{params, few_tokens(group), parts_of_units(units, params.multiprocessors),
+                           workspace.partials, workspace.many_counters};
+  const Grid grid{static_cast<unsigned>(units), static_cast<unsigned>(many.most_parts)};
+  launch(stream, attend_many<T, kDim>, grid, kThreads, sizeof(Shared<T, kDim>), many);
 }
 
 }  // namespace
+
+std::int64_t many_partial_bytes(int head_dim, int multiprocessors) {
+  const std::int64_t floats = std::int64_t{kQueries} * head_dim + std::int64_t{kThreads} * kTiles * 4;
+  return 2 * multiprocessors * floats * static_cast<std::int64_t>(sizeof(float));
+}
 
 template <typename T>
 void launch_many_attention(Stream& stream, const AttentionParams<T>& params) {

@@ -71,22 +71,22 @@ struct Inputs {
   }
 };
 
-// The kernel's output, strides and all, in every order of the threads. The workspace is left zero.
+std::int64_t workspace_bytes(const Case& c, int max_rows) {
+  return gpu::attention_workspace_bytes(max_rows, c.heads, c.kv_heads, c.dim, c.multiprocessors);
+}
+
+// The kernel's output, strides and all.
 template <typename T>
-std::vector<T> attend(const Inputs<T>& inputs) {
+std::vector<T> attend(const Inputs<T>& inputs, std::byte* workspace) {
   const Case& c = inputs.c;
   const CardBatch batch(inputs.batch);
   KvFixture kv_values = inputs.kv;
   const CardKv kv(kv_values);
   const CardArray<T> q{std::span<const T>(inputs.q)};
   const CardArray<T> out(std::int64_t{inputs.batch.num_tokens()} * inputs.out_stride);
-  const auto rows = static_cast<int>(c.rows.size());
-  const CardArray<std::byte> workspace(
-      gpu::attention_workspace_bytes(rows, c.heads, c.kv_heads, c.dim, c.multiprocessors));
   int max_query_tokens = 0;
   for (const RowShape& row : c.rows) max_query_tokens = std::max(max_query_tokens, row.tokens);
   gpu::Stream stream;
-  stream.fill(workspace.data(), 0, workspace.bytes());
   // Twice: the second finds what the first has left in the workspace.
   for (int i = 0; i < 2; ++i) {
     stream.fill(out.data(), 0xFF, out.bytes());
@@ -101,10 +101,17 @@ std::vector<T> attend(const Inputs<T>& inputs) {
                                       .out_stride = inputs.out_stride,
                                       .max_query_tokens = max_query_tokens,
                                       .multiprocessors = c.multiprocessors,
-                                      .workspace = workspace.data()});
+                                      .workspace = workspace});
   }
   stream.synchronize();
   return out.values();
+}
+
+template <typename T>
+std::vector<T> attend(const Inputs<T>& inputs) {
+  const CardArray<std::byte> workspace(workspace_bytes(inputs.c, static_cast<int>(inputs.c.rows.size())));
+  std::memset(workspace.data(), 0, static_cast<std::size_t>(workspace.bytes()));
+  return attend(inputs, workspace.data());
 }
 
 // Half of the last place of a result near 1 and of the weights.
@@ -115,32 +122,44 @@ constexpr double kTolerance<gpu::bf16> = 1e-2;
 template <>
 constexpr double kTolerance<gpu::f16> = 1.5e-3;
 
+// Whether the output is that of the definition, and nothing else is written.
+template <typename T>
+void check_output(const Inputs<T>& inputs, const std::vector<std::vector<double>>& expected,
+                  const std::vector<T>& output) {
+  const Case& c = inputs.c;
+  const auto out = widened<T>(output);
+  double worst = 0;
+  bool rest_is_kept = true;
+  for (int token = 0; token < inputs.batch.num_tokens(); ++token) {
+    for (int i = 0; i < inputs.out_stride; ++i) {
+      const float value = out[static_cast<std::size_t>(token * inputs.out_stride + i)];
+      if (i >= c.heads * c.dim) {
+        rest_is_kept = rest_is_kept && std::isnan(value);
+        continue;
+      }
+      const double e = expected[static_cast<std::size_t>(token * c.heads + i / c.dim)]
+                               [static_cast<std::size_t>(i % c.dim)];
+      worst = worse_of(worst, std::abs(static_cast<double>(value) - e) / std::max(1.0, std::abs(e)));
+    }
+  }
+  CHECK(worst <= kTolerance<T>);
+  CHECK(rest_is_kept);
+}
+
+template <typename T>
+std::vector<std::vector<double>> expected_of(const Inputs<T>& inputs) {
+  std::vector<std::vector<double>> expected;
+  for (int token = 0; token < inputs.batch.num_tokens(); ++token) {
+    for (int head = 0; head < inputs.c.heads; ++head) expected.push_back(inputs.expected(token, head));
+  }
+  return expected;
+}
+
 template <typename T>
 void check_case(const Case& c) {
   const Inputs<T> inputs(c);
-  std::vector<std::vector<double>> expected;
-  for (int token = 0; token < inputs.batch.num_tokens(); ++token) {
-    for (int head = 0; head < c.heads; ++head) expected.push_back(inputs.expected(token, head));
-  }
-  in_every_order([&] {
-    const auto out = widened<T>(attend(inputs));
-    double worst = 0;
-    bool rest_is_kept = true;
-    for (int token = 0; token < inputs.batch.num_tokens(); ++token) {
-      for (int i = 0; i < inputs.out_stride; ++i) {
-        const float value = out[static_cast<std::size_t>(token * inputs.out_stride + i)];
-        if (i >= c.heads * c.dim) {
-          rest_is_kept = rest_is_kept && std::isnan(value);
-          continue;
-        }
-        const double e = expected[static_cast<std::size_t>(token * c.heads + i / c.dim)]
-                                 [static_cast<std::size_t>(i % c.dim)];
-        worst = worse_of(worst, std::abs(static_cast<double>(value) - e) / std::max(1.0, std::abs(e)));
-      }
-    }
-    CHECK(worst <= kTolerance<T>);
-    CHECK(rest_is_kept);
-  });
+  const auto expected = expected_of(inputs);
+  in_every_order([&] { check_output(inputs, expected, attend(inputs)); });
 }
 
 // Outputs of a row's tokens.
@@ -246,6 +265,29 @@ TEST("CUDA prefill attention takes every width and group") {
 TEST("CUDA prefill attention of many tiles is causal behind a cached prefix") {
   check_case<gpu::bf16>({.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{0, 256}, {200, 130}}});
   check_case<gpu::f16>({.heads = 2, .kv_heads = 2, .dim = 128, .rows = {{128, 129}}});
+}
+
+TEST("CUDA prefill attention of few queries behind a long prefix is merged from parts") {
+  // With 8 multiprocessors and one tile, 16 parts of at least 256 positions.
+  check_case<gpu::bf16>({.heads = 2, .kv_heads = 1, .dim = 64, .rows = {{700, 20}}, .multiprocessors = 8});
+  check_case<gpu::f16>({.heads = 1, .kv_heads = 1, .dim = 128, .rows = {{530, 30}}, .multiprocessors = 8});
+  check_case<gpu::bf16>(
+      {.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{900, 150}}, .window = 400, .multiprocessors = 8});
+}
+
+TEST("a workspace of CUDA attention serves launches of every shape") {
+  Case c{.heads = 2, .kv_heads = 1, .dim = 64, .rows = {{500, 1}}, .multiprocessors = 8};
+  const CardArray<std::byte> workspace(workspace_bytes(c, 12));
+  std::memset(workspace.data(), 0, static_cast<std::size_t>(workspace.bytes()));
+  const auto check = [&](std::vector<RowShape> rows) {
+    c.rows = std::move(rows);
+    const Inputs<gpu::bf16> inputs(c);
+    check_output(inputs, expected_of(inputs), attend(inputs, workspace.data()));
+  };
+  check({{500, 1}});
+  check(std::vector<RowShape>(12, {300, 1}));
+  check({{600, 20}});
+  check(std::vector<RowShape>(7, {270, 2}));
 }
 
 TEST("CUDA attention sees the window and nothing before it") {
