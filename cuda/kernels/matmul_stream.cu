@@ -23,8 +23,14 @@ using Words = Vec<std::uint32_t, 4>;
 template <typename T>
 class FloatRows {
  public:
-  static constexpr int kChunk = 32, kSteps = 2, kUnroll = 4;
+  static constexpr int kChunk = 32, kSteps = 2;
+  // Chunks that are read at a time: 4 KiB of w by a warp.
+  static __host__ __device__ constexpr int unroll(int /*tiles*/) { return 4; }
+  // Where a quarter's k begin, and from step to step.
+  static constexpr int kFirstK = 8, kNextK = 4;
   static constexpr int kGroupSteps = 0;  // steps that share a scale; 0 = the whole row
+  // Blocks of kMostWarps that a multiprocessor is to hold, with one and two tiles: what the registers allow.
+  static constexpr int kBlocks[] = {3, 2};
   static constexpr bool kMinima = false, kScaled = false;
 
   struct Chunk {
@@ -35,9 +41,6 @@ class FloatRows {
       : a_(static_cast<const T*>(w.elements) + a * w.row_elements + quarter * 8),
         b_(static_cast<const T*>(w.elements) + b * w.row_elements + quarter * 8) {}
 
-  static __device__ int k_at(int chunk, int step, int quarter) {
-    return chunk * kChunk + quarter * 8 + step * 4;
-  }
   __device__ void load(int chunk, Chunk& to) const {
     to.a = load_streamed(reinterpret_cast<const Words*>(a_ + chunk * kChunk));
     to.b = load_streamed(reinterpret_cast<const Words*>(b_ + chunk * kChunk));
@@ -58,9 +61,15 @@ template <typename T, CardFormat kFormat, int kGroup>
 class CodeRows {
  public:
   static constexpr int kChunk = block_k(kFormat), kSteps = kChunk / 16;
-  static constexpr int kUnroll = kFormat == CardFormat::kInt8 ? 4 : 2;
-  static constexpr int kGroupSteps = kGroup / 16;
   static constexpr bool kMinima = kFormat == CardFormat::kInt4Min, kScaled = true;
+  // As many as the registers hold; scales and sums of groups need some.
+  static __host__ __device__ constexpr int unroll(int tiles) {
+    return kFormat == CardFormat::kInt8 ? 4 : kMinima && tiles > 1 ? 1 : 2;
+  }
+  static constexpr int kFirstK = 4, kNextK = 16;
+  static constexpr int kGroupSteps = kGroup / 16;
+  static constexpr int kBlocks[] = {kMinima || (kFormat == CardFormat::kInt8 && kGroup != 0) ? 2 : 3,
+                                    kMinima ? 1 : 2};
 
  private:
   static constexpr int kScales = kGroup == 0 ? 1 : kChunk / kGroup;  // of a block
@@ -85,9 +94,6 @@ class CodeRows {
     }
   }
 
-  static __device__ int k_at(int chunk, int step, int quarter) {
-    return chunk * kChunk + step * 16 + quarter * 4;
-  }
   __device__ void load(int chunk, Chunk& to) const {
     to.a = load_streamed(
         reinterpret_cast<const Words*>(a_ + static_cast<std::int64_t>(chunk) * kPanelBlockBytes));
@@ -124,25 +130,46 @@ __device__ inline float f16_at(std::uint16_t bits) {
   return to_float(f16{bits});
 }
 
+// A lane's rows of x. Behind the last row it has the last one again: what comes of that is not stored.
+template <typename T, typename Rows, int kTiles>
+class RowsOfX {
+ public:
+  __device__ RowsOfX(const Product<T>& p, int lane) : cols_(p.w.cols - Rows::kFirstK * (lane % 4)) {
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const int row = tile * kColumns + lane / 4;
+      rows_[tile] = p.x + (row < p.rows ? row : p.rows - 1) * p.x_stride + Rows::kFirstK * (lane % 4);
+    }
+  }
+  // Four elements of a step. Of a chunk that is not whole, those behind the last column are 0.
+  template <bool kWhole>
+  [[nodiscard]] __device__ Vec<std::uint32_t, 2> four(int tile, int chunk, int step) const {
+    const int k = chunk * Rows::kChunk + step * Rows::kNextK;
+    if (!kWhole && k >= cols_) return {};
+    return *reinterpret_cast<const Vec<std::uint32_t, 2>*>(rows_[tile] + k);
+  }
+
+ private:
+  const T* rows_[kTiles];
+  int cols_;  // from the lane's first k on
+};
+
 // A warp's sums: of kTiles times 8 rows of x.
 template <typename T, typename Rows, int kTiles>
 class Sums {
  public:
   float of[kTiles][4] = {};
 
-  __device__ void add(const Product<T>& p, const typename Rows::Chunk& chunk, int index, int lane) {
+  template <bool kWhole>
+  __device__ void add(const RowsOfX<T, Rows, kTiles>& rows, const typename Rows::Chunk& chunk, int index) {
     float group[kTiles][4] = {}, of_x[kTiles][4] = {};
 #pragma unroll
     for (int step = 0; step < Rows::kSteps; ++step) {
       std::uint32_t w[4];
       Rows::fragment(chunk, step, w);
-      const int k = Rows::k_at(index, step, lane % 4);
 #pragma unroll
       for (int tile = 0; tile < kTiles; ++tile) {
-        const int row = tile * kColumns + lane / 4;
-        Vec<std::uint32_t, 2> x = {};
-        if (row < p.rows && k < p.w.cols)
-          x = *reinterpret_cast<const Vec<std::uint32_t, 2>*>(p.x + row * p.x_stride + k);
+        const Vec<std::uint32_t, 2> x = rows.template four<kWhole>(tile, index, step);
         if constexpr (Rows::kGroupSteps == 0) {
           multiply_16x8x16<T>(of[tile], w, x.at);
         } else {
@@ -154,10 +181,7 @@ class Sums {
         }
       }
       if constexpr (Rows::kGroupSteps != 0) {
-        if ((step + 1) % Rows::kGroupSteps == 0) {
-          const int i = step / Rows::kGroupSteps;
-          scale(chunk, i, group, of_x);
-        }
+        if ((step + 1) % Rows::kGroupSteps == 0) scale(chunk, step / Rows::kGroupSteps, group, of_x);
       }
     }
   }
@@ -183,7 +207,8 @@ class Sums {
 };
 
 template <typename T, typename Rows, int kTiles>
-__global__ void __launch_bounds__(kMostWarps* kWarpLanes) stream_product(Product<T> p) {
+__global__ void __launch_bounds__(kMostWarps* kWarpLanes, Rows::kBlocks[kTiles - 1])
+    stream_product(Product<T> p) {
   auto& shared = block_shared<Shared<kTiles>>();
   const int warp = static_cast<int>(threadIdx.x) / kWarpLanes,
             lane = static_cast<int>(threadIdx.x) % kWarpLanes;
@@ -197,19 +222,27 @@ __global__ void __launch_bounds__(kMostWarps* kWarpLanes) stream_product(Product
   const int b = p.gated ? outputs + a : lower < last ? lower : last;
 
   const Rows rows(p.w, a, b, lane % 4);
+  const RowsOfX<T, Rows, kTiles> rows_of_x(p, lane);
   Sums<T, Rows, kTiles> sums;
-  const int chunks = (p.w.cols + Rows::kChunk - 1) / Rows::kChunk;
-  const int end = chunks * (warp + 1) / warps;
-  for (int chunk = chunks * warp / warps; chunk < end; chunk += Rows::kUnroll) {
-    typename Rows::Chunk loaded[Rows::kUnroll];
+  constexpr int kUnroll = Rows::unroll(kTiles);
+  const int chunks = (p.w.cols + Rows::kChunk - 1) / Rows::kChunk, whole = p.w.cols / Rows::kChunk;
+  const int last_chunk = chunks * (warp + 1) / warps, end = last_chunk < whole ? last_chunk : whole;
+  for (int chunk = chunks * warp / warps; chunk < end; chunk += kUnroll) {
+    // All that this turn reads is on its way before the first of it is used.
+    typename Rows::Chunk loaded[kUnroll];
 #pragma unroll
-    for (int i = 0; i < Rows::kUnroll; ++i) {
+    for (int i = 0; i < kUnroll; ++i) {
       if (chunk + i < end) rows.load(chunk + i, loaded[i]);
     }
 #pragma unroll
-    for (int i = 0; i < Rows::kUnroll; ++i) {
-      if (chunk + i < end) sums.add(p, loaded[i], chunk + i, lane);
+    for (int i = 0; i < kUnroll; ++i) {
+      if (chunk + i < end) sums.template add<true>(rows_of_x, loaded[i], chunk + i);
     }
+  }
+  if (end < last_chunk) {
+    typename Rows::Chunk rest;
+    rows.load(whole, rest);
+    sums.template add<false>(rows_of_x, rest, whole);
   }
 
   float scale_a = 1, scale_b = 1;
