@@ -291,11 +291,14 @@ TEST("a gated CUDA product is the activation of one half of the weight's rows ti
 
 TEST("a CUDA product with gate and up in different formats is right in every part of its rows") {
   auto rng = make_rng(34);
-  const RandomWeight gate(DType::kQ8_0, 9, 32, rng), up(DType::kBF16, 9, 32, rng);
-  const WeightView views[] = {gate.view(), up.view()};
-  const auto weight = upload_to_card(gpu::CardFormat::kBF16, views);
-  for (const int rows : {1, 300})
-    CHECK(Case<gpu::bf16>(*weight, rows, {.activation = Activation::kSilu}, rng).is_right());
+  // The second is split: its sums and those of the splits are in the workspace together.
+  for (const auto& [cols, all_rows] : {std::pair{32, std::vector{1, 300}}, {1152, {20}}}) {
+    const RandomWeight gate(DType::kQ8_0, 9, cols, rng), up(DType::kBF16, 9, cols, rng);
+    const WeightView views[] = {gate.view(), up.view()};
+    const auto weight = upload_to_card(gpu::CardFormat::kBF16, views);
+    for (const int rows : all_rows)
+      CHECK(Case<gpu::bf16>(*weight, rows, {.activation = Activation::kSilu}, rng).is_right());
+  }
 }
 
 TEST("a CUDA product with a weight stacked of formats has each part's outputs in place") {
