@@ -1,6 +1,7 @@
 // Requests that call tools, simulated on a 13B model of one A100 at rising load: what becomes of their KV while they
 // wait, and in which order they run. A request counts when its first token came within 3 s and the rest, without the
 // tools' own time, within 3 s and 0.1 s for each token.
+// No reserve, and full steps but where a system says otherwise: so are the systems that it is compared with.
 //
 //   npm run bench:augserve
 //

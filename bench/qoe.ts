@@ -1,5 +1,6 @@
 // Proteus's comparison, simulated: 8192 readers over good and bad links ask a GPU for a third more than it can do. What
 // orders by arrival, by link and pacing make of the wait for the first token and of the reading after it.
+// Full steps and no reserve: every step takes the same time here, and memory is not scarce.
 //
 //   npm run bench:qoe
 //

@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { embeddedModelPath } from '../src/cli/model-name.js'
 import { simulationOptions } from '../src/cli/simulation-options.js'
+import type { ResolvedOptions } from '../src/engine/resolved-options.js'
 import { StepCostModel } from '../src/profiler/step-cost-model.js'
 import type { StepCosts } from '../src/profiler/step-costs.js'
 import { createPolicy, policyNames, type PolicyName } from '../src/scheduler/policies/index.js'
@@ -63,6 +64,8 @@ const ratePerSec = Number(flags.rate ?? workload.ratePerSec)
 const timeScale = Number(flags.timeScale ?? workload.timeScale)
 const { maxNumSeqs, maxModelLen } = workload
 const maxBatchTokens = 256
+/** As the engine takes it to be. */
+const swapBytesPerMs = 10e6
 const firstSeed = Number(flags.seed)
 
 const figureNames = ['sloMetRatio', 'ttftMeanMs', 'ttftP50Ms', 'ttftP99Ms', 'tpotMeanMs', 'e2eMeanMs', 'e2eP99Ms', 'queueMeanMs', 'outputTokensPerSec', 'preemptions', 'steps', 'stepMeanMs'] as const
@@ -92,9 +95,17 @@ function figures (results: readonly RequestResult[], durationMs: number, steps: 
   return Object.fromEntries(figureNames.map(name => [name, summary[name]])) as Figures
 }
 
-function simulated ({ sent }: TraceRun, costs: StepCosts, policy: PolicyName, kvTokens: number): Figures {
+function simulated ({ sent }: TraceRun, costs: StepCosts, options: ResolvedOptions): Figures {
+  const kvTokens = options.kvBlocks * options.blockTokens
   const machine = { times: linearTimes(costs), maxNumSeqs, maxBatchTokens, maxModelLen, kvTokens }
-  const result = simulate(sent, { ...simulationOptions(machine, true), policy: createPolicy(policy), budget: stepTimeBudget(), returnsAreNew: true })
+  const result = simulate(sent, {
+    ...simulationOptions(machine, true, options.kvHostBlocks * options.blockTokens),
+    policy: createPolicy(options.policy),
+    budget: stepTimeBudget(),
+    reserveRatio: options.reserveRatio,
+    swap: { tokenMs: options.kvCacheMemory / kvTokens / swapBytesPerMs, hiddenRatio: 0 },
+    returnsAreNew: true
+  })
   return figures(result.requests, result.durationMs, result.steps, result.busyMs)
 }
 
@@ -120,14 +131,14 @@ for (let repeat = 0; repeat < Number(flags.repeat); repeat++) {
     // Costs must come from somewhere: another trace first, and after that the run before this one.
     if (rows.length === 0) earlierCosts = (await traced.run(traceOf(seed + 1000, Math.ceil(requests / 3)))).stepCosts
     const run = await traced.run(traceOf(seed))
-    const kvTokens = engine.stats().kv.totalBlocks * engine.info.options.blockTokens
+    const { options } = engine.info
     const { requests: results, sent: _, ...rest } = run
     const row: Row = {
       policy,
       seed,
       engine: figures(results, run.durationMs, run.steps, run.busyMs),
-      before: simulated(run, earlierCosts, policy, kvTokens),
-      during: simulated(run, run.stepCosts, policy, kvTokens),
+      before: simulated(run, earlierCosts, options),
+      during: simulated(run, run.stepCosts, options),
       run: rest
     }
     rows.push(row)

@@ -1,5 +1,6 @@
 // UELLM's comparison of batchers and policies, simulated: static batches at three loads, continuous batching at a load
 // that static batches cannot bear, and a burst. Lengths are known, or predicted by bucket with 80 % accuracy.
+// Full steps and no reserve, unlike the engine's defaults: what is compared are orders.
 //
 //   npm run bench:uellm
 //

@@ -48,8 +48,9 @@ function valueText (schema: OptionSchema): string {
   if (schema.enum !== undefined) return schema.enum.join(', ')
   if (schema.format === 'bytes') return 'bytes, or a text such as 2GiB'
   if (schema.format === 'device-map') return 'map'
-  if (schema.type !== 'integer') return schema.type === 'boolean' ? 'on or off' : 'text'
+  if (schema.type !== 'integer' && schema.type !== 'number') return schema.type === 'boolean' ? 'on or off' : 'text'
   const { minimum, maximum = Number.MAX_SAFE_INTEGER } = schema
+  if (schema.type === 'number') return `number, ${minimum} to ${maximum}`
   return maximum === Number.MAX_SAFE_INTEGER ? `whole number from ${minimum}` : `whole number, ${minimum} to ${maximum}`
 }
 

@@ -47,7 +47,7 @@ function flagFor (name: string, schema: OptionSchema): Option {
 
 function valueName (schema: OptionSchema): string {
   if (schema.format !== undefined) return schema.format === 'bytes' ? 'bytes' : 'map'
-  return schema.type === 'integer' ? 'number' : 'text'
+  return schema.type === 'integer' || schema.type === 'number' ? 'number' : 'text'
 }
 
 /** @throws InvalidOptionError */

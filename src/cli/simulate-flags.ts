@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { policyNames } from '../scheduler/policies/index.js'
 import { workloads } from '../simulator/workloads/index.js'
+import { addFlags } from './option-flags.js'
+import { simulatedEngineOptions } from './simulated-engine.js'
 
 export function addSimulateFlags (command: Command): Command {
   addTraceFlags(command.optionsGroup('Trace:'))
@@ -15,7 +17,10 @@ export function addSimulateFlags (command: Command): Command {
     .option('--max-batch-tokens <number>', 'tokens of one step at most')
     .option('--max-model-len <number>', 'longest sequence, prompt and answer together')
     .option('--kv-tokens <number>', 'tokens that the KV cache holds')
+    .option('--kv-swap-tokens <number>', 'tokens that the host tier holds for sequences that give way; 0 = it is off (default: a quarter of --kv-tokens)')
+    .option('--swap-token-ms <number>', 'ms that the KV of a token takes from one to the other (default: that of the workload)')
     .option('--no-prefix-cache', 'compute shared prefixes again')
+  addFlags(command, simulatedEngineOptions)
   return addOutputFlags(command.optionsGroup('Output:'))
 }
 

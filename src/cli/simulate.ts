@@ -15,22 +15,25 @@ import { printLine, type Io } from './io.js'
 import { numberFlag } from './option-flags.js'
 import { ProgressLine } from './progress-line.js'
 import { parseStepTimes } from './simulate-costs.js'
+import { engineSettings, hostTokens } from './simulated-engine.js'
 import { simulationOptions } from './simulation-options.js'
 import { runTable, type NamedRun } from './simulate-table.js'
 import { readTraceFile, spedUp } from './trace-file.js'
 
 type Flags = Readonly<Record<string, unknown>>
 
-/** `millrace simulate`: runs the scheduler over a trace without a model, once for each policy. */
+/** `millrace simulate`: runs the scheduler, set as the engine sets it, over a trace without a model, once for each policy. */
 export async function simulateTrace (flags: Flags, io: Io): Promise<void> {
   const workload = chosenWorkload(flags)
   const trace = await chosenTrace(flags, workload)
   const machine = await chosenMachine(flags, workload?.machine ?? defaultMachine)
+  const settings = engineSettings(flags, machine)
   const policies = chosenPolicies(flags)
   const progress = new ProgressLine(io.stderr)
   const runs = policies.map((policy): NamedRun => {
     const result = simulate(trace, {
-      ...simulationOptions(machine, flags['prefixCache'] !== false),
+      ...simulationOptions(machine, flags['prefixCache'] !== false, hostTokens(flags, machine)),
+      ...settings,
       policy,
       toolTimes: new ToolDurations(),
       onProgress: done => { progress.show(`${policy.name}: ${Math.floor(done * 100)} %`) }
@@ -93,7 +96,8 @@ async function chosenMachine (flags: Flags, usual: Machine): Promise<Machine> {
     maxNumSeqs,
     maxBatchTokens,
     maxModelLen: whole('maxModelLen', usual.maxModelLen, 1e8),
-    kvTokens: whole('kvTokens', usual.kvTokens, 1e9)
+    kvTokens: whole('kvTokens', usual.kvTokens, 1e9),
+    swap: usual.swap
   }
 }
 

@@ -4,8 +4,8 @@ import type { Machine } from '../simulator/workloads/index.js'
 
 const blockTokens = 16
 
-/** A pool that only counts, and the addon's keys where text is shared. */
-export function simulationOptions (machine: Machine, hasPrefixCache: boolean, hostTokens = 0): SimulationOptions {
+/** A pool that only counts, and the addon's keys where text is shared; without what an engine's options set beside the sizes. */
+export function simulationOptions (machine: Omit<Machine, 'swap'>, hasPrefixCache: boolean, hostTokens = 0): SimulationOptions {
   const addon = loadAddon()
   const root = addon.prefixRoot(['simulation'])
   return {

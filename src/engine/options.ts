@@ -234,8 +234,10 @@ export function parseEngineOptions (values: PartialEngineOptions): ParsedEngineO
   return parsed
 }
 
+type PacingChoice = Pick<ParsedEngineOptions, 'pacing' | 'maxNumSeqs' | 'maxResidentSeqs' | 'readingTokensPerSec'>
+
 /** @throws InvalidOptionError */
-function checkPacing ({ pacing, maxNumSeqs, maxResidentSeqs, readingTokensPerSec }: ParsedEngineOptions): void {
+export function checkPacing ({ pacing, maxNumSeqs, maxResidentSeqs, readingTokensPerSec }: PacingChoice): void {
   for (const [name, value] of Object.entries({ maxResidentSeqs, readingTokensPerSec })) {
     if (pacing === 'none' && value !== undefined) {
       throw new InvalidOptionError(name, `${name} is ${value}, but pacing is none: nothing looks at it. Leave it out, or add --pacing qoe.`)

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCli } from '../../src/cli/program.js'
+import { engineOptions } from '../../src/engine/options.js'
+import type { RequestResult } from '../../src/simulator/request-result.js'
 import type { Summary } from '../../src/simulator/summary.js'
 import { memoryIo } from '../support/memory-io.js'
 
@@ -76,6 +78,44 @@ t.test('requests twice as fast wait longer; fewer are fewer', async t => {
   t.equal((await summaries('--trace', trace, '--requests', '1'))[0]!.requests, 1)
 })
 
+t.test('prompts beside answers are cut as the engine cuts them, so that a step ends in time', async t => {
+  const beside = file('beside.csv', 'arrivalMs,promptTokens,outputTokens\n0,16,200\n300,960,1\n')
+  const ttftMs = async (...argv: string[]): Promise<number> => {
+    const [run] = await summaries('--trace', beside, '--costs', costs, '--policy', 'fcfs', '--max-batch-tokens', '1024', '--request-results', ...argv)
+    return (run!.results as RequestResult[])[1]!.ttftMs
+  }
+  const [usual, long] = [await ttftMs(), await ttftMs('--max-step-ms', '2000')]
+  // A step without prompts takes 12 ms: 60 ms are the target, for which a chunk is 64 tokens at the least.
+  t.ok(usual >= 15 * (64 + 12) && usual < 15 * (64 + 12) + 24, `${usual} ms in 15 chunks`)
+  t.ok(long >= 972 && long < 972 + 24, `${long} ms in one step`)
+})
+
+t.test('memory is kept free for growth, and the KV of what gives way goes to the host tier, as in the engine', async t => {
+  const scarce = ['--generate', 'uellm', '--requests', '120', '--length-accuracy', '0.57', '--kv-tokens', '3000', '--policy', 'adaptive']
+  const run = async (...argv: string[]): Promise<Summary> => (await summaries(...scarce, ...argv))[0]!
+  const [none, usual, all] = [await run('--reserve-ratio', '0'), await run(), await run('--reserve-ratio', '1')]
+  t.same(usual, await run('--reserve-ratio', String(engineOptions.reserveRatio.default)), 'the default is the engine\'s')
+  t.ok(none.preemptions > usual.preemptions && usual.preemptions > all.preemptions,
+    `preemptions: ${none.preemptions} without a reserve, ${usual.preemptions}, ${all.preemptions} with all that is expected`)
+  const off = await run('--kv-swap-tokens', '0')
+  t.same(usual, await run('--kv-swap-tokens', '750'), 'a quarter of the KV cache')
+  t.not(usual.e2eMeanMs, off.e2eMeanMs, 'it is used')
+  t.same(await run('--swap-token-ms', '1000'), off, 'unless copies are slow')
+})
+
+t.test('with pacing everybody begins at once, and is written as fast as he reads', async t => {
+  const three = file('three.csv', 'arrivalMs,promptTokens,outputTokens\n0,10,40\n0,10,40\n0,10,40\n')
+  const argv = ['--trace', three, '--costs', costs, '--policy', 'fcfs', '--max-num-seqs', '1']
+  const [waiting] = await summaries(...argv)
+  const [paced] = await summaries(...argv, '--pacing', 'qoe')
+  const [two] = await summaries(...argv, '--pacing', 'qoe', '--max-resident-seqs', '2')
+  t.ok(waiting!.ttftP99Ms > 800, `the last waits for two answers: ${waiting!.ttftP99Ms} ms`)
+  t.ok(paced!.ttftP99Ms < 150, `${paced!.ttftP99Ms} ms`)
+  t.ok(two!.ttftP99Ms > 400, `with two places the third waits: ${two!.ttftP99Ms} ms`)
+  const [slow, fast] = await Promise.all(['1', '1000'].map(async rate => (await summaries(...argv, '--pacing', 'qoe', '--reading-tokens-per-sec', rate))[0]!))
+  t.not(slow!.e2eP50Ms, fast!.e2eP50Ms, 'who reads slowly is written later')
+})
+
 t.test('the chart is a page with its lines and nothing from elsewhere', async t => {
   const chart = join(folder, 'chart.html')
   await simulate('--generate', 'uellm', '--requests', '50', '--policy', 'fcfs,sjf', '--chart', chart)
@@ -99,6 +139,13 @@ t.test('what cannot be is refused: usage with 2, a bad trace with 1', async t =>
   t.match(await simulate('--trace', trace, '--costs', file('c2.json', '{"fixdMs":1}')), { code: 2, err: /Did you mean fixedMs/ })
   t.match(await simulate('--trace', file('bad.csv', 'arrivalMs,promptTokens,outputTokens\n0,NaN,1')),
     { code: 1, err: /^millrace: Line 2 of the trace: promptTokens is "NaN"/ })
+  t.match(await simulate('--trace', trace, '--reserve-ratio', '2'), { code: 2, err: /reserveRatio is "2"; it must be a number from 0 to 1/ })
+  t.match(await simulate('--trace', trace, '--max-step-ms', '0'), { code: 2, err: /maxStepMs is "0"/ })
+  t.match(await simulate('--trace', trace, '--pacing', 'gentle'), { code: 2, err: /pacing is "gentle"; it must be one of none, qoe/ })
+  t.match(await simulate('--trace', trace, '--max-resident-seqs', '64'), { code: 2, err: /maxResidentSeqs is 64, but pacing is none/ })
+  t.match(await simulate('--trace', trace, '--pacing', 'qoe', '--max-resident-seqs', '8'), { code: 2, err: /maxResidentSeqs is 8, fewer than the 32/ })
+  t.match(await simulate('--trace', trace, '--kv-swap-tokens', '-1'), { code: 2, err: /--kv-swap-tokens is "-1"/ })
+  t.match(await simulate('--trace', trace, '--swap-token-ms', 'fast'), { code: 2, err: /--swap-token-ms is "fast"/ })
   const long = await simulate('--trace', trace, '--max-model-len', '80', '--policy', 'fcfs')
   t.match(long, { code: 0, err: /failed: The prompt has 100 tokens/ })
 })

@@ -1,7 +1,8 @@
 import { linearTimes, type StepTimes } from '../step-times.js'
 import type { TraceRequest } from '../trace-request.js'
 import { initialStepCosts } from '../../profiler/step-costs.js'
-import { augservePoolTokens, augserveTimes, augserveTrace } from './augserve.js'
+import type { SwapCosts } from '../../scheduler/min-waste.js'
+import { augservePoolTokens, augserveSwapTokenMs, augserveTimes, augserveTrace } from './augserve.js'
 import { chatTrace, type WorkloadOptions } from './chat.js'
 import { proteusTimes, proteusTrace } from './proteus.js'
 import { uellmTimes, uellmTrace } from './uellm.js'
@@ -13,15 +14,31 @@ export interface Machine {
   readonly maxBatchTokens: number
   readonly maxModelLen: number
   readonly kvTokens: number
+  /** Between the KV cache and the host tier. */
+  readonly swap: SwapCosts
 }
 
-/** A small model on two CPU cores, as `millrace serve` sets it up. */
-export const defaultMachine: Machine =
-  { times: linearTimes(initialStepCosts), maxNumSeqs: 32, maxBatchTokens: 256, maxModelLen: 32_768, kvTokens: 131_072 }
-const chatGlm: Machine = { times: uellmTimes, maxNumSeqs: 32, maxBatchTokens: 512, maxModelLen: 4096, kvTokens: 131_072 }
-const azure: Machine = { times: proteusTimes, maxNumSeqs: 256, maxBatchTokens: 8192, maxModelLen: 4096, kvTokens: 1_048_576 }
-const a100: Machine =
-  { times: augserveTimes, maxNumSeqs: 256, maxBatchTokens: 512, maxModelLen: 8192, kvTokens: augservePoolTokens }
+/** A 0.6B model in BF16 on two CPU cores, as `millrace serve` sets it up; its KV takes 112 KiB a token, which are copied at 10 GB/s. */
+export const defaultMachine: Machine = {
+  times: linearTimes(initialStepCosts),
+  maxNumSeqs: 32,
+  maxBatchTokens: 256,
+  maxModelLen: 32_768,
+  kvTokens: 131_072,
+  swap: { tokenMs: 0.0115, hiddenRatio: 0 }
+}
+/** KV of half a megabyte a token over PCIe 4. */
+const gpuSwap: SwapCosts = { tokenMs: 0.02, hiddenRatio: 0.8 }
+const chatGlm: Machine = { times: uellmTimes, maxNumSeqs: 32, maxBatchTokens: 512, maxModelLen: 4096, kvTokens: 131_072, swap: gpuSwap }
+const azure: Machine = { times: proteusTimes, maxNumSeqs: 256, maxBatchTokens: 8192, maxModelLen: 4096, kvTokens: 1_048_576, swap: gpuSwap }
+const a100: Machine = {
+  times: augserveTimes,
+  maxNumSeqs: 256,
+  maxBatchTokens: 512,
+  maxModelLen: 8192,
+  kvTokens: augservePoolTokens,
+  swap: { tokenMs: augserveSwapTokenMs, hiddenRatio: 0.8 }
+}
 
 export interface Workload {
   readonly description: string
