@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "barrier_check.hpp"
 #include "paged_fixture.hpp"
 
 namespace millrace::test {
@@ -369,6 +370,24 @@ TEST("a row's CUDA attention has the same bits whatever the other rows are") {
   }
   const auto of_few = attend(few), of_many = attend(many);
   for (int row = 0; row < 2; ++row) CHECK(same_bits(row_of(few, of_few, row), row_of(many, of_many, row)));
+}
+
+TEST("CUDA attention needs each of its barriers") {
+  const auto attended = []<typename T>(const Case& c) {
+    return [=] { return bytes_of(attend(Inputs<T>(c))); };
+  };
+  check_every_barrier_matters(
+      attended.operator()<float>({.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{290, 1}, {5, 1}}}));
+  // One multiprocessor: a block computes several parts and rows. A block counts itself as done when all of
+  // its threads have written; here no other block runs meanwhile.
+  check_every_barrier_matters(
+      attended.operator()<gpu::bf16>(
+          {.heads = 2, .kv_heads = 1, .dim = 64, .rows = {{5, 1}, {70, 1}, {150, 1}}, .multiprocessors = 1}),
+      {"attend_few 1"});
+  check_every_barrier_matters(
+      attended.operator()<gpu::bf16>(
+          {.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{300, 70}}, .multiprocessors = 2}),
+      {"attend_many 3"});
 }
 
 }  // namespace millrace::test

@@ -1,5 +1,6 @@
 #include "kernels/rope_store.hpp"
 
+#include "barrier_check.hpp"
 #include "paged_fixture.hpp"
 
 namespace millrace::test {
@@ -44,43 +45,76 @@ double tolerance_of(DType kv_dtype) {
 }
 
 template <typename T>
+struct Inputs {
+  Case c;
+  std::mt19937_64 rng;
+  RaggedBatch batch;
+  KvFixture kv;
+  int stride;
+  std::vector<T> qkv;
+  std::vector<float> q_norm, k_norm, frequencies;
+
+  explicit Inputs(const Case& of)
+      : c(of),
+        rng(make_rng(static_cast<std::uint64_t>(of.dim * 1000 + of.rotary_dim))),
+        batch(c.rows, c.block_tokens, rng),
+        kv(c.kv_dtype, batch, c.kv_heads, c.dim),
+        stride((c.heads + 2 * c.kv_heads) * c.dim + 8) {
+    if (c.padding_row >= 0) make_padding(batch, c.padding_row);
+    qkv = rounded<T>(random_values(rng, std::int64_t{batch.num_tokens()} * stride));
+    q_norm = random_values(rng, c.dim);
+    k_norm = random_values(rng, c.dim);
+    for (int i = 0; i < c.rotary_dim / 2; ++i)
+      frequencies.push_back(
+          std::pow(10000.0F, -2.0F * static_cast<float>(i) / static_cast<float>(c.rotary_dim)));
+  }
+};
+
+template <typename T>
+struct Outputs {
+  std::vector<T> qkv;
+  std::vector<std::byte> keys, values;
+};
+
+template <typename T>
+Outputs<T> rope_store(const Inputs<T>& inputs) {
+  const Case& c = inputs.c;
+  KvFixture kv = inputs.kv;
+  const CardBatch batch(inputs.batch);
+  const CardKv card_kv(kv);
+  const CardArray<T> qkv{std::span<const T>(inputs.qkv)};
+  const CardArray<float> frequencies{std::span<const float>(inputs.frequencies)},
+      q_norm{std::span<const float>(inputs.q_norm)}, k_norm{std::span<const float>(inputs.k_norm)};
+  gpu::Stream stream;
+  gpu::launch_rope_store<T>(stream, {.batch = batch.batch(),
+                                     .qkv = qkv.data(),
+                                     .stride = inputs.stride,
+                                     .num_heads = c.heads,
+                                     .q_norm = c.norm ? q_norm.data() : nullptr,
+                                     .k_norm = c.norm ? k_norm.data() : nullptr,
+                                     .norm_epsilon = 1e-6F,
+                                     .form = c.form,
+                                     .inverse_frequencies = frequencies.data(),
+                                     .rotary_dim = c.rotary_dim,
+                                     .magnitude = 1.25F,
+                                     .kv = card_kv.layer()});
+  stream.synchronize();
+  return {qkv.values(), card_kv.keys(), card_kv.values()};
+}
+
+template <typename T>
 void check_case(const Case& c) {
-  auto rng = make_rng(static_cast<std::uint64_t>(c.dim * 1000 + c.rotary_dim));
-  RaggedBatch batch(c.rows, c.block_tokens, rng);
-  if (c.padding_row >= 0) make_padding(batch, c.padding_row);
-  KvFixture kv(c.kv_dtype, batch, c.kv_heads, c.dim);
-  const int cols = (c.heads + 2 * c.kv_heads) * c.dim, stride = cols + 8;
-  const auto qkv = rounded<T>(random_values(rng, batch.num_tokens() * stride));
-  const auto before = widened<T>(qkv);
-  const auto q_norm = random_values(rng, c.dim), k_norm = random_values(rng, c.dim);
-  std::vector<float> frequencies;
-  for (int i = 0; i < c.rotary_dim / 2; ++i)
-    frequencies.push_back(
-        std::pow(10000.0F, -2.0F * static_cast<float>(i) / static_cast<float>(c.rotary_dim)));
+  const Inputs<T> inputs(c);
+  const RaggedBatch& batch = inputs.batch;
+  const KvFixture& kv = inputs.kv;
+  const int stride = inputs.stride;
+  const auto before = widened<T>(inputs.qkv);
   in_every_order([&] {
-    const CardBatch card_batch(batch);
-    const CardKv card_kv(kv);
-    const CardArray<T> card_qkv{std::span<const T>(qkv)};
-    const CardArray<float> card_frequencies{std::span<const float>(frequencies)},
-        card_q_norm{std::span<const float>(q_norm)}, card_k_norm{std::span<const float>(k_norm)};
-    gpu::Stream stream;
-    gpu::launch_rope_store<T>(stream, {.batch = card_batch.batch(),
-                                       .qkv = card_qkv.data(),
-                                       .stride = stride,
-                                       .num_heads = c.heads,
-                                       .q_norm = c.norm ? card_q_norm.data() : nullptr,
-                                       .k_norm = c.norm ? card_k_norm.data() : nullptr,
-                                       .norm_epsilon = 1e-6F,
-                                       .form = c.form,
-                                       .inverse_frequencies = card_frequencies.data(),
-                                       .rotary_dim = c.rotary_dim,
-                                       .magnitude = 1.25F,
-                                       .kv = card_kv.layer()});
-    stream.synchronize();
-    const auto after = widened<T>(card_qkv.values());
+    const Outputs<T> outputs = rope_store(inputs);
+    const auto after = widened<T>(outputs.qkv);
     KvFixture stored = kv;
-    stored.keys = card_kv.keys();
-    stored.values = card_kv.values();
+    stored.keys = outputs.keys;
+    stored.values = outputs.values;
     KvFixture expected = kv;  // only what is not compared otherwise: NaN where nothing is stored
     double worst = 0;
     const auto compare = [&](double a, double b) {
@@ -98,9 +132,9 @@ void check_case(const Case& c) {
       for (int h = 0; h < c.heads + c.kv_heads; ++h) {
         const auto head = expected_head({head_before + h * c.dim, static_cast<std::size_t>(c.dim)},
                                         !c.norm       ? nullptr
-                                        : h < c.heads ? &q_norm
-                                                      : &k_norm,
-                                        position, c, frequencies, 1.25);
+                                        : h < c.heads ? &inputs.q_norm
+                                                      : &inputs.k_norm,
+                                        position, c, inputs.frequencies, 1.25);
         for (int d = 0; d < c.dim; ++d) {
           const double e = head[static_cast<std::size_t>(d)];
           if (h < c.heads) {
@@ -166,6 +200,15 @@ TEST("CUDA rope_store stores nothing of padding and of empty rows") {
 
 TEST("CUDA rope_store gives a warp several heads of a long prompt") {
   check_case<gpu::bf16>({RopeForm::kHalves, DType::kBF16, 17, 3, 8, 8, 16, true, {{0, 520}}});
+}
+
+TEST("CUDA rope_store needs each of its barriers") {
+  // Several heads a warp, and pairs that lie in different lanes.
+  const Inputs<gpu::bf16> inputs({RopeForm::kHalves, DType::kBF16, 6, 2, 64, 64, 16, false, {{0, 512}}});
+  check_every_barrier_matters([&] {
+    const auto outputs = rope_store(inputs);
+    return bytes_of(widened<gpu::bf16>(outputs.qkv), outputs.keys, outputs.values);
+  });
 }
 
 }  // namespace millrace::test
