@@ -16,7 +16,7 @@ struct Shared {
 // A thread has one output of kRowsOfThread rows: threads of a warp read different rows of w, which the odd
 // distance puts in different banks, and the same of x.
 template <typename T, CardFormat kFormat>
-__global__ void __launch_bounds__(kThreads) plain_product(Product<T> p) {
+__global__ void __launch_bounds__(kThreads, 4) plain_product(Product<T> p) {
   p.w.format = kFormat;  // as the compiler may know
   Shared& shared = block_shared<Shared>();
   const int thread = static_cast<int>(threadIdx.x);
