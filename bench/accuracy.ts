@@ -64,7 +64,7 @@ async function loadScorer ({ matrices, vocabulary, load }: Omit<Variant, 'name'>
     deviceMap: [{ start: 0, end: spec.numLayers, devices: ['cpu:0'] }],
     quantize: 'none',
     quantizeGroup: 32,
-    kvDtype: 'f32',
+    activationDtype: 'f32', kvDtype: 'f32',
     kvBlocks: maxTokens / 16 + 1,
     kvHostBlocks: 0,
     blockTokens: 16,

@@ -62,6 +62,37 @@ t.test('only src/native loads the addon', async t => {
   t.same(wrong.map(file => relative(src, file)), [])
 })
 
+// What a folder of C++ may include, beside itself. Plugins see the addon's headers without its Node; the addon
+// sees of a card only the table, so that it builds and loads without CUDA.
+const nativeLayers: Record<string, string[]> = {
+  'native/core': [],
+  'native/formats': ['core'],
+  'native/runtime': ['core', 'formats'],
+  'native/cpu': ['core', 'formats', 'runtime'],
+  'native/plugin': ['core', 'runtime'],
+  'native/binding': ['core', 'formats', 'runtime', 'cpu', 'plugin'],
+  'cuda/platform': ['emulation'],
+  'cuda/emulation': ['platform'],
+  'cuda/kernels': ['platform', 'core', 'runtime', 'device'],
+  'cuda/device': ['platform', 'kernels', 'core', 'runtime', 'cpu', 'plugin'],
+  'cuda/plugin': ['core', 'device', 'plugin']
+}
+
+t.test('folders of C++ include only what lies below them, and nothing but cuda/platform knows CUDA', async t => {
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const wrong: string[] = []
+  for (const [folder, below] of Object.entries(nativeLayers)) {
+    for (const name of readdirSync(join(root, folder))) {
+      const text = readFileSync(join(root, folder, name), 'utf8')
+      for (const [, included] of text.matchAll(/^#include "([a-z_]+)\//gm)) {
+        if (included !== folder.split('/')[1] && !below.includes(included!)) wrong.push(`${folder}/${name} includes ${included!}/`)
+      }
+      if (folder !== 'cuda/platform' && /#include <cuda/.test(text)) wrong.push(`${folder}/${name} includes CUDA's headers`)
+    }
+  }
+  t.same(wrong, [])
+})
+
 t.test('only native/binding includes napi.h', async t => {
   const native = fileURLToPath(new URL('../native', import.meta.url))
   const wrong = readdirSync(native, { recursive: true, encoding: 'utf8' })

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -35,8 +36,31 @@ EmulatedCard& emulated_card() {
   return card();
 }
 
+// Held while the card works, or its queues change: a thread that waits for one stream does the work of others
+// that this one waits for.
+std::recursive_mutex& card_at_work() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
+// Work of a stream that is not done yet. Others that wait for it may outlive the stream.
+struct Queue {
+  std::deque<Work> work;
+  std::uint64_t done = 0;  // pieces
+
+  void run_until(std::uint64_t position) {
+    const std::lock_guard lock(card_at_work());
+    while (done < position && !work.empty()) {
+      const Work next = std::move(work.front());
+      work.pop_front();
+      ++done;
+      next();
+    }
+  }
+};
+
 struct Event::State {
-  Stream::State* stream = nullptr;  // null: passed, or never recorded
+  std::weak_ptr<Queue> queue;  // empty: passed, or never recorded
   std::uint64_t position = 0;
 };
 
@@ -45,8 +69,7 @@ struct Graph::State {
 };
 
 struct Stream::State {
-  std::deque<Work> queued;
-  std::uint64_t done = 0;  // pieces of work
+  std::shared_ptr<Queue> queue = std::make_shared<Queue>();
   bool capturing = false;
   std::vector<Work> captured;
 
@@ -54,15 +77,8 @@ struct Stream::State {
     if (capturing) {
       captured.push_back(std::move(work));
     } else {
-      queued.push_back(std::move(work));
-    }
-  }
-  void run_until(std::uint64_t position) {
-    while (done < position && !queued.empty()) {
-      const Work work = std::move(queued.front());
-      queued.pop_front();
-      ++done;
-      work();
+      const std::lock_guard lock(card_at_work());
+      queue->work.push_back(std::move(work));
     }
   }
 };
@@ -154,25 +170,28 @@ void Stream::fill(void* memory, int byte, std::int64_t bytes) {
 }
 
 void Stream::record(Event& event) {
-  event.state() = {state_.get(), state_->done + state_->queued.size()};
+  const std::lock_guard lock(card_at_work());
+  event.state() = {state_->queue, state_->queue->done + state_->queue->work.size()};
 }
 
 void Stream::wait(const Event& event) {
   const Event::State at = event.state();
-  if (at.stream != nullptr && at.stream != state_.get()) {
-    state_->add([at] { at.stream->run_until(at.position); });
-  }
+  if (at.queue.lock() == state_->queue) return;
+  state_->add([at] {
+    if (const auto queue = at.queue.lock()) queue->run_until(at.position);
+  });
 }
 
 void Stream::synchronize() {
   if (state_->capturing)
     throw GpuError(GpuError::Kind::kOther, "running: a stream that is captured cannot be waited for");
   ++card().synchronizations;
-  if (std::exchange(card().fail_next, false)) {
-    state_->queued.clear();
+  const std::lock_guard lock(card_at_work());
+  if (card().fail_next.exchange(false)) {
+    state_->queue->work.clear();
     throw GpuError(GpuError::Kind::kLost, "running: an emulated failure of the card");
   }
-  state_->run_until(state_->done + state_->queued.size());
+  state_->queue->run_until(state_->queue->done + state_->queue->work.size());
 }
 
 void Stream::begin_capture() {

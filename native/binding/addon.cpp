@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "binding/arguments.hpp"
+#include "binding/devices.hpp"
 #include "binding/instance.hpp"
 #include "binding/kv_pool.hpp"
 #include "binding/load_model.hpp"
@@ -18,7 +19,7 @@
 namespace millrace {
 namespace {
 
-constexpr int kAbi = 2;
+constexpr int kAbi = 3;
 constexpr std::int64_t kMaxThreads = 1024;
 
 Napi::Value cpu_features_list(const Napi::CallbackInfo& info) {
@@ -30,7 +31,7 @@ Napi::Value cpu_features_list(const Napi::CallbackInfo& info) {
 
 Napi::Value devices(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
-    const std::vector<DeviceInfo> found = Registry::instance().list();
+    const std::vector<DeviceInfo> found = list_devices();
     auto list = Napi::Array::New(info.Env(), found.size());
     for (std::uint32_t i = 0; i < found.size(); ++i) {
       Napi::Object device = Napi::Object::New(info.Env());
@@ -38,8 +39,13 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       device.Set("description", found[i].description);
       device.Set("threads", found[i].threads);
       device.Set("memoryBytes", static_cast<double>(found[i].memory_bytes));
-      device.Set("usable", true);
-      device.Set("reason", "");
+      device.Set("freeBytes", found[i].free_bytes < 0
+                                  ? info.Env().Undefined()
+                                  : Napi::Number::New(info.Env(), static_cast<double>(found[i].free_bytes)));
+      device.Set("computeCapability", found[i].compute_capability);
+      device.Set("driver", found[i].driver);
+      device.Set("usable", found[i].reason.empty());
+      device.Set("reason", found[i].reason);
       list.Set(i, device);
     }
     return list;

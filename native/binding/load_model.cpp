@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "binding/arguments.hpp"
+#include "binding/devices.hpp"
 #include "binding/model.hpp"
 #include "binding/run_async.hpp"
-#include "cpu/registry.hpp"
 #include "cpu/thread_placement.hpp"
 #include "formats/fingerprint.hpp"
 #include "formats/model_files.hpp"
@@ -36,17 +36,18 @@ struct LoadOptions {
   bool deterministic = false;
   bool preallocate_kv = false;
   Quantization quantization;
-  DType kv_dtype = DType::kF32;
+  DType activation_dtype = DType::kF32, kv_dtype = DType::kF32;
   int kv_blocks = 0, kv_host_blocks = 0;
   StepLimits limits;
   bool stage_times = false;
 };
 
-DType read_kv_dtype(const std::string& name) {
+DType read_dtype(const Napi::Object& object, const char* field) {
+  const std::string name = string_field(object, field);
   if (name == "f32") return DType::kF32;
   if (name == "f16") return DType::kF16;
   if (name == "bf16") return DType::kBF16;
-  refuse_argument("kvDtype", "must be f32, f16 or bf16");
+  refuse_argument(field, "must be f32, f16 or bf16");
 }
 
 Quantization read_quantization(const Napi::Object& object) {
@@ -79,7 +80,8 @@ LoadOptions read_options(const Napi::Object& object) {
   options.deterministic = bool_field(object, "deterministic");
   options.preallocate_kv = bool_field(object, "preallocateKv");
   options.quantization = read_quantization(object);
-  options.kv_dtype = read_kv_dtype(string_field(object, "kvDtype"));
+  options.kv_dtype = read_dtype(object, "kvDtype");
+  options.activation_dtype = read_dtype(object, "activationDtype");
   options.kv_blocks = count_field(object, "kvBlocks", 1);
   options.kv_host_blocks = count_field(object, "kvHostBlocks", 0);
   options.limits = {count_field(object, "maxRows", 1), count_field(object, "maxTokens", 1),
@@ -117,7 +119,7 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
     DeviceMapEntry stage{entry.start, entry.end, {}};
     for (const std::string& name : entry.devices) {
       stage.devices.push_back(
-          Registry::instance().device(name, read_isa(options.kernels), options.deterministic));
+          open_device(name, {read_isa(options.kernels), options.deterministic, options.activation_dtype}));
     }
     runtime.device_map.push_back(std::move(stage));
   }

@@ -27,6 +27,10 @@ class Registry {
   // ERR_THREADS_FIXED while a device is in use, and ERR_INVALID_PARAMETER unless it is 1 to 1024, or when
   // threads cannot be pinned here. Default: default_threads(), not pinned.
   void set_threads(int threads, bool pinned = false);
+  [[nodiscard]] int threads() {
+    const std::lock_guard lock(mutex_);
+    return threads_;
+  }
   // "cpu:0" to "cpu:7". isa: empty takes the best there is. deterministic: see CpuDevice. Throws
   // ERR_DEVICE_UNAVAILABLE saying which devices exist, and ERR_UNSUPPORTED_ISA.
   std::shared_ptr<Device> device(std::string_view name, std::optional<Isa> isa = std::nullopt,

@@ -20,6 +20,10 @@ struct DeviceInfo {
   std::string description;
   int threads = 0;
   std::int64_t memory_bytes = 0;
+  std::int64_t free_bytes = -1;         // of a card; -1: not known
+  std::string compute_capability = {};  // of a card, such as "8.6"
+  std::string driver = {};              // of a card, such as "12.4"
+  std::string reason = {};              // why it cannot be used; empty when it can
 };
 
 // Memory on a device, aligned to 64 bytes, zeroed.
@@ -135,6 +139,7 @@ struct WorkLimits {
   int max_tokens = 0;
   int max_logit_rows = 0;
   int num_heads = 0;
+  int num_kv_heads = 0;
   int head_dim = 0;
   int vocab_size = 0;  // 0: no logits
   int max_logprobs = 0;

@@ -101,6 +101,7 @@ Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWe
                                                 .max_tokens = tokens,
                                                 .max_logit_rows = logit_rows_,
                                                 .num_heads = state->num_heads,
+                                                .num_kv_heads = rank.kv_heads.size(),
                                                 .head_dim = spec.head_dim,
                                                 .vocab_size = is_last ? spec.vocab_size : 0,
                                                 .max_logprobs = limits.max_logprobs});

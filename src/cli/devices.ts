@@ -13,9 +13,12 @@ export function devices (flags: Readonly<Record<string, unknown>>, io: Io): void
     printLine(io.stdout, JSON.stringify({ devices: list, cpuFeatures: addon.cpuFeatures(), machine }, null, 2))
     return
   }
-  printLine(io.stdout, table(['device', 'threads', 'memory', 'usable', 'description'], list.map(device => [
-    device.name, device.threads, formatBytes(device.memoryBytes), device.usable ? 'yes' : `no: ${device.reason}`, device.description
+  printLine(io.stdout, table(['device', 'threads', 'memory', 'free', 'compute', 'driver', 'usable', 'description'], list.map(device => [
+    device.name, device.threads === 0 ? '' : device.threads, device.memoryBytes === 0 ? '' : formatBytes(device.memoryBytes),
+    device.freeBytes === undefined ? '' : formatBytes(device.freeBytes), device.computeCapability, device.driver,
+    device.usable ? 'yes' : 'no', device.description
   ])))
+  for (const { name, reason } of list.filter(({ usable }) => !usable)) printLine(io.stdout, `${name}: ${reason}.`)
   printLine(io.stdout)
   printLine(io.stdout, twoColumns([
     ['CPU', addon.cpuFeatures().join(', ') || 'no vector instructions that the kernels use'],

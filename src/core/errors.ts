@@ -74,6 +74,22 @@ export class OutOfMemoryError extends MillraceError {
   }
 }
 
+/** A device that was asked for is not there, or cannot be used. */
+export class DeviceUnavailableError extends MillraceError {
+  constructor (device: string, reason: string) {
+    super('ERR_DEVICE_UNAVAILABLE', 500,
+      `${device} cannot be used: ${reason}. millrace devices lists what can; --device cpu:0 runs the model without a card.`, 'device')
+  }
+}
+
+/** A card does not work any more in this process, and the engine that uses it with it. */
+export class DeviceLostError extends MillraceError {
+  constructor (reason: string, cause?: unknown) {
+    super('ERR_DEVICE_LOST', 503, `A device was lost, and all running requests with it: ${reason}. Restart the server.`)
+    this.cause = cause
+  }
+}
+
 /** A step of the model failed, and this request with it. */
 export class StepFailedError extends MillraceError {
   constructor (message: string, cause?: unknown) {

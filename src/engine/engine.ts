@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { BadLogitsError, EngineClosedError, SloUnreachableError, StepFailedError } from '../core/errors.js'
+import { BadLogitsError, DeviceLostError, EngineClosedError, SloUnreachableError, StepFailedError } from '../core/errors.js'
 import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { StepTime, type StepOutput } from '../native/binding.js'
@@ -330,6 +330,10 @@ export class Engine {
 
   #failPlan (plan: EnginePlan, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error)
+    if ((error as { code?: unknown } | undefined)?.code === 'ERR_DEVICE_LOST') {
+      this.#closeFailed(new DeviceLostError(message, error))
+      return
+    }
     const failure = new StepFailedError(`The model's step failed, and the requests in it with it: ${message}`, error)
     for (const [row, sequence] of plan.sequences.entries()) {
       if (plan.outcomes[row] === RowOutcome.failed) this.#fail(sequence.request, failure)
@@ -374,9 +378,13 @@ export class Engine {
 
   /** A defect of ours: better no answers than wrong ones. */
   #break (error: unknown): void {
-    this.#isClosed = true
     const message = error instanceof Error ? error.message : String(error)
-    for (const request of [...this.#requests]) request.fail(new StepFailedError(`The engine failed and is closed: ${message}`, error))
+    this.#closeFailed(new StepFailedError(`The engine failed and is closed: ${message}`, error))
+  }
+
+  #closeFailed (error: Error): void {
+    this.#isClosed = true
+    for (const request of [...this.#requests]) request.fail(error)
     this.close().catch(() => {})
   }
 }

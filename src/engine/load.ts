@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js'
 import { loadAddon } from '../native/addon.js'
-import type { Addon } from '../native/binding.js'
+import type { Addon, DeviceInfo } from '../native/binding.js'
 import type { DownloadProgress } from '../model/hub/download.js'
 import { describeModel, kvBytesPerToken, type ModelDescription } from '../model/load-description.js'
 import { locateModel } from '../model/locate.js'
@@ -40,8 +40,9 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
   const addon = loadAddon()
   const location = await locateModel(model, { onProgress: hooks.onDownload })
   const description = await describeModel(location, addon)
-  const machine = readMachine()
-  const resolved = resolveOptions(parsed, factsOf(description, addon), { ...machine, threads: threadsInUse?.threads ?? machine.threads })
+  const devices = addon.devices()
+  const machine = { ...readMachine(), cards: devices.filter(isCard) }
+  const resolved = resolveOptions(parsed, factsOf(description, devices), { ...machine, threads: threadsInUse?.threads ?? machine.threads })
   hooks.onResolved?.(resolved, description)
   useThreads(addon, resolved)
   const weights = addon.loadModel({
@@ -50,6 +51,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     deviceMap: resolved.deviceMap,
     quantize: resolved.quantize,
     quantizeGroup: resolved.quantizeGroup,
+    activationDtype: resolved.activationDtype,
     kvDtype: resolved.kvDtype,
     kvBlocks: resolved.kvBlocks,
     kvHostBlocks: resolved.kvHostBlocks,
@@ -103,7 +105,9 @@ function useThreads (addon: Addon, { threads, pinThreads }: ResolvedOptions): vo
   }
 }
 
-function factsOf (description: ModelDescription, addon: Addon): ModelFacts {
+const isCard = ({ name }: DeviceInfo): boolean => name.startsWith('cuda')
+
+function factsOf (description: ModelDescription, devices: readonly DeviceInfo[]): ModelFacts {
   const { spec, files } = description
   const matrix = spec.tensors.q.name.replace('{layer}', '0')
   return {
@@ -111,7 +115,7 @@ function factsOf (description: ModelDescription, addon: Addon): ModelFacts {
     spec,
     weightsBytes: quantization => quantizedBytes(description.weights, quantization),
     weightsDtype: files.tensors.find(tensor => tensor.name === matrix)?.dtype ?? 'BF16',
-    defaultDevice: addon.devices().find(device => device.usable)?.name ?? 'cpu:0',
+    defaultDevice: devices.find(device => isCard(device) && device.usable)?.name ?? 'cpu:0',
     kvBytesPerToken: dtype => kvBytesPerToken(spec, dtype)
   }
 }

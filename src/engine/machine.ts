@@ -11,6 +11,16 @@ export interface Machine {
   readonly limitedBy: 'cgroup' | 'system'
   /** Cores, or the CPU quota if that is less; at least 1. */
   readonly threads: number
+  readonly cards?: readonly Card[]
+}
+
+/** A cuda device. 'cuda' alone stands for all where there is none. */
+export interface Card {
+  readonly name: string
+  readonly memoryBytes: number
+  readonly freeBytes: number | undefined
+  /** Why it cannot be used; empty when it can. */
+  readonly reason: string
 }
 
 export type ReadText = (path: string) => string | undefined

@@ -1,9 +1,12 @@
 import { formatBytes } from '../core/bytes.js'
 import { InvalidOptionError, OutOfMemoryError } from '../core/errors.js'
 import type { Machine } from './machine.js'
+import { hostPool, type MemoryPool } from './memory-pools.js'
 
 export interface MemoryInput {
   readonly machine: Machine
+  /** What the model's devices take memory from. Default: the machine's. */
+  readonly pools?: readonly MemoryPool[]
   readonly weightsBytes: number
   readonly workspaceBytes: number
   readonly kvBytesPerToken: number
@@ -31,6 +34,8 @@ export interface MemoryPlan {
 const leastModelLen = 2048
 /** Kept free for the rest of the process, and for what the estimates miss. */
 const headroom = 0.05
+/** Of what is left of the machine's memory, which others want too; a card's is the model's alone. */
+const hostKvShare = 0.5
 /** Of the KV cache, and in bytes: what is taken for swapped-out sequences unless something else is asked for. */
 const swapShare = 0.25
 const mostSwapBytes = 4 * 2 ** 30
@@ -50,13 +55,19 @@ export function planMemory (input: MemoryInput): MemoryPlan {
   const wantedLen = input.maxModelLen ?? maxPositions
   const leastLen = input.maxModelLen ?? Math.min(maxPositions, leastModelLen)
   const leastKvBytes = input.kvCacheMemory ?? blocksOf(leastLen, blockTokens) * blockBytes
-  const usable = Math.floor(machine.availableBytes * (1 - headroom))
-  const left = usable - weightsBytes - workspaceBytes - (input.kvSwapMemory ?? 0)
-  if (left < leastKvBytes) throw new OutOfMemoryError(outOfMemory(input, leastLen, leastKvBytes, usable))
+  const pools = (input.pools ?? [hostPool(machine)]).map(pool => {
+    const usable = usableOf(pool.availableBytes)
+    const swap = pool.isHost ? input.kvSwapMemory ?? 0 : 0
+    return { ...pool, usable, left: usable - weightsBytes * pool.share - workspaceBytes * pool.workspaces - swap }
+  })
+  for (const pool of pools) {
+    if (pool.left < leastKvBytes * pool.share) throw new OutOfMemoryError(outOfMemory(input, pool, leastLen, leastKvBytes * pool.share))
+  }
 
   // One block more for each sequence, so that a step ahead never lacks one.
   const mostBlocks = maxNumSeqs * (blocksOf(wantedLen, blockTokens) + 1)
-  const kvBytes = input.kvCacheMemory ?? Math.max(leastKvBytes, Math.min(mostBlocks * blockBytes, left / 2))
+  const room = Math.min(...pools.map(({ left, share, isHost }) => left / share * (isHost ? hostKvShare : 1)))
+  const kvBytes = input.kvCacheMemory ?? Math.max(leastKvBytes, Math.min(mostBlocks * blockBytes, room))
   const kvBlocks = Math.floor(kvBytes / blockBytes)
   const held = kvBlocks * blockTokens
   if (held < Math.min(leastLen, wantedLen)) {
@@ -64,22 +75,30 @@ export function planMemory (input: MemoryInput): MemoryPlan {
       `(${formatBytes(kvBytesPerToken)} each), fewer than one sequence of ${leastLen}. ` +
       `Raise --kv-cache-memory to ${formatBytes(blocksOf(leastLen, blockTokens) * blockBytes)}, or lower --max-model-len.`)
   }
-  const swapBytes = input.kvSwapMemory ?? Math.min(kvBlocks * blockBytes * swapShare, mostSwapBytes, left - kvBlocks * blockBytes)
+  const host = pools.find(({ isHost }) => isHost)
+  const hostLeft = host === undefined ? usableOf(machine.availableBytes) : host.left - kvBlocks * blockBytes * host.share
+  const swapBytes = input.kvSwapMemory ?? Math.min(kvBlocks * blockBytes * swapShare, mostSwapBytes, hostLeft)
   const kvHostBlocks = Math.floor(swapBytes / blockBytes)
   return { maxModelLen: Math.min(wantedLen, held), kvBlocks, kvBytes: kvBlocks * blockBytes, kvHostBlocks, kvHostBytes: kvHostBlocks * blockBytes }
 }
 
-function outOfMemory (input: MemoryInput, len: number, kvBytes: number, usable: number): string {
-  const { machine, weightsBytes, workspaceBytes, kvSwapMemory = 0 } = input
+type UsedPool = MemoryPool & { readonly usable: number }
+
+function outOfMemory (input: MemoryInput, pool: UsedPool, len: number, kvBytes: number): string {
+  const weightsBytes = input.weightsBytes * pool.share
+  const workspaceBytes = input.workspaceBytes * pool.workspaces
+  const kvSwapMemory = pool.isHost ? input.kvSwapMemory ?? 0 : 0
   const needed = weightsBytes + workspaceBytes + kvBytes + kvSwapMemory
-  const remedy = weightsBytes + workspaceBytes > usable
-    ? 'Take a smaller or more strongly quantised model, or give the process more memory.'
-    : kvSwapMemory > 0 && needed - kvSwapMemory <= usable ? 'Lower --kv-swap-memory.'
+  const remedy = weightsBytes + workspaceBytes > pool.usable
+    ? `Take a smaller or more strongly quantised model, or ${pool.isHost ? 'give the process more memory' : 'spread it over more devices with --device-map'}.`
+    : kvSwapMemory > 0 && needed - kvSwapMemory <= pool.usable ? 'Lower --kv-swap-memory.'
       : input.kvCacheMemory !== undefined ? 'Lower --kv-cache-memory.' : 'Lower --max-model-len or --max-batch-tokens.'
   return `The model does not fit: weights ${formatBytes(weightsBytes)} + KV cache for ${len} tokens ${formatBytes(kvBytes)} + ` +
-    `${kvSwapMemory > 0 ? `KV swap ${formatBytes(kvSwapMemory)} + ` : ''}workspace ${formatBytes(workspaceBytes)} = ${formatBytes(needed)}, but ${formatBytes(usable)} can be used ` +
-    `(95 % of what is free; the ${machine.limitedBy} has ${formatBytes(machine.limitBytes)}). ${remedy}`
+    `${kvSwapMemory > 0 ? `KV swap ${formatBytes(kvSwapMemory)} + ` : ''}workspace ${formatBytes(workspaceBytes)} = ${formatBytes(needed)}, but ${formatBytes(pool.usable)} can be used ` +
+    `(95 % of what is free; ${pool.isHost ? `the ${pool.name}` : pool.name} has ${formatBytes(pool.limitBytes)}). ${remedy}`
 }
+
+const usableOf = (availableBytes: number): number => Math.floor(availableBytes * (1 - headroom))
 
 const blocksOf = (tokens: number, blockTokens: number): number => Math.ceil(tokens / blockTokens)
 

@@ -74,13 +74,13 @@ export const engineOptions = {
     type: ['integer', 'string'],
     format: 'bytes',
     minimum: 1,
-    description: 'Memory for the KV cache, in bytes or as 2GiB. Default: half of the memory (of the cgroup, else of the system) that the weights leave free, but not more than max-num-seqs sequences of max-model-len tokens need.'
+    description: 'Memory for the KV cache, in bytes or as 2GiB. Default: half of the memory (of the cgroup, else of the system) that the weights leave free, on cuda devices all of it, but not more than max-num-seqs sequences of max-model-len tokens need.'
   },
   kvSwapMemory: {
     type: ['integer', 'string'],
     format: 'bytes',
     minimum: 0,
-    description: 'Memory beside the KV cache for sequences that give way to others, in bytes or as 2GiB; 0 turns it off, and their KV is computed again. Taken from the system when it is first used. Default: a quarter of the KV cache, at most 4 GiB and what is free.'
+    description: 'Memory beside the KV cache for sequences that give way to others, in bytes or as 2GiB; 0 turns it off, and their KV is computed again. Taken from the system when it is first used; for cuda devices at once, and pinned. Default: a quarter of the KV cache, at most 4 GiB and what is free.'
   },
   preallocateKv: {
     type: 'boolean',
@@ -106,7 +106,7 @@ export const engineOptions = {
   device: {
     type: 'string',
     default: 'auto',
-    description: 'Device that runs the model, such as cpu:0. auto takes the first that is usable.'
+    description: 'Device that runs the model, such as cpu:0 or cuda:0 (millrace devices lists them). auto takes the first cuda device that is usable, else cpu:0. There is no fallback from a device that is named.'
   },
   deviceMap: {
     type: ['string', 'array'],
@@ -125,11 +125,17 @@ export const engineOptions = {
     default: 32,
     description: 'Weights that share a scale with quantize int4. Fewer are more accurate; more take less memory.'
   },
+  activationDtype: {
+    type: 'string',
+    enum: ['auto', 'f32', 'f16', 'bf16'],
+    default: 'auto',
+    description: 'Number format that cuda devices compute in; sums are taken in f32 in any case. auto follows the weights: f32 for F32, f16 for F16, else bf16. A CPU computes in f32.'
+  },
   kvDtype: {
     type: 'string',
     enum: ['auto', 'f32', 'f16', 'bf16'],
     default: 'auto',
-    description: 'Number format of the KV cache. auto follows the weights.'
+    description: 'Number format of the KV cache. auto follows the weights, and on cuda devices what they compute in.'
   },
   prefixCaching: {
     type: 'boolean',

@@ -12,8 +12,8 @@ const saveIntervalMs = 300_000
  * another file: steps cost something else there.
  */
 export function profilerPath (folder: string, fingerprint: string, options: ResolvedOptions): string {
-  const { quantize, quantizeGroup, kvDtype, deviceMap, threads, kernels, servedModelName } = options
-  const key = JSON.stringify([fingerprint, quantize, quantizeGroup, kvDtype, deviceMap, threads, kernels])
+  const { quantize, quantizeGroup, activationDtype, kvDtype, deviceMap, threads, kernels, servedModelName } = options
+  const key = JSON.stringify([fingerprint, quantize, quantizeGroup, ...activationDtype === 'f32' ? [] : [activationDtype], kvDtype, deviceMap, threads, kernels])
   const name = servedModelName.replace(/[^\w.-]+/g, '_').slice(-80)
   return join(folder, `${name}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}.profile`)
 }

@@ -1,9 +1,11 @@
+import { DeviceUnavailableError, InvalidOptionError } from '../core/errors.js'
 import type { ModelSpec } from '../model/model-spec.js'
 import { checkDeviceMap, type DeviceStage } from './device-map.js'
 import { readingTokensPerSec } from '../scheduler/pacing.js'
 import type { PolicyName } from '../scheduler/policies/index.js'
 import type { Machine } from './machine.js'
 import { estimateWorkspaceBytes, planMemory } from './memory-plan.js'
+import { memoryPools } from './memory-pools.js'
 import type { ParsedEngineOptions } from './options.js'
 import type { Quantization } from './quantization.js'
 
@@ -18,7 +20,7 @@ export interface ModelFacts {
   weightsBytes (quantization: Quantization): number
   /** Number format of the weight matrices, as the file names it. */
   readonly weightsDtype: string
-  /** First usable device. */
+  /** The first usable card, else cpu:0. */
   readonly defaultDevice: string
   kvBytesPerToken (dtype: KvDtype): number
 }
@@ -52,6 +54,8 @@ export interface ResolvedOptions {
   readonly deviceMap: readonly DeviceStage[]
   readonly quantize: Quantization['quantize']
   readonly quantizeGroup: Quantization['quantizeGroup']
+  /** What cards compute in. */
+  readonly activationDtype: KvDtype
   readonly kvDtype: KvDtype
   readonly prefixCaching: boolean
   readonly deterministic: boolean
@@ -77,12 +81,15 @@ export function maxResidentSeqsOf ({ pacing, maxNumSeqs, maxResidentSeqs }: Pick
  * @throws OutOfMemoryError, InvalidOptionError
  */
 export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, machine: Machine): ResolvedOptions {
-  const kvDtype = parsed.kvDtype === 'auto' ? kvDtypeFor(model.weightsDtype) : parsed.kvDtype
   const device = parsed.device === 'auto' ? model.defaultDevice : parsed.device
   const deviceMap = parsed.deviceMap ?? [{ start: 0, end: model.spec.numLayers, devices: [device] }]
   checkDeviceMap(deviceMap, model.spec.numLayers)
+  const card = checkCards(deviceMap, machine)
+  const activationDtype = activationDtypeFor(parsed, model.weightsDtype, card)
+  const kvDtype = kvDtypeOf(parsed, model.weightsDtype, card, activationDtype)
   const memory = planMemory({
     machine,
+    pools: memoryPools(deviceMap, model.spec.numLayers, machine),
     weightsBytes: model.weightsBytes(parsed),
     workspaceBytes: estimateWorkspaceBytes(model.spec, parsed.maxBatchTokens, parsed.maxNumSeqs),
     kvBytesPerToken: model.kvBytesPerToken(kvDtype),
@@ -115,6 +122,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     deviceMap,
     quantize: parsed.quantize,
     quantizeGroup: parsed.quantizeGroup,
+    activationDtype,
     kvDtype,
     prefixCaching: parsed.prefixCaching,
     deterministic: parsed.deterministic,
@@ -124,6 +132,33 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxLogprobs: parsed.maxLogprobs,
     seed: parsed.seed
   })
+}
+
+/** The first card of the map. */
+function checkCards (deviceMap: readonly DeviceStage[], { cards = [] }: Machine): string | undefined {
+  const names = deviceMap.flatMap(({ devices }) => devices).filter(name => /^cuda:\d+$/.test(name))
+  for (const name of names) {
+    const card = cards.find(card => card.name === name) ?? cards.find(card => card.name === 'cuda')
+    if (card === undefined) throw new DeviceUnavailableError(name, `there ${cards.length === 1 ? 'is' : 'are'} only ${cards.map(card => card.name).join(', ') || 'no cards'}`)
+    if (card.reason !== '') throw new DeviceUnavailableError(name, card.reason)
+  }
+  return names[0]
+}
+
+function activationDtypeFor (parsed: ParsedEngineOptions, weightsDtype: string, card: string | undefined): KvDtype {
+  if (card !== undefined) return parsed.activationDtype === 'auto' ? kvDtypeFor(weightsDtype) : parsed.activationDtype
+  if (parsed.activationDtype === 'auto' || parsed.activationDtype === 'f32') return 'f32'
+  throw new InvalidOptionError('activationDtype',
+    `activationDtype is ${parsed.activationDtype}, but a CPU computes in f32. Leave out --activation-dtype, or choose a cuda device with --device.`)
+}
+
+function kvDtypeOf (parsed: ParsedEngineOptions, weightsDtype: string, card: string | undefined, activationDtype: KvDtype): KvDtype {
+  if (parsed.kvDtype === 'auto') return card === undefined ? kvDtypeFor(weightsDtype) : activationDtype
+  if (card !== undefined && activationDtype !== 'f32' && parsed.kvDtype !== activationDtype) {
+    throw new InvalidOptionError('kvDtype', `kvDtype is ${parsed.kvDtype}, but ${card} computes in ${activationDtype}, and its KV cache must be the same. ` +
+      'Leave out --kv-dtype, or add --activation-dtype f32.')
+  }
+  return parsed.kvDtype
 }
 
 /** Weights in F32 keep their precision; BF16 has the range that quantised weights may need. */

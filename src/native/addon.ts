@@ -4,7 +4,7 @@ import { AddonError } from '../core/errors.js'
 import type { Addon } from './binding.js'
 
 /** The version of binding.ts that this code is written for. */
-const expectedAbi = 2
+const expectedAbi = 3
 
 let loaded: Addon | undefined
 

@@ -174,11 +174,18 @@ export type MetadataValue =
   | readonly string[] | Int32Array | Float32Array | ReadonlyArray<MetadataValue>
 
 export interface DeviceInfo {
-  /** 'cpu:0', ... */
+  /** 'cpu:0', 'cuda:0', ...; 'cuda' alone when there is no card, with the reason. */
   readonly name: string
   readonly description: string
+  /** 0 for a card. */
   readonly threads: number
   readonly memoryBytes: number
+  /** Of a card, now. */
+  readonly freeBytes: number | undefined
+  /** Of a card, such as '8.6'; else empty. */
+  readonly computeCapability: string
+  /** CUDA version of a card's driver, such as '12.4'; else empty. */
+  readonly driver: string
   readonly usable: boolean
   /** Why it is not usable; empty when it is. */
   readonly reason: string
@@ -205,6 +212,9 @@ export interface LoadOptions {
   /** For matrices in a float type: int8 with a scale per row, or int4 with a scale per `quantizeGroup` columns. */
   quantize: 'none' | 'int8' | 'int4'
   quantizeGroup: 32 | 64 | 128
+  /** What cards compute in; a CPU computes in F32. */
+  activationDtype: 'f32' | 'f16' | 'bf16'
+  /** On a card that computes in 16 bits, the same. */
   kvDtype: 'f32' | 'f16' | 'bf16'
   kvBlocks: number
   /** Blocks of the host tier, for sequences that are swapped out; 0 = none. */

@@ -197,6 +197,22 @@ t.test('a step that the model refuses fails its requests when those before it ar
   await engine.close()
 })
 
+t.test('a lost device fails all requests, also those that wait, and closes the engine', async t => {
+  const { engine } = scriptedEngine(words, {
+    next: answering(hello, hello),
+    stepMs: step => {
+      if (step === 2) throw Object.assign(new Error('cuda:0: an illegal address'), { code: 'ERR_DEVICE_LOST' })
+      return 0
+    }
+  })
+  const generations = [engine.complete({ prompt: 'x' }), engine.complete({ prompt: 'xx' })]
+  await Promise.all(generations.map(async generation => {
+    await t.rejects(generation.result(), { code: 'ERR_DEVICE_LOST', statusCode: 503, message: /illegal address.*Restart/ })
+  }))
+  await t.rejects(engine.complete({ prompt: 'x' }).result(), { code: 'ERR_ENGINE_CLOSED' })
+  await engine.close()
+})
+
 t.test('an engine whose model refuses every step fails every request and can be closed', async t => {
   const { engine } = scriptedEngine(words, { next: answering(hello), take: () => { throw new Error('never') } })
   for (const prompt of ['x', 'xx']) await t.rejects(engine.complete({ prompt }).result(), { code: 'ERR_STEP_FAILED', message: /never/ })

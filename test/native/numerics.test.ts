@@ -1,82 +1,8 @@
-import { readFileSync } from 'node:fs'
 import t from 'tap'
-import type { LoadOptions, NativeModel } from '../../src/native/binding.js'
-import { RowOutput } from '../../src/native/binding.js'
-import { fixture, readTensors, type Tensor } from '../support/fixtures.js'
-import { greedy, loadNative, runStep, slotParams } from '../support/native-model.js'
-
-// The reference is Hugging Face transformers in float32 (test/fixtures/README.md). The addon gives
-// log-probabilities, not logits: both sides are compared after log-softmax, relative to the largest
-// logit. What that hides, a constant added to all logits of a row, changes no token.
-
-const vocabSize = 320
-
-interface Case { name: string, promptIds: number[], greedyIds: number[], greedyTop2Gap: number[] }
-
-interface Reference {
-  cases: Case[]
-  tensors: Map<string, Tensor>
-}
-
-function readReference (path: string): Reference {
-  return {
-    cases: JSON.parse(readFileSync(fixture(`${path}.json`), 'utf8')) as Case[],
-    tensors: readTensors(fixture(`${path}.safetensors`))
-  }
-}
-
-function logSoftmax (logits: Float32Array): Float64Array {
-  const best = Math.max(...logits)
-  let sum = 0
-  for (const logit of logits) sum += Math.exp(logit - best)
-  return Float64Array.from(logits, logit => logit - best - Math.log(sum))
-}
-
-/** Log-probabilities of the whole vocabulary after each position of the prompt: (positions, vocab). */
-async function scorePrompt (model: NativeModel, ids: readonly number[], chunk: number): Promise<Float64Array[]> {
-  const slot = model.kv.open()
-  model.openSlot(slot, slotParams({ topLogprobs: vocabSize }), new Int32Array(0), new Int32Array(0))
-  model.kv.grow(slot, ids.length)
-  const rows: Float64Array[] = []
-  for (let start = 0; start < ids.length; start += chunk) {
-    const tokens = ids.slice(start, start + chunk)
-    const next = ids[start + chunk] ?? 0
-    const output = await runStep(model, [{ slot, tokens, position: start, outputs: RowOutput.promptLogprobs, next }])
-    for (let i = 0; i < tokens.length; i++) {
-      const row = new Float64Array(vocabSize).fill(NaN)
-      for (let k = 0; k < vocabSize; k++) row[output.promptTopIds[i * vocabSize + k]!] = output.promptTopLogprobs[i * vocabSize + k]!
-      rows.push(row)
-    }
-  }
-  model.closeSlot(slot)
-  model.kv.close(slot)
-  return rows
-}
-
-/** max|difference| / max|reference logit| over the kept positions. */
-function relativeError (rows: Float64Array[], positions: Tensor, logits: Tensor, baseline = logits): number {
-  let worst = 0
-  positions.data.forEach((position, i) => {
-    const expected = logSoftmax(logits.data.subarray(i * vocabSize, (i + 1) * vocabSize) as Float32Array)
-    rows[position]!.forEach((value, k) => {
-      worst = Math.max(worst, Number.isNaN(value) ? Infinity : Math.abs(value - expected[k]!))
-    })
-  })
-  return worst / largestOf(baseline)
-}
-
-function largestOf ({ data }: Tensor): number {
-  let largest = 0
-  for (const value of data) largest = Math.max(largest, Math.abs(value))
-  return largest
-}
-
-/** How many of the numbers differ: tap's own comparison takes minutes for arrays of this size. */
-function countDifferences (a: Float64Array[], b: Float64Array[]): number {
-  let count = a.length === b.length ? 0 : Infinity
-  a.forEach((row, i) => row.forEach((value, k) => { if (value !== b[i]?.[k]) count++ }))
-  return count
-}
+import type { LoadOptions } from '../../src/native/binding.js'
+import { fixture } from '../support/fixtures.js'
+import { greedy, loadNative } from '../support/native-model.js'
+import { countDifferences, largestOf, logSoftmax, readReference, relativeError, scorePrompt, vocabSize } from '../support/reference.js'
 
 const load = async (path: string, changes: Partial<LoadOptions> = {}) =>
   await loadNative(fixture(path), { maxLogprobs: vocabSize, kvBlocks: 32, maxRows: 4, ...changes })

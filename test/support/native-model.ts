@@ -59,6 +59,7 @@ export async function smallLoadOptions (path: string): Promise<{ spec: ModelSpec
     deviceMap: [{ start: 0, end: spec.numLayers, devices: ['cpu:0'] }],
     quantize: 'none',
     quantizeGroup: 32,
+    activationDtype: 'f32',
     kvDtype: 'f32',
     kvBlocks: 64,
     kvHostBlocks: 0,

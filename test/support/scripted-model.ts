@@ -198,6 +198,7 @@ export function scriptedEngine (
       deviceMap: [],
       quantize: 'none',
       quantizeGroup: 32,
+      activationDtype: 'f32',
       kvDtype: 'f32',
       prefixCaching: true,
       deterministic: false,

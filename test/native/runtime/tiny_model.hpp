@@ -136,11 +136,13 @@ struct TinyRuntime {
   // One stage over these devices.
   explicit TinyRuntime(std::vector<std::shared_ptr<Device>> devices)
       : TinyRuntime(std::vector<DeviceMapEntry>{{0, 2, std::move(devices)}}) {}
-  explicit TinyRuntime(std::vector<DeviceMapEntry> device_map, int kv_host_blocks = 0) {
+  explicit TinyRuntime(std::vector<DeviceMapEntry> device_map, int kv_host_blocks = 0,
+                       DType kv_dtype = DType::kF32) {
     const ModelFiles files = open_model_files(folder.write("model.safetensors", tiny_weights()));
     RuntimeOptions options;
     options.spec = tiny_spec();
     options.device_map = std::move(device_map);
+    options.kv_dtype = kv_dtype;
     options.kv_blocks = 32;
     options.kv_host_blocks = kv_host_blocks;
     options.limits = {.max_rows = 4,

@@ -1,0 +1,43 @@
+#pragma once
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugin/device_abi.h"
+#include "runtime/device.hpp"
+
+namespace millrace {
+
+// Cards that were lost: no device of theirs can be used any more in this process.
+class LostCards {
+ public:
+  void add(int card, const std::string& reason);
+  // Empty when the card was not lost.
+  [[nodiscard]] std::string reason(int card) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::pair<int, std::string>> lost_;
+};
+
+// A plugin that brings devices "cuda:N", by its table. Any thread may use it.
+class Plugin {
+ public:
+  // Throws ERR_DEVICE_UNAVAILABLE when the table is of another version than this code.
+  explicit Plugin(const MillraceDeviceTable* table);
+
+  // Every card, with the reason when it cannot be used. Without any: one entry "cuda" with the reason.
+  [[nodiscard]] std::vector<DeviceInfo> list() const;
+  // Card `card`, which computes in `activations`: F32, BF16 or F16. Throws ERR_DEVICE_UNAVAILABLE.
+  [[nodiscard]] std::shared_ptr<Device> open(int card, DType activations, int threads) const;
+
+ private:
+  [[nodiscard]] DeviceInfo describe(int card) const;
+
+  const MillraceDeviceTable* table_;
+  std::shared_ptr<LostCards> lost_ = std::make_shared<LostCards>();
+};
+
+}  // namespace millrace
