@@ -43,6 +43,8 @@ interface Target {
   readonly vocabSize: number
   readonly timeoutMs: number
   readonly extra: Readonly<Record<string, unknown>>
+  /** Fields that OpenAI's API does not have are sent too. */
+  readonly isScheduled: boolean
 }
 
 function chosenTarget (flags: Flags, io: Io): Target {
@@ -59,7 +61,8 @@ function chosenTarget (flags: Flags, io: Io): Target {
     model: typeof model === 'string' ? model : undefined,
     vocabSize: numberFlag('vocabSize', flags['vocabSize'], 2, 2 ** 31) ?? 256,
     timeoutMs: 1000 * (numberFlag('timeoutSec', flags['timeoutSec'], 1, 1e6) ?? 600),
-    extra: extraFields(flags['extra'])
+    extra: extraFields(flags['extra']),
+    isScheduled: flags['schedulingFields'] !== false
   }
 }
 
@@ -93,7 +96,8 @@ async function send (target: Target, request: TraceRequest, index: number, start
   let failure: string | undefined
   try {
     for (const [turn, tokens] of turns.entries()) {
-      const answer = await complete(target, promptOf(target, request, index, context), tokens)
+      const fields = target.isScheduled ? schedulingFields(request, turn, performance.now() - sentMs) : {}
+      const answer = await complete(target, promptOf(target, request, index, context), tokens, fields)
       if (turn === 0) {
         ttftMs = answer.firstMs - sentMs
         usage.cachedTokens = answer.cachedTokens
@@ -126,6 +130,26 @@ async function send (target: Target, request: TraceRequest, index: number, start
   }
 }
 
+/** The most that the server's fields of time take: 24 days. */
+const mostMs = 2 ** 31 - 1
+
+/** What the trace says for the scheduler, in the fields of our server. After a tool the first token has been seen, and the deadline comes nearer. */
+function schedulingFields ({ slo = {}, priority, sessionId, readingTokensPerSec }: TraceRequest, turn: number, passedMs: number): Record<string, unknown> {
+  const ms = (value: number | undefined): number | undefined => value === undefined ? undefined : Math.min(mostMs, value)
+  const { ttftMs, tpotMs, deadlineMs } = slo
+  const times = {
+    ttft_ms: turn === 0 ? ms(ttftMs) : undefined,
+    tpot_ms: ms(tpotMs),
+    deadline_ms: ms(deadlineMs === undefined || turn === 0 ? deadlineMs : Math.max(1, deadlineMs - passedMs))
+  }
+  return {
+    slo: Object.values(times).some(time => time !== undefined) ? times : undefined,
+    priority,
+    session_id: sessionId,
+    reading_tokens_per_sec: readingTokensPerSec
+  }
+}
+
 /** fetch says what went wrong in `cause`. */
 function causeOf (error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
@@ -152,11 +176,13 @@ interface CompletionChunk {
   readonly error?: { readonly message?: string }
 }
 
-async function complete ({ url, headers, model, timeoutMs, extra }: Target, prompt: readonly number[], maxTokens: number): Promise<Answer> {
+async function complete (
+  { url, headers, model, timeoutMs, extra }: Target, prompt: readonly number[], maxTokens: number, fields: Readonly<Record<string, unknown>>
+): Promise<Answer> {
   const response = await fetch(new URL('completions', url), {
     method: 'POST',
     headers,
-    body: JSON.stringify({ model, prompt, max_tokens: maxTokens, temperature: 0, stream: true, stream_options: { include_usage: true }, ...extra }),
+    body: JSON.stringify({ model, prompt, max_tokens: maxTokens, temperature: 0, stream: true, stream_options: { include_usage: true }, ...fields, ...extra }),
     signal: AbortSignal.timeout(timeoutMs)
   })
   if (!response.ok || response.body === null) throw new Error(`status ${response.status}: ${(await response.text()).slice(0, 200)}`)

@@ -31,6 +31,7 @@ export function addReplayFlags (command: Command): Command {
     .option('--vocab-size <number>', 'prompts are of token ids below this (default: 256)')
     .option('--timeout-sec <number>', 'a turn that takes longer has failed (default: 600)')
     .option('--extra <json>', 'further fields of each request (default: {"ignore_eos": true})')
+    .option('--no-scheduling-fields', 'leave out slo, priority, session_id and reading_tokens_per_sec, for servers that refuse them')
   addTraceFlags(command.optionsGroup('Trace:'))
   return addOutputFlags(command.optionsGroup('Output:'))
 }

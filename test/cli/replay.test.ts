@@ -6,7 +6,17 @@ import t, { type Test } from 'tap'
 import { runCli } from '../../src/cli/program.js'
 import { memoryIo } from '../support/memory-io.js'
 
-interface Body { prompt: number[], max_tokens: number, model: string, stream: boolean, ignore_eos?: boolean }
+interface Body {
+  prompt: number[]
+  max_tokens: number
+  model: string
+  stream: boolean
+  ignore_eos?: boolean
+  slo?: { ttft_ms?: number, tpot_ms?: number, deadline_ms?: number }
+  priority?: number
+  session_id?: string
+  reading_tokens_per_sec?: number
+}
 
 /** A server that says one token every 5 ms; prompts of 13 tokens it refuses. */
 async function tokenServer (t: Test) {
@@ -70,6 +80,36 @@ t.test('requests go out at the times of the trace, with its lengths and its shar
   t.ok(third!.atMs - second!.atMs > 100, 'after the tool')
   t.match(run!.results, [{ outputTokens: 4, cachedTokens: 4, toolMs: 0 }, { outputTokens: 5, toolMs: 100 }])
   t.ok(run!.results.every(({ ttftMs, e2eMs }) => ttftMs > 0 && e2eMs > ttftMs))
+})
+
+t.test('what the trace says for the scheduler goes with its requests', async t => {
+  const { url, seen } = await tokenServer(t)
+  const wishes = join(folder, 'wishes.json')
+  writeFileSync(wishes, JSON.stringify([
+    { arrivalMs: 0, promptTokens: 20, outputTokens: 2 },
+    {
+      arrivalMs: 200, promptTokens: 30, outputTokens: 2, ttftSloMs: 50, tpotSloMs: 70, deadlineMs: 1e10, priority: -2, sessionId: 'a', readingTokensPerSec: 6.5,
+      tools: [{ tokens: 2, durationMs: 60, resultTokens: 5 }]
+    },
+    { arrivalMs: 600, promptTokens: 40, outputTokens: 2, deadlineMs: 1000, tools: [{ tokens: 1, durationMs: 60, resultTokens: 1 }] },
+    { arrivalMs: 900, promptTokens: 50, outputTokens: 2, deadlineMs: 20, tools: [{ tokens: 1, durationMs: 60, resultTokens: 1 }] }
+  ]))
+  t.match(await replay(['--url', url, '--trace', wishes]), { code: 0, out: /66\.7 %/ }, 'two of the three that wish for something')
+  const [plain, first, second, ...rest] = seen.map(({ body: { prompt: _, ...body } }) => body)
+  const names = ['slo', 'priority', 'session_id', 'reading_tokens_per_sec']
+  t.notOk(names.some(name => name in plain!), 'nothing where the trace says nothing')
+  t.match(first, { slo: { ttft_ms: 50, tpot_ms: 70, deadline_ms: 2 ** 31 - 1 }, priority: -2, session_id: 'a', reading_tokens_per_sec: 6.5 })
+  t.match(second, { slo: { tpot_ms: 70, deadline_ms: 2 ** 31 - 1 }, priority: -2, session_id: 'a', reading_tokens_per_sec: 6.5 })
+  t.notOk('ttft_ms' in second!.slo!, 'the first token came in the turn before')
+  t.equal(rest[0]!.slo!.deadline_ms, 1000)
+  const left = rest[1]!.slo!.deadline_ms!
+  t.ok(left < 940 && left > 500, `${left} ms are left after the tool`)
+  t.equal(rest[3]!.slo!.deadline_ms, 1, 'what is late is as late as can be said')
+
+  seen.length = 0
+  await replay(['--url', url, '--trace', wishes, '--no-scheduling-fields'])
+  t.equal(seen.length, 7)
+  t.notOk(seen.some(({ body }) => names.some(name => name in body)), 'for servers that refuse such fields')
 })
 
 t.test('a request that fails is counted with its reason, and others go on', async t => {

@@ -101,14 +101,14 @@ t.test('every sampling field reaches the engine, and missing ones are left to it
       model: 'fake', messages, temperature: 0.5, top_p: 0.9, top_k: 40, min_p: 0.05, repetition_penalty: 1.1,
       frequency_penalty: -1, presence_penalty: 1, n: 2, seed: 7, stop: ['a', 'b'], stop_token_ids: [3], ignore_eos: true,
       min_tokens: 2, max_tokens: 9, max_completion_tokens: 5, logit_bias: { 5: -100 }, logprobs: true, top_logprobs: 1,
-      priority: -2, slo: { ttft_ms: 500, tpot_ms: 50, deadline_ms: 9000 }, session_id: 's1',
+      priority: -2, slo: { ttft_ms: 500, tpot_ms: 50, deadline_ms: 9000 }, session_id: 's1', reading_tokens_per_sec: 7.5,
       cache_salt: 'tenant', chat_template_kwargs: { enable_thinking: false }, user: 'u', metadata: { a: 'b' }, store: false
     }
   })
   t.match(engine.chats[0], {
     messages, temperature: 0.5, topP: 0.9, topK: 40, minP: 0.05, repetitionPenalty: 1.1, frequencyPenalty: -1, presencePenalty: 1,
     n: 2, seed: 7n, stop: ['a', 'b'], stopTokenIds: [3], ignoreEos: true, minTokens: 2, maxTokens: 5, logitBias: { 5: -100 },
-    priority: -2, slo: { ttftMs: 500, tpotMs: 50, deadlineMs: 9000 }, sessionId: 's1',
+    priority: -2, slo: { ttftMs: 500, tpotMs: 50, deadlineMs: 9000 }, sessionId: 's1', readingTokensPerSec: 7.5,
     logprobs: true, topLogprobs: 1, cacheSalt: 'tenant', templateVariables: { enable_thinking: false }
   }, 'max_completion_tokens goes before max_tokens')
   await app.inject({ method: 'POST', url, payload: { model: 'fake', messages, temperature: null, stop: null, max_tokens: 4, top_k: -1 } })

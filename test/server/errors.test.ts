@@ -70,6 +70,7 @@ t.test('a wrong field is named by its JSON path, with what it may be', async t =
     [{ slo: { ttft: 5 } }, 'slo', /ttft/],
     [{ slo: { ttft_ms: 900, deadline_ms: 300 } }, 'slo.ttft_ms', /after slo.deadline_ms/],
     [{ priority: 0.5 }, 'priority', /an integer/],
+    [{ reading_tokens_per_sec: 0 }, 'reading_tokens_per_sec', /above 0|> 0|greater/],
     [{ service_tier: 'gold' }, 'service_tier', /./],
     [{ n: 0 }, 'n', /at least 1/],
     [{ n: 129 }, 'n', /at most 128/],

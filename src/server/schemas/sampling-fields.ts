@@ -36,6 +36,8 @@ export const samplingFields = {
     deadline_ms: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: maxInt32 }))
   }, { additionalProperties: false })),
   service_tier: Type.Optional(Type.Union([Type.Enum(['auto', 'default', 'flex', 'scale', 'priority']), Type.Null()])),
+  /** What the client takes, for an engine with pacing. */
+  reading_tokens_per_sec: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e6 })),
   session_id: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   cache_salt: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   stream: Type.Optional(Type.Boolean()),
@@ -70,6 +72,7 @@ export function samplingOptions (body: SamplingFields): RequestOptions {
     cacheSalt: body.cache_salt,
     priority: body.priority ?? tierPriority(body.service_tier),
     slo: body.slo === undefined ? undefined : sloOf(body.slo),
+    readingTokensPerSec: body.reading_tokens_per_sec,
     sessionId: body.session_id
   }
 }

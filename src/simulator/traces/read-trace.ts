@@ -15,7 +15,7 @@ const numbers: Readonly<Record<string, NumberRange>> = {
   promptTokens: someTokens,
   outputTokens: someTokens,
   maxTokens: someTokens,
-  priority: { minimum: -1e9, maximum: 1e9 },
+  priority: { minimum: -1e9, maximum: 1e9, isWhole: true },
   ttftSloMs: someTime,
   tpotSloMs: someTime,
   deadlineMs: someTime,
