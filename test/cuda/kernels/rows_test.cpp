@@ -1,14 +1,10 @@
 #include "kernels/rows.hpp"
 
+#include "barrier_check.hpp"
 #include "kernel_fixture.hpp"
 
 namespace millrace::test {
 namespace {
-
-template <typename T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
-}
 
 template <typename T>
 void check_add(int rows, int cols) {
@@ -25,7 +21,7 @@ void check_add(int rows, int cols) {
   gpu::Stream stream;
   gpu::launch_add<T>(stream, card_x.data(), stride, card_delta.data(), stride, rows, cols);
   stream.synchronize();
-  CHECK(same_bits(card_x.values(), expected));
+  CHECK(bytes_of(card_x.values()) == bytes_of(expected));
 }
 
 template <typename T>
@@ -45,7 +41,7 @@ void check_gather(int cols) {
   gpu::launch_gather_rows<T>(stream, card_x.data(), stride, card_indices.data(), out.data(), out_stride, 5,
                              cols);
   stream.synchronize();
-  CHECK(same_bits(out.values(), expected));
+  CHECK(bytes_of(out.values()) == bytes_of(expected));
 }
 
 }  // namespace
