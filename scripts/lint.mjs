@@ -14,7 +14,7 @@ function nativeSources (folder) {
     .map(name => join(folder, name))
 }
 
-const sources = ['native', 'test/native', 'cuda', 'test/cuda'].flatMap(nativeSources)
+const sources = ['native', 'test/native', 'test/fakes', 'test/gpu', 'cuda', 'test/cuda', 'bench/gpu'].flatMap(nativeSources)
 const checks = [
   ['eslint', ['--max-warnings', '0', ...(fix ? ['--fix'] : []), '.']],
   ['tsc', ['-p', 'tsconfig.json', '--noEmit']],

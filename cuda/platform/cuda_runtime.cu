@@ -87,11 +87,22 @@ void use_card(int card) {
   check(cudaSetDevice(card), "choosing the card");
 }
 
+#if defined(MILLRACE_MEMORY_FOR_TESTS)
+// Memory that the host may read and write too, as the emulation's, and filled with NaN as that is.
+void* allocate(std::int64_t bytes) {
+  void* memory = nullptr;
+  check(cudaMallocManaged(&memory, static_cast<std::size_t>(bytes)), "allocating memory of the card");
+  check(cudaMemset(memory, 0xFF, static_cast<std::size_t>(bytes)), "filling memory of the card");
+  check(cudaDeviceSynchronize(), "filling memory of the card");
+  return memory;
+}
+#else
 void* allocate(std::int64_t bytes) {
   void* memory = nullptr;
   check(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "allocating memory of the card");
   return memory;
 }
+#endif
 
 void release(void* memory) {
   (void)cudaFree(memory);  // fails only where the context is lost, and the memory with it

@@ -1,0 +1,21 @@
+#pragma once
+#include "card_timer.hpp"
+#include "libraries/cublaslt.hpp"
+#include "report.hpp"
+
+namespace millrace::bench {
+
+// What this card does at its best, measured.
+struct Ceilings {
+  double bytes_per_us = 0;       // of a large copy, read and written counted
+  double operations_per_us = 0;  // of a large BF16 product, by our own kernel or cuBLASLt
+  int multiprocessors = 0;
+};
+
+// Operations each microsecond of a large BF16 product.
+double measure_matrix_rate(gpu::Stream& stream, int multiprocessors);
+double measure_library_rate(gpu::Stream& stream, gpu::CublasLt& library);
+void measure_products(Report& report, gpu::Stream& stream, const Ceilings& ceilings);
+void measure_sampling(Report& report, gpu::Stream& stream);
+
+}  // namespace millrace::bench

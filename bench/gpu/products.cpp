@@ -1,0 +1,196 @@
+// Products with the weights of two models, in BF16 and INT4: at few rows against the bandwidth that a copy
+// has on the card, at many against the rate of a large product.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <random>
+
+#include "bench.hpp"
+#include "device/card_weight.hpp"
+#include "kernels/matmul.hpp"
+#include "platform/float_types.hpp"
+
+namespace millrace::bench {
+namespace {
+
+struct Matrix {
+  const char* name;
+  int rows, cols;
+  bool gated;
+};
+
+struct Model {
+  const char* name;
+  int layers;
+  std::array<Matrix, 4> of_layer;
+  Matrix head;
+};
+
+constexpr Model kModels[] = {{"Qwen3-4B",
+                              36,
+                              {{{"qkv", 6144, 2560, false},
+                                {"o", 2560, 4096, false},
+                                {"gate_up", 2 * 9728, 2560, true},
+                                {"down", 2560, 9728, false}}},
+                              {"head", 151936, 2560, false}},
+                             {"Llama-8B",
+                              32,
+                              {{{"qkv", 6144, 4096, false},
+                                {"o", 4096, 4096, false},
+                                {"gate_up", 2 * 14336, 4096, true},
+                                {"down", 4096, 14336, false}}},
+                              {"head", 128256, 4096, false}}};
+
+// BF16 of about the size of a model's weights, cheap to make.
+std::vector<std::uint16_t> random_bf16(std::int64_t count) {
+  std::mt19937_64 rng(7);
+  std::vector<std::uint16_t> table(1 << 16);
+  std::normal_distribution<float> normal(0, 0.02F);
+  for (std::uint16_t& value : table) value = gpu::from_float<gpu::bf16>(normal(rng)).bits;
+  std::vector<std::uint16_t> values(static_cast<std::size_t>(count));
+  // Other values in every row: a stretch of the table from a random place.
+  for (std::size_t at = 0; at < values.size(); at += 1024) {
+    const std::size_t from = rng() % (table.size() - 1024);
+    std::copy_n(table.begin() + static_cast<std::ptrdiff_t>(from),
+                std::min<std::size_t>(1024, values.size() - at),
+                values.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  return values;
+}
+
+class Products {
+ public:
+  Products(Report& report, gpu::Stream& stream, const Ceilings& ceilings)
+      : report_(report), stream_(stream), timer_(stream), ceilings_(ceilings) {}
+
+  void measure(const Model& model, Quantization quantization, const char* form) {
+    std::vector<Times> sums(kRows.size());
+    for (const Matrix& matrix : model.of_layer)
+      measure_matrix(model, matrix, quantization, form, sums, model.layers);
+    measure_matrix(model, model.head, quantization, form, sums, 1);
+    for (std::size_t i = 0; i < kRows.size(); ++i) {
+      const double read_us = sums[i].bytes / ceilings_.bytes_per_us;
+      report_.add(
+          std::string(model.name) + " " + form + " all products, " + std::to_string(kRows[i]) + " rows",
+          {{"ms", sums[i].us / 1000},
+           {"tokensPerSec", kRows[i] * 1e6 / sums[i].us},
+           {"ofBandwidth", read_us / sums[i].us},
+           {"ofMatrixRate", sums[i].operations / ceilings_.operations_per_us / sums[i].us}});
+    }
+  }
+
+ private:
+  struct Times {
+    double us = 0, bytes = 0, operations = 0;
+  };
+  static constexpr std::array<int, 6> kRows = {1, 4, 16, 64, 256, 2048};
+
+  void measure_matrix(const Model& model, const Matrix& matrix, Quantization quantization, const char* form,
+                      std::vector<Times>& sums, int times) {
+    const auto values = random_bf16(std::int64_t{matrix.rows} * matrix.cols);
+    const WeightView view{reinterpret_cast<const std::byte*>(values.data()), DType::kBF16, matrix.rows,
+                          matrix.cols, std::int64_t{2} * matrix.cols};
+    // Gate and up are views of their own, as in a checkpoint.
+    WeightView gate = view, up = view;
+    gate.rows = up.rows = matrix.rows / 2;
+    up.data += gate.rows * gate.row_bytes;
+    const std::array<WeightView, 2> both{gate, up};
+    const std::span<const WeightView> views =
+        matrix.gated ? std::span<const WeightView>(both) : std::span<const WeightView>(&view, 1);
+    // So many copies that a card's cache does not hold them.
+    constexpr std::int64_t kCacheBytes = std::int64_t{256} << 20;
+    std::vector<std::unique_ptr<gpu::CardWeight>> weights;
+    gpu::WeightUploader uploader(gpu::CardFormat::kBF16, 8);
+    do {
+      weights.push_back(uploader.upload(views, quantization));
+    } while (weights.back()->device_bytes() * static_cast<std::int64_t>(weights.size()) < kCacheBytes);
+    for (std::size_t i = 0; i < kRows.size(); ++i) {
+      const int rows = kRows[i], out = matrix.gated ? matrix.rows / 2 : matrix.rows;
+      const int multiprocessors = ceilings_.multiprocessors;
+      const CardMemory x(std::int64_t{2} * rows * matrix.cols), y(std::int64_t{4} * rows * out);
+      const CardMemory workspace(
+          gpu::matmul_workspace_bytes(rows, *weights[0], matrix.gated, multiprocessors));
+      const auto input = random_bf16(std::int64_t{rows} * matrix.cols);
+      stream_.copy_to_device(x.as<void>(), input.data(), static_cast<std::int64_t>(input.size()) * 2);
+      stream_.synchronize();
+      const int calls = std::clamp(2048 / rows, 4, 64);
+      const double us = timer_.measure_us(calls, [&](int call) {
+        gpu::MatmulParams<gpu::bf16> params{};
+        params.x = x.as<gpu::bf16>();
+        params.x_stride = matrix.cols;
+        params.weight = weights[static_cast<std::size_t>(call) % weights.size()].get();
+        params.y = y.as<void>();
+        params.y_stride = out;
+        params.rows = rows;
+        if (matrix.gated) params.activation = Activation::kSilu;
+        params.multiprocessors = multiprocessors;
+        params.workspace = workspace.as<void>();
+        gpu::launch_matmul(stream_, params);
+      });
+      const auto bytes = static_cast<double>(weights[0]->device_bytes());
+      const double operations = 2.0 * rows * matrix.rows * matrix.cols;
+      report_.add(
+          std::string(model.name) + " " + form + " " + matrix.name + ", " + std::to_string(rows) + " rows",
+          {{"us", us}, {"GBps", bytes / us / 1e3}, {"TFLOPps", operations / us / 1e6}});
+      sums[i].us += us * times;
+      sums[i].bytes += bytes * times;
+      sums[i].operations += operations * times;
+    }
+  }
+
+  Report& report_;
+  gpu::Stream& stream_;
+  CardTimer timer_;
+  const Ceilings& ceilings_;
+};
+
+}  // namespace
+
+void measure_products(Report& report, gpu::Stream& stream, const Ceilings& ceilings) {
+  Products products(report, stream, ceilings);
+  for (const Model& model : kModels) {
+    products.measure(model, {}, "BF16");
+    products.measure(model, {Quantization::Kind::kInt4, 128}, "INT4");
+  }
+}
+
+double measure_matrix_rate(gpu::Stream& stream, int multiprocessors) {
+  constexpr int kSize = 8192;
+  const auto values = random_bf16(std::int64_t{kSize} * kSize);
+  const WeightView view{reinterpret_cast<const std::byte*>(values.data()), DType::kBF16, kSize, kSize,
+                        std::int64_t{2} * kSize};
+  gpu::WeightUploader uploader(gpu::CardFormat::kBF16, 8);
+  const auto weight = uploader.upload({&view, 1}, {});
+  const CardMemory x(std::int64_t{2} * kSize * kSize), y(std::int64_t{2} * kSize * kSize);
+  const CardMemory workspace(gpu::matmul_workspace_bytes(kSize, *weight, false, multiprocessors));
+  stream.copy_to_device(x.as<void>(), values.data(), std::int64_t{2} * kSize * kSize);
+  const double us = CardTimer(stream).measure_us(4, [&](int) {
+    gpu::MatmulParams<gpu::bf16> params{};
+    params.x = x.as<gpu::bf16>();
+    params.x_stride = params.y_stride = kSize;
+    params.weight = weight.get();
+    params.y = y.as<void>();
+    params.rows = kSize;
+    params.multiprocessors = multiprocessors;
+    params.workspace = workspace.as<void>();
+    gpu::launch_matmul(stream, params);
+  });
+  return 2.0 * kSize * kSize * kSize / us;
+}
+
+double measure_library_rate(gpu::Stream& stream, gpu::CublasLt& library) {
+  constexpr int kSize = 8192;
+  constexpr std::int64_t kBytes = std::int64_t{2} * kSize * kSize;
+  const auto values = random_bf16(std::int64_t{kSize} * kSize);
+  const CardMemory x(kBytes), w(kBytes), y(kBytes), workspace(gpu::CublasLt::kWorkspaceBytes);
+  stream.copy_to_device(x.as<void>(), values.data(), kBytes);
+  stream.copy_to_device(w.as<void>(), values.data(), kBytes);
+  const double us = CardTimer(stream).measure_us(4, [&](int) {
+    library.multiply(stream, {gpu::LibraryProduct::Type::kBF16, false, x.as<void>(), kSize, w.as<void>(),
+                              y.as<void>(), kSize, kSize, kSize, kSize, workspace.as<void>()});
+  });
+  return 2.0 * kSize * kSize * kSize / us;
+}
+
+}  // namespace millrace::bench
