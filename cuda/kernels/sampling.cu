@@ -1,8 +1,6 @@
 #include "kernels/sampling.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "kernels/logit_passes.hpp"
 #include "kernels/logit_select.hpp"
@@ -287,17 +285,12 @@ __global__ void __launch_bounds__(kRowThreads) log_prob_rows(LogProbRows p) {
 CardSampleRow card_sample_row(const SampleRow& row) {
   const SamplingParams& params = *row.params;
   CardSampleRow out;
-  if (params.temperature > 0) {
-    out.inverse_temperature = std::clamp(1 / params.temperature, std::numeric_limits<float>::min(),
-                                         std::numeric_limits<float>::max());
-  }
+  if (params.temperature > 0) out.inverse_temperature = inverse_temperature(params.temperature);
   out.top_k = params.top_k;
   out.top_p = params.top_p;
   out.min_p = params.min_p;
-  if (params.min_p > 0 && params.temperature > 0) {
-    out.min_p_depth =
-        std::log(static_cast<double>(params.min_p)) / static_cast<double>(out.inverse_temperature);
-  }
+  if (params.min_p > 0 && params.temperature > 0)
+    out.min_p_depth = min_p_depth(params.min_p, out.inverse_temperature);
   out.repetition_penalty = params.repetition_penalty;
   out.frequency_penalty = params.frequency_penalty;
   out.presence_penalty = params.presence_penalty;

@@ -1,9 +1,6 @@
 #include "plugin/plugin_device.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -42,17 +39,12 @@ std::string mebibytes(std::int64_t bytes) {
 MillraceSampleRow to_c(const SampleRow& row) {
   const SamplingParams& params = *row.params;
   MillraceSampleRow out{};
-  if (params.temperature > 0) {
-    // As sample_row() has it.
-    out.inverse_temperature = std::clamp(1 / params.temperature, std::numeric_limits<float>::min(),
-                                         std::numeric_limits<float>::max());
-  }
+  if (params.temperature > 0) out.inverse_temperature = inverse_temperature(params.temperature);
   out.top_k = params.top_k;
   out.top_p = params.top_p;
   out.min_p = params.min_p;
-  if (params.min_p > 0)
-    out.min_p_depth =
-        std::log(static_cast<double>(params.min_p)) / static_cast<double>(out.inverse_temperature);
+  if (params.min_p > 0 && params.temperature > 0)
+    out.min_p_depth = min_p_depth(params.min_p, out.inverse_temperature);
   out.repetition_penalty = params.repetition_penalty;
   out.frequency_penalty = params.frequency_penalty;
   out.presence_penalty = params.presence_penalty;

@@ -116,8 +116,7 @@ std::int32_t draw_weighed(const Tempered& tempered, const Best& among, double dr
 
 // Tokens at least min_p times as likely as the best.
 Best likely_tokens(const Tempered& tempered, float min_p) {
-  const double depth = std::log(static_cast<double>(min_p)) / static_cast<double>(tempered.scale);
-  return {static_cast<float>(static_cast<double>(tempered.best) + depth)};
+  return {static_cast<float>(static_cast<double>(tempered.best) + min_p_depth(min_p, tempered.scale))};
 }
 
 // Top-p (nucleus sampling: Holtzman et al. 2019, arXiv:1904.09751) by rejection, without putting anything in
@@ -155,6 +154,14 @@ std::int32_t draw_token(const Tempered& tempered, std::int32_t argmax, const Sam
 
 }  // namespace
 
+float inverse_temperature(float temperature) {
+  return std::clamp(1 / temperature, std::numeric_limits<float>::min(), std::numeric_limits<float>::max());
+}
+
+double min_p_depth(float min_p, float inverse_temperature) {
+  return std::log(static_cast<double>(min_p)) / static_cast<double>(inverse_temperature);
+}
+
 void sample_row(std::span<const float> logits, const SampleRow& row, SampleScratch& scratch,
                 SampleResult& result) {
   result.token = -1;
@@ -180,9 +187,7 @@ void sample_row(std::span<const float> logits, const SampleRow& row, SampleScrat
     }
   }
   if (row.params->temperature > 0) {
-    // In range whatever the temperature: infinity times 0 would be NaN.
-    const float scale = std::clamp(1 / row.params->temperature, std::numeric_limits<float>::min(),
-                                   std::numeric_limits<float>::max());
+    const float scale = inverse_temperature(row.params->temperature);
     result.token = draw_token({scores, scan.max, scale}, scan.argmax, row, scratch);
   } else {
     result.token = scan.argmax;

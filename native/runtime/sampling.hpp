@@ -26,6 +26,12 @@ struct SamplingParams {
   }
 };
 
+// 1 / temperature of a row that is not greedy, in range whatever the temperature: infinity times 0 would be
+// NaN.
+float inverse_temperature(float temperature);
+// What tokens at least min_p times as likely as the best have at least, less the best's logit.
+double min_p_depth(float min_p, float inverse_temperature);
+
 // Occurrences of each token in a sequence, for the penalties. Only tokens that occur take memory.
 class TokenCounts {
  public:
