@@ -107,11 +107,21 @@ void CardDevice::copy_to_host(void* to, const void* from, std::int64_t bytes) {
 }
 
 void CardDevice::copy_from(CardDevice& source, void* to, const void* from, std::int64_t bytes) {
-  source.enter();
-  source.stream_.record(source.handed_over_);
+  try {
+    source.enter();
+    source.stream_.record(source.handed_over_);
+  } catch (const GpuError& failure) {
+    throw GpuError(failure.kind(), "cuda:" + std::to_string(source.card_) +
+                                       ", from which it copies, failed: " + failure.what());
+  }
   enter();
   stream_.wait(source.handed_over_);
-  stream_.copy_on_device(to, from, bytes);
+  if (source.card_ == card_) {
+    stream_.copy_on_device(to, from, bytes);
+  } else {
+    if (accessed_.insert(source.card_).second) allow_access(card_, source.card_);
+    stream_.copy_from_card(to, card_, from, source.card_, bytes);
+  }
   // The source must not write over it before.
   stream_.record(handed_over_);
   source.enter();

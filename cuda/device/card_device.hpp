@@ -83,6 +83,7 @@ class CardDevice {
   CardMemory workspace_;            // of one operation at a time
   CardMemory block_copies_;
   Event handed_over_;
+  std::unordered_set<int> accessed_;  // other cards
 };
 
 }  // namespace millrace::gpu

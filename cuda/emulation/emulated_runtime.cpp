@@ -1,14 +1,17 @@
-// The driver, emulated: "the card" is this process's memory. Work waits in its stream until somebody
+// The driver, emulated: "the cards" are this process's memory. Work waits in its stream until somebody
 // synchronizes, so that what is read too early has not been done yet.
-#include <algorithm>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
 #include <new>
+#include <sstream>
 #include <vector>
 
 #include "emulation/emulated_card.hpp"
+#include "emulation/emulated_stream.hpp"
 #include "platform/runtime.hpp"
 
 namespace millrace::gpu {
@@ -25,38 +28,130 @@ void* aligned_memory(std::int64_t bytes) {
   return memory;
 }
 
-EmulatedCard& card() {
-  static EmulatedCard instance;
+struct Machine {
+  EmulatedCard cards[kMostEmulatedCards];
+  std::atomic<int> count = 0;
+  const char* failure = std::getenv("MILLRACE_EMULATED_FAILURE");
+  std::vector<std::shared_ptr<void>>
+      of_lost_cards;  // others may still copy from it, which is no error of theirs
+
+  Machine() {
+    const char* listed = std::getenv("MILLRACE_EMULATED_CARDS");
+    std::istringstream sizes(listed == nullptr ? "1024" : listed);
+    std::string mebibytes;
+    while (count < kMostEmulatedCards && std::getline(sizes, mebibytes, ','))
+      cards[count++].total_bytes = std::stoll(mebibytes) << 20;
+  }
+};
+
+Machine& machine() {
+  static Machine instance;
   return instance;
+}
+
+// Of what the calling thread does.
+thread_local int current_card = 0;
+
+EmulatedCard& card() {
+  return machine().cards[current_card];
+}
+
+void check_that_it_lives(EmulatedCard& emulated) {
+  const char* const failure = machine().failure;
+  if (failure != nullptr && access(failure, F_OK) == 0) emulated.is_lost = true;
+  if (emulated.is_lost) throw GpuError(GpuError::Kind::kLost, "running: an emulated card that is lost");
+}
+
+// Where memory lies: a card, or -1 for the host's.
+int card_of(const void* memory) {
+  Machine& all = machine();
+  for (int i = 0; i < kMostEmulatedCards; ++i) {
+    for (const auto& [start, bytes] : all.cards[i].allocations) {
+      const auto* first = static_cast<const std::byte*>(start);
+      if (memory >= first && memory < first + bytes) return i;
+    }
+  }
+  return -1;
 }
 
 }  // namespace
 
-EmulatedCard& emulated_card() {
-  return card();
+EmulatedCard& emulated_card(int index) {
+  return machine().cards[index];
 }
 
-// Held while the card works, or its queues change: a thread that waits for one stream does the work of others
-// that this one waits for.
+std::atomic<int>& emulated_card_count() {
+  return machine().count;
+}
+
+// Held while a card works: a thread that waits for one stream does the work of others that this one waits
+// for.
 std::recursive_mutex& card_at_work() {
   static std::recursive_mutex mutex;
   return mutex;
 }
 
 // Work of a stream that is not done yet. Others that wait for it may outlive the stream.
-struct Queue {
-  std::deque<Work> work;
-  std::uint64_t done = 0;  // pieces
+class Queue {
+ public:
+  explicit Queue(EmulatedCard& of_card) : of_card_(of_card) {}
+
+  // Returns the position of what was queued last.
+  std::uint64_t add(Work work) {
+    const std::lock_guard lock(mutex_);
+    work_.push_back(std::move(work));
+    return begun_ + work_.size();
+  }
+
+  [[nodiscard]] std::uint64_t end() const {
+    const std::lock_guard lock(mutex_);
+    return begun_ + work_.size();
+  }
+
+  [[nodiscard]] bool is_done() const {
+    const std::lock_guard lock(mutex_);
+    return work_.empty() && running_ == 0;
+  }
 
   void run_until(std::uint64_t position) {
-    const std::lock_guard lock(card_at_work());
-    while (done < position && !work.empty()) {
-      const Work next = std::move(work.front());
-      work.pop_front();
-      ++done;
+    const std::lock_guard at_work(card_at_work());
+    if (of_card_.is_lost) drop();
+    while (const Work next = take_before(position)) {
+      const Running running{*this};
       next();
     }
   }
+
+  void drop() {
+    const std::lock_guard lock(mutex_);
+    begun_ += work_.size();
+    work_.clear();
+  }
+
+ private:
+  Work take_before(std::uint64_t position) {
+    const std::lock_guard lock(mutex_);
+    if (begun_ >= position || work_.empty()) return {};
+    Work next = std::move(work_.front());
+    work_.pop_front();
+    ++begun_;
+    ++running_;
+    return next;
+  }
+
+  struct Running {
+    Queue& queue;
+    ~Running() {
+      const std::lock_guard lock(queue.mutex_);
+      --queue.running_;
+    }
+  };
+
+  EmulatedCard& of_card_;
+  mutable std::mutex mutex_;
+  std::deque<Work> work_;
+  std::uint64_t begun_ = 0;  // pieces
+  int running_ = 0;
 };
 
 struct Event::State {
@@ -68,33 +163,37 @@ struct Graph::State {
   std::vector<Work> work;
 };
 
-struct Stream::State {
-  std::shared_ptr<Queue> queue = std::make_shared<Queue>();
+struct Stream::State final : EmulatedStream {
+  EmulatedCard& of_card = card();
+  std::shared_ptr<Queue> queue = std::make_shared<Queue>(of_card);
   bool capturing = false;
   std::vector<Work> captured;
 
-  void add(Work work) {
-    if (capturing) {
-      captured.push_back(std::move(work));
-    } else {
-      const std::lock_guard lock(card_at_work());
-      queue->work.push_back(std::move(work));
-    }
+  std::uint64_t add(Work work) override {
+    if (!capturing) return queue->add(std::move(work));
+    captured.push_back(std::move(work));
+    return 0;
   }
+  void run_until(std::uint64_t position) override { queue->run_until(position); }
 };
 
 int card_count(std::string& reason) {
   reason.clear();
-  return 1;
+  return emulated_card_count();
 }
 
 CardInfo card_info(int index) {
-  if (index != 0) throw GpuError(GpuError::Kind::kOther, "there is one emulated card");
-  const EmulatedCard& emulated = card();
+  if (index < 0 || index >= emulated_card_count())
+    throw GpuError(GpuError::Kind::kOther, "there is no such emulated card");
+  const EmulatedCard& emulated = emulated_card(index);
   return {"emulated", 8, 0, 4, 13000, emulated.total_bytes, emulated.total_bytes - emulated.used_bytes};
 }
 
-void use_card(int) {}
+void use_card(int index) {
+  current_card = index;
+}
+
+void allow_access(int /*card*/, int /*other*/) {}
 
 void* allocate(std::int64_t bytes) {
   EmulatedCard& emulated = card();
@@ -109,11 +208,14 @@ void* allocate(std::int64_t bytes) {
 
 void release(void* memory) {
   if (memory == nullptr) return;
-  EmulatedCard& emulated = card();
-  const auto found = emulated.allocations.find(memory);
-  emulated.used_bytes -= found->second;
-  emulated.allocations.erase(found);
-  std::free(memory);
+  for (EmulatedCard& emulated : machine().cards) {
+    const auto found = emulated.allocations.find(memory);
+    if (found == emulated.allocations.end()) continue;
+    emulated.used_bytes -= found->second;
+    emulated.allocations.erase(found);
+    if (emulated.is_lost) return static_cast<void>(machine().of_lost_cards.emplace_back(memory, std::free));
+    return std::free(memory);
+  }
 }
 
 void* allocate_pinned(std::int64_t bytes) {
@@ -140,7 +242,7 @@ Stream::Stream() : state_(std::make_unique<State>()) {}
 Stream::~Stream() = default;
 
 void* Stream::native() const {
-  return nullptr;
+  return static_cast<EmulatedStream*>(state_.get());
 }
 
 void Stream::copy_to_device(void* to, const void* from, std::int64_t bytes) {
@@ -152,6 +254,13 @@ void Stream::copy_to_host(void* to, const void* from, std::int64_t bytes) {
 }
 
 void Stream::copy_on_device(void* to, const void* from, std::int64_t bytes) {
+  state_->add([=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
+}
+
+void Stream::copy_from_card(void* to, int to_card, const void* from, int from_card, std::int64_t bytes) {
+  if (card_of(to) != to_card || card_of(from) != from_card)
+    throw GpuError(GpuError::Kind::kOther, "copying: memory of another card than is said");
+  ++state_->of_card.copies_from_others;
   state_->add([=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
 }
 
@@ -170,8 +279,7 @@ void Stream::fill(void* memory, int byte, std::int64_t bytes) {
 }
 
 void Stream::record(Event& event) {
-  const std::lock_guard lock(card_at_work());
-  event.state() = {state_->queue, state_->queue->done + state_->queue->work.size()};
+  event.state() = {state_->queue, state_->queue->end()};
 }
 
 void Stream::wait(const Event& event) {
@@ -182,16 +290,23 @@ void Stream::wait(const Event& event) {
   });
 }
 
+bool Stream::is_done() {
+  check_that_it_lives(state_->of_card);
+  return state_->queue->is_done();
+}
+
 void Stream::synchronize() {
   if (state_->capturing)
     throw GpuError(GpuError::Kind::kOther, "running: a stream that is captured cannot be waited for");
-  ++card().synchronizations;
+  EmulatedCard& emulated = state_->of_card;
+  ++emulated.synchronizations;
   const std::lock_guard lock(card_at_work());
-  if (card().fail_next.exchange(false)) {
-    state_->queue->work.clear();
+  if (emulated.fail_next.exchange(false)) {
+    state_->queue->drop();
     throw GpuError(GpuError::Kind::kLost, "running: an emulated failure of the card");
   }
-  state_->queue->run_until(state_->queue->done + state_->queue->work.size());
+  check_that_it_lives(emulated);
+  state_->queue->run_until(state_->queue->end());
 }
 
 void Stream::begin_capture() {
@@ -203,7 +318,7 @@ Graph Stream::end_capture() {
   state_->capturing = false;
   auto graph = std::make_unique<Graph::State>();
   graph->work = std::move(state_->captured);
-  ++card().captures;
+  ++state_->of_card.captures;
   return Graph(std::move(graph));
 }
 
@@ -213,14 +328,14 @@ void Stream::drop_capture() {
 }
 
 void Stream::replay(const Graph& graph) {
-  ++card().replays;
+  ++state_->of_card.replays;
   for (const Work& work : graph.state().work) state_->add(work);
 }
 
 namespace detail {
 
 void queue(Stream& stream, std::function<void()> work) {
-  ++card().launches;
+  ++stream.state().of_card.launches;
   stream.state().add(std::move(work));
 }
 

@@ -87,6 +87,16 @@ void use_card(int card) {
   check(cudaSetDevice(card), "choosing the card");
 }
 
+void allow_access(int card, int other) {
+  int can = 0;
+  check(cudaDeviceCanAccessPeer(&can, card, other), "asking for access to another card");
+  if (can == 0) return;
+  use_card(card);
+  // What it refuses, such as one card too many, costs speed only. That access is there already is an error
+  // too.
+  if (cudaDeviceEnablePeerAccess(other, 0) != cudaSuccess) (void)cudaGetLastError();
+}
+
 #if defined(MILLRACE_MEMORY_FOR_TESTS)
 // Memory that the host may read and write too, as the emulation's, and filled with NaN as that is.
 void* allocate(std::int64_t bytes) {
@@ -168,6 +178,11 @@ void Stream::copy_on_device(void* to, const void* from, std::int64_t bytes) {
         "copying");
 }
 
+void Stream::copy_from_card(void* to, int to_card, const void* from, int from_card, std::int64_t bytes) {
+  check(cudaMemcpyPeerAsync(to, to_card, from, from_card, static_cast<std::size_t>(bytes), state_->stream),
+        "copying from another card");
+}
+
 void Stream::copy_rows(void* to, std::int64_t to_stride, const void* from, std::int64_t from_stride,
                        std::int64_t bytes, std::int64_t rows) {
   check(cudaMemcpy2DAsync(to, static_cast<std::size_t>(to_stride), from,
@@ -190,6 +205,16 @@ void Stream::wait(const Event& event) {
 
 void Stream::synchronize() {
   check(cudaStreamSynchronize(state_->stream), "running");
+}
+
+bool Stream::is_done() {
+  const cudaError_t error = cudaStreamQuery(state_->stream);
+  if (error == cudaErrorNotReady) {
+    (void)cudaGetLastError();
+    return false;
+  }
+  check(error, "running");
+  return true;
 }
 
 void Stream::begin_capture() {

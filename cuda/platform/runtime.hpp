@@ -41,6 +41,9 @@ int card_count(std::string& reason);
 CardInfo card_info(int card);  // throws GpuError
 // The card of what the calling thread does from now on.
 void use_card(int card);
+// From now on copies from `other`'s memory to `card`'s go from card to card where the driver can; else they
+// go by way of the host's.
+void allow_access(int card, int other);
 
 void* allocate(std::int64_t bytes);  // throws GpuError::kOutOfMemory
 void release(void* memory);
@@ -93,6 +96,7 @@ class Stream {
   void copy_to_device(void* to, const void* from, std::int64_t bytes);
   void copy_to_host(void* to, const void* from, std::int64_t bytes);
   void copy_on_device(void* to, const void* from, std::int64_t bytes);
+  void copy_from_card(void* to, int to_card, const void* from, int from_card, std::int64_t bytes);
   // Rows of `bytes`, `to_stride` and `from_stride` bytes apart; between host and device in either direction.
   void copy_rows(void* to, std::int64_t to_stride, const void* from, std::int64_t from_stride,
                  std::int64_t bytes, std::int64_t rows);
@@ -101,6 +105,8 @@ class Stream {
   void record(Event& event);
   void wait(const Event& event);
   void synchronize();
+  // Whether all that was queued is done. Any thread may ask.
+  [[nodiscard]] bool is_done();
 
   // Between the two, work is noted and not done.
   void begin_capture();
@@ -111,7 +117,7 @@ class Stream {
 
   struct State;
   [[nodiscard]] State& state() const { return *state_; }
-  // The cudaStream_t, for libraries; null where emulated.
+  // The cudaStream_t, for libraries; where emulated, an EmulatedStream.
   [[nodiscard]] void* native() const;
 
  private:

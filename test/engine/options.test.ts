@@ -3,6 +3,7 @@ import t from 'tap'
 import { parseDeviceMap, checkDeviceMap } from '../../src/engine/device-map.js'
 import { readMachine } from '../../src/engine/machine.js'
 import { planMemory, type MemoryInput } from '../../src/engine/memory-plan.js'
+import { memoryPools } from '../../src/engine/memory-pools.js'
 import { engineOptions, flagOf, parseEngineOptions } from '../../src/engine/options.js'
 
 t.test('options left out take their defaults, and texts from flags are read', async t => {
@@ -101,6 +102,26 @@ t.test('a quarter of the KV cache, at most 4 GiB, is for sequences that are swap
   t.equal(planMemory(input({ kvSwapMemory: 3 * blockBytes + 1 })).kvHostBytes, 3 * blockBytes)
   const full = planMemory(input({ kvCacheMemory: 6 * gib }))
   t.ok(full.kvHostBytes < 0.4 * gib, 'what the cache leaves')
+})
+
+t.test('of cards that differ, the one with the least room for its share decides the KV cache, and is named when it is too small', async t => {
+  const card = (name: string, freeGib: number) => ({ name, memoryBytes: 24 * gib, freeBytes: freeGib * gib, reason: '' })
+  const cards = (...free: number[]) => ({ ...machine(64 * gib), cards: free.map((freeGib, i) => card(`cuda:${i}`, freeGib)) })
+  const plan = (map: string, free: number[]) => {
+    const host = cards(...free)
+    return planMemory(input({ machine: host, pools: memoryPools(parseDeviceMap(map), 4, host), maxNumSeqs: 400 }))
+  }
+  const blockBytes = 16 * 64 * 1024
+  const blocks = (freeGib: number, share: number) =>
+    Math.floor((freeGib * gib * 0.95 - gib * share - gib / 4) / share / blockBytes)
+  // Three layers on the first, one on the second.
+  t.equal(plan('cuda:0=0-2,cuda:1=3-3', [20, 8]).kvBlocks, blocks(20, 0.75))
+  t.equal(plan('cuda:0=0-2,cuda:1=3-3', [20, 4]).kvBlocks, blocks(4, 0.25))
+  t.equal(plan('cuda:0+cuda:1=0-3', [20, 8]).kvBlocks, blocks(8, 0.5), 'split layers are halves, whatever the cards have')
+  const both = plan('cuda:0=0-2,cuda:1+cuda:0=3-3', [20, 2])
+  t.equal(both.kvBlocks, Math.min(blocks(2, 0.125), Math.floor((20 * gib * 0.95 - gib * 0.875 - 2 * gib / 4) / 0.875 / blockBytes)), 'a workspace for each stage')
+  t.throws(() => plan('cuda:0=0-2,cuda:1=3-3', [20, 0.25]), { code: 'ERR_OUT_OF_MEMORY', message: /cuda:1 has 24\.00 GiB.*spread it over more devices/ })
+  t.throws(() => plan('cuda:0=0-2,cuda:1=3-3', [1, 8]), { code: 'ERR_OUT_OF_MEMORY', message: /weights 768\.0 MiB.*cuda:0 has/ })
 })
 
 t.test('memory for swapped-out sequences that was asked for is found, or its lack is an error', async t => {

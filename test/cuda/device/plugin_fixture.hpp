@@ -12,8 +12,20 @@ inline const Plugin& emulated_plugin() {
   return plugin;
 }
 
-inline std::shared_ptr<Device> open_card(DType activations = DType::kF32) {
-  return emulated_plugin().open(0, activations, 1);
+inline std::shared_ptr<Device> open_card(DType activations = DType::kF32, int card = 0) {
+  return emulated_plugin().open(card, activations, 1);
 }
+
+// While it lives, there are so many cards.
+class SeveralCards {
+ public:
+  explicit SeveralCards(int count) : before_(gpu::emulated_card_count().exchange(count)) {}
+  ~SeveralCards() { gpu::emulated_card_count() = before_; }
+  SeveralCards(const SeveralCards&) = delete;
+  SeveralCards& operator=(const SeveralCards&) = delete;
+
+ private:
+  int before_;
+};
 
 }  // namespace millrace::test

@@ -1,11 +1,10 @@
 // The whole runtime on the emulated card: it must do what it does on the CPU.
+#include "device/answers.hpp"
 #include "device/plugin_fixture.hpp"
-#include "runtime/tiny_model.hpp"
 
 namespace millrace::test {
 namespace {
 
-using Ids = std::vector<std::int32_t>;
 using Map = std::vector<DeviceMapEntry>;
 
 std::shared_ptr<Device> cpu() {
@@ -19,42 +18,6 @@ std::vector<Map> maps_with_cards() {
           {{0, 2, {open_card(), open_card()}}},
           {{0, 1, {cpu()}}, {1, 2, {open_card()}}},
           {{0, 1, {open_card()}}, {1, 2, {cpu(), open_card()}}}};
-}
-
-Ids prompt_of(int first, int count) {
-  Ids ids;
-  for (int i = 0; i < count; ++i) ids.push_back((first + i * 7) % kPoison);
-  return ids;
-}
-
-TinyRow row_of(Slot slot, const Ids& prompt, int step, std::int32_t outputs = kSample) {
-  if (step == 0) return {slot, prompt, 0, outputs};
-  return {slot, {-1}, static_cast<std::int32_t>(prompt.size()) + step - 1, outputs};
-}
-
-void close(TinyRuntime& tiny, Slot slot) {
-  tiny.runtime->close_slot(slot);
-  tiny.runtime->kv()->close(slot);
-}
-
-// Tokens of sequences that run together, one step of all at a time.
-std::vector<Ids> answers(TinyRuntime& tiny, const std::vector<Ids>& prompts, int count,
-                         const SamplingParams& params = greedy_params()) {
-  std::vector<Slot> slots;
-  for (std::size_t i = 0; i < prompts.size(); ++i) slots.push_back(tiny.open(params));
-  std::vector<Ids> tokens(prompts.size());
-  for (int step = 0; step < count; ++step) {
-    std::vector<TinyRow> rows;
-    for (std::size_t i = 0; i < prompts.size(); ++i) rows.push_back(row_of(slots[i], prompts[i], step));
-    const TinyResult result = tiny.step(rows);
-    REQUIRE(result.error_code.empty());
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-      REQUIRE(result.tokens.at(i).size() == 1);
-      tokens[i].push_back(result.tokens[i][0]);
-    }
-  }
-  for (const Slot slot : slots) close(tiny, slot);
-  return tokens;
 }
 
 const std::vector<Ids> kPrompts = {prompt_of(3, 21), prompt_of(5, 1), prompt_of(9, 16)};
