@@ -24,7 +24,7 @@ function findNvcc () {
   return [...CUDACXX === undefined ? [] : [CUDACXX], ...folders.map(folder => join(folder, 'nvcc'))].find(path => existsSync(path))
 }
 
-const architectures = flags.arch.split(/[;,]/)
+const architectures = flags.arch.split(/[;,]/).sort((a, b) => parseInt(a) - parseInt(b))
 if (!architectures.every(arch => /^\d{2,3}a?$/.test(arch))) giveUp(`--arch is '${flags.arch}'; it must be a list such as 80;86;90.`)
 const nvcc = findNvcc()
 if (nvcc === undefined) {
@@ -38,7 +38,7 @@ function run (command, args) {
   if (status !== 0) giveUp('the CUDA plugin was not built (above). See docs/cuda.md.')
 }
 
-// Machine code for each, and for the last one what newer cards can compile for themselves.
+// Machine code for each, and for the newest one what newer cards can compile for themselves.
 const targets = architectures.map((arch, i) => i === architectures.length - 1 ? arch : `${arch}-real`).join(';')
 // A compile job of nvcc takes up to 1.5 GB.
 const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(process.availableMemory() / 1.5e9)))

@@ -10,14 +10,15 @@ RepeatedWork::Next RepeatedWork::begin(std::uint64_t key) {
   const auto found = std::ranges::find(entries_, key, &Entry::key);
   if (found == entries_.end()) {
     if (entries_.size() < kMostGraphs) {
-      entries_.push_back({key, uses_, std::nullopt});
+      entries_.push_back({key, uses_});
     } else {
       // A graph of the stream's work may still run: the driver keeps what runs.
-      *std::ranges::min_element(entries_, {}, &Entry::last_use) = {key, uses_, std::nullopt};
+      *std::ranges::min_element(entries_, {}, &Entry::last_use) = {key, uses_};
     }
     return Next::kQueue;
   }
   found->last_use = uses_;
+  if (found->is_refused) return Next::kQueue;
   if (found->graph) {
     stream_.replay(*found->graph);
     return Next::kDone;
@@ -29,12 +30,16 @@ RepeatedWork::Next RepeatedWork::begin(std::uint64_t key) {
 
 void RepeatedWork::end() {
   Entry& entry = *std::exchange(recording_, nullptr);
-  entry.graph = stream_.end_capture();
-  stream_.replay(*entry.graph);
+  entry.is_refused = true;
+  Graph graph = stream_.end_capture();
+  stream_.replay(graph);
+  entry.graph = std::move(graph);
+  entry.is_refused = false;
 }
 
 void RepeatedWork::drop() {
-  recording_ = nullptr;
+  if (recording_ == nullptr) return;
+  std::exchange(recording_, nullptr)->is_refused = true;
   stream_.drop_capture();
 }
 

@@ -11,6 +11,7 @@ struct EmulatedCard {
   std::int64_t used_bytes = 0;
   std::atomic<bool> fail_next = false;  // the next synchronize() loses the card
   std::atomic<bool> is_lost = false;    // every look at one of its streams says so
+  std::atomic<bool> refuse_captures = false;
   std::atomic<std::int64_t> launches = 0, captures = 0, replays = 0, synchronizations = 0;
   std::atomic<std::int64_t> copies_from_others = 0;
   std::unordered_map<const void*, std::int64_t> allocations = {};

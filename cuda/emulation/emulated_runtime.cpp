@@ -197,8 +197,10 @@ void allow_access(int /*card*/, int /*other*/) {}
 
 void* allocate(std::int64_t bytes) {
   EmulatedCard& emulated = card();
-  if (bytes > emulated.total_bytes - emulated.used_bytes)
-    throw GpuError(GpuError::Kind::kOutOfMemory, "allocating memory of the card: out of memory");
+  if (bytes > emulated.total_bytes - emulated.used_bytes) {
+    throw GpuError(GpuError::Kind::kOutOfMemory, "taking " + std::to_string((bytes >> 20) + 1) +
+                                                     " MiB of the card's memory: out of memory");
+  }
   void* memory = aligned_memory(bytes);
   std::memset(memory, kPoison, static_cast<std::size_t>(bytes));
   emulated.used_bytes += bytes;
@@ -226,7 +228,7 @@ void release_pinned(void* memory) {
   std::free(memory);
 }
 
-Event::Event() : state_(std::make_unique<State>()) {}
+Event::Event(bool /*timed*/) : state_(std::make_unique<State>()) {}
 Event::~Event() = default;
 
 double Event::elapsed_ms(const Event&, const Event&) {
@@ -316,6 +318,10 @@ void Stream::begin_capture() {
 
 Graph Stream::end_capture() {
   state_->capturing = false;
+  if (card().refuse_captures) {
+    state_->captured.clear();
+    throw GpuError(GpuError::Kind::kOther, "instantiating a graph: an emulated refusal");
+  }
   auto graph = std::make_unique<Graph::State>();
   graph->work = std::move(state_->captured);
   ++state_->of_card.captures;

@@ -1,14 +1,28 @@
+#include <cuda.h>
+#include <dlfcn.h>
+
 #include <array>
 #include <mutex>
 #include <unordered_map>
 
+#include "platform/built_for.hpp"
 #include "platform/runtime.hpp"
 
 namespace millrace::gpu {
 namespace {
 
+// What this file, and so every kernel, was compiled for.
+#if defined(__CUDA_ARCH_LIST__)
+constexpr int kBuiltFor[] = {__CUDA_ARCH_LIST__};
+#else
+constexpr int kBuiltFor[] = {0};
+#endif
+
+// Errors after which every later call fails too. Those that are not listed here are told by the next call.
 bool is_lost(cudaError_t error) {
   switch (error) {
+    case cudaErrorMemoryAllocation:
+      return false;
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:
     case cudaErrorLaunchTimeout:
@@ -22,8 +36,12 @@ bool is_lost(cudaError_t error) {
     case cudaErrorDevicesUnavailable:
     case cudaErrorUnknown:
       return true;
-    default:
-      return false;
+    default: {
+      std::size_t free_bytes = 0, total_bytes = 0;
+      const cudaError_t next = cudaMemGetInfo(&free_bytes, &total_bytes);
+      (void)cudaGetLastError();
+      return next != cudaSuccess;
+    }
   }
 }
 
@@ -35,6 +53,44 @@ void check(cudaError_t error, const char* what) {
                                                        : GpuError::Kind::kOther;
   throw GpuError(kind,
                  std::string(what) + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+}
+
+void check_memory(cudaError_t error, std::int64_t bytes, const char* where) {
+  if (error == cudaSuccess) return;
+  check(error, ("taking " + std::to_string((bytes >> 20) + 1) + " MiB of " + where).c_str());
+}
+
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+// The driver's own functions, of the library that the runtime has loaded.
+template <typename Function>
+Function* driver_function(const char* name) {
+  static void* const library = dlopen("libcuda.so.1", RTLD_LAZY);
+  return library == nullptr ? nullptr : reinterpret_cast<Function*>(dlsym(library, name));
+}
+
+// Asks in a context of its own, unless the process has one there: a context takes hundreds of MiB, and on a
+// card that nobody chose it is not to stay. The memory is what is free beside a context either way.
+cudaError_t memory_of(int card, std::size_t& free_bytes, std::size_t& total_bytes) {
+  auto* const retain = driver_function<CUresult(CUcontext*, CUdevice)>("cuDevicePrimaryCtxRetain");
+  auto* const release = driver_function<CUresult(CUdevice)>("cuDevicePrimaryCtxRelease_v2");
+  auto* const push = driver_function<CUresult(CUcontext)>("cuCtxPushCurrent_v2");
+  auto* const pop = driver_function<CUresult(CUcontext*)>("cuCtxPopCurrent_v2");
+  auto* const info = driver_function<CUresult(std::size_t*, std::size_t*)>("cuMemGetInfo_v2");
+  if (retain == nullptr || release == nullptr || push == nullptr || pop == nullptr || info == nullptr)
+    return cudaErrorInsufficientDriver;
+  CUcontext context = nullptr;
+  CUresult result = retain(&context, card);  // cards have the numbers that they have for the runtime
+  if (result != CUDA_SUCCESS) return static_cast<cudaError_t>(result);
+  result = push(context);
+  if (result == CUDA_SUCCESS) {
+    result = info(&free_bytes, &total_bytes);
+    (void)pop(&context);
+  }
+  (void)release(card);
+  return static_cast<cudaError_t>(result);  // the numbers are the same
 }
 
 }  // namespace
@@ -57,6 +113,14 @@ int card_count(std::string& reason) {
   if (error != cudaSuccess) {
     (void)cudaGetLastError();
     reason = cudaGetErrorString(error);
+    int driver = 0, runtime = 0;
+    if (error != cudaErrorInsufficientDriver || cudaDriverGetVersion(&driver) != cudaSuccess ||
+        cudaRuntimeGetVersion(&runtime) != cudaSuccess)
+      return 0;
+    reason = driver == 0
+                 ? "there is no NVIDIA driver here (libcuda.so.1)"
+                 : "the driver is for CUDA " + version_text(driver) + ", and the plugin was built with " +
+                       version_text(runtime) + ": update the driver, or build with an older toolkit";
     return 0;
   }
   if (count == 0) reason = "the driver reports no card";
@@ -72,12 +136,9 @@ CardInfo card_info(int card) {
   info.minor = properties.minor;
   info.multiprocessors = properties.multiProcessorCount;
   check(cudaDriverGetVersion(&info.driver_version), "reading the driver's version");
-  int before = 0;
-  check(cudaGetDevice(&before), "reading the thread's card");
-  check(cudaSetDevice(card), "choosing the card");
+  info.reason = why_no_code(kBuiltFor, info.major, info.minor);
   std::size_t free_bytes = 0, total_bytes = 0;
-  check(cudaMemGetInfo(&free_bytes, &total_bytes), "reading the card's memory");
-  check(cudaSetDevice(before), "choosing the card");
+  check(memory_of(card, free_bytes, total_bytes), "reading the card's memory");
   info.free_bytes = static_cast<std::int64_t>(free_bytes);
   info.total_bytes = static_cast<std::int64_t>(total_bytes);
   return info;
@@ -101,7 +162,7 @@ void allow_access(int card, int other) {
 // Memory that the host may read and write too, as the emulation's, and filled with NaN as that is.
 void* allocate(std::int64_t bytes) {
   void* memory = nullptr;
-  check(cudaMallocManaged(&memory, static_cast<std::size_t>(bytes)), "allocating memory of the card");
+  check_memory(cudaMallocManaged(&memory, static_cast<std::size_t>(bytes)), bytes, "the card's memory");
   check(cudaMemset(memory, 0xFF, static_cast<std::size_t>(bytes)), "filling memory of the card");
   check(cudaDeviceSynchronize(), "filling memory of the card");
   return memory;
@@ -109,7 +170,7 @@ void* allocate(std::int64_t bytes) {
 #else
 void* allocate(std::int64_t bytes) {
   void* memory = nullptr;
-  check(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "allocating memory of the card");
+  check_memory(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), bytes, "the card's memory");
   return memory;
 }
 #endif
@@ -120,8 +181,8 @@ void release(void* memory) {
 
 void* allocate_pinned(std::int64_t bytes) {
   void* memory = nullptr;
-  check(cudaHostAlloc(&memory, static_cast<std::size_t>(bytes), cudaHostAllocPortable),
-        "allocating pinned memory");
+  check_memory(cudaHostAlloc(&memory, static_cast<std::size_t>(bytes), cudaHostAllocPortable), bytes,
+               "the host's memory, pinned");
   return memory;
 }
 
@@ -129,8 +190,9 @@ void release_pinned(void* memory) {
   (void)cudaFreeHost(memory);
 }
 
-Event::Event() : state_(std::make_unique<State>()) {
-  check(cudaEventCreate(&state_->event), "making an event");
+Event::Event(bool timed) : state_(std::make_unique<State>()) {
+  check(cudaEventCreateWithFlags(&state_->event, timed ? cudaEventDefault : cudaEventDisableTiming),
+        "making an event");
 }
 
 Event::~Event() {
@@ -249,13 +311,15 @@ void check_launch() {
 }
 
 void allow_shared_bytes(const void* kernel, std::size_t bytes) {
-  // By kernel and card: the attribute is the card's.
-  static std::mutex mutex;
-  static std::unordered_map<const void*, std::array<std::size_t, 16>> allowed;
+  // By kernel and card: the attribute is the card's. Never destroyed: a thread may launch while the process
+  // ends.
+  constexpr std::size_t kCards = 64;
+  static std::mutex& mutex = *new std::mutex;
+  static auto& allowed = *new std::unordered_map<const void*, std::array<std::size_t, kCards>>;
   int card = 0;
   check(cudaGetDevice(&card), "reading the thread's card");
   const std::lock_guard lock(mutex);
-  std::size_t& most = allowed[kernel][static_cast<std::size_t>(card % 16)];
+  std::size_t& most = allowed[kernel][static_cast<std::size_t>(card) % kCards];
   if (bytes <= most) return;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
         "asking for shared memory");

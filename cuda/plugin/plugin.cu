@@ -92,6 +92,7 @@ std::int32_t describe_card(std::int32_t card, MillraceCard* out, MillraceError* 
     out->driver_version = info.driver_version;
     out->total_bytes = info.total_bytes;
     out->free_bytes = info.free_bytes;
+    if (!info.reason.empty()) throw GpuError(GpuError::Kind::kOther, info.reason);
   });
 }
 

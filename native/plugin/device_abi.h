@@ -167,6 +167,7 @@ typedef struct MillraceDeviceTable {
 
   /* With no card, `count` is 0 and `error` has the reason; the result is 0 all the same. */
   int32_t (*count_cards)(int32_t* count, MillraceError* error);
+  /* Says why a card cannot be used too; what is known of it is filled in then, its name at least. */
   int32_t (*describe_card)(int32_t card, MillraceCard* out, MillraceError* error);
 
   int32_t (*open)(const MillraceOpenOptions* options, MillraceDevice** device, MillraceError* error);
@@ -206,7 +207,7 @@ typedef struct MillraceDeviceTable {
   int32_t (*log_probs)(MillraceDevice*, const MillraceLogProbs*, MillraceError*);
 
   /* *how gets a MillraceRepeat. After MILLRACE_RECORD only operations may follow, then end_repeat: with
-   * `failed`, what was recorded is dropped. */
+   * `failed`, or when it fails, what was recorded is dropped, and nothing of it done. */
   int32_t (*begin_repeat)(MillraceDevice*, uint64_t key, int32_t* how, MillraceError*);
   int32_t (*end_repeat)(MillraceDevice*, int32_t failed, MillraceError*);
   int32_t (*synchronize)(MillraceDevice*, MillraceError*);

@@ -46,10 +46,8 @@ DeviceInfo Plugin::describe(int card) const {
   info.description = "NVIDIA GPU";
   MillraceCard found{};
   MillraceError error{};
-  if (table_->describe_card(card, &found, &error) != 0) {
-    info.reason = error.message;
-    return info;
-  }
+  if (table_->describe_card(card, &found, &error) != 0) info.reason = error.message;
+  if (found.name[0] == 0) return info;
   info.description = found.name;
   info.memory_bytes = found.total_bytes;
   info.free_bytes = found.free_bytes;

@@ -1,6 +1,7 @@
 #include "plugin/plugin_device.hpp"
 
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -146,8 +147,9 @@ void PluginDevice::fail_to_allocate(const MillraceError& error, std::int64_t byt
   MillraceError ignored{};
   if (std::string(error.code) != "ERR_OUT_OF_MEMORY" || table_->describe_card(card_, &card, &ignored) != 0)
     fail(error);
-  throw Error("ERR_OUT_OF_MEMORY", info_.name + ": " + mebibytes(bytes) + " are wanted, and " +
-                                       mebibytes(card.free_bytes) + " of " + mebibytes(card.total_bytes) +
+  const std::string wanted = bytes > 0 ? mebibytes(bytes) + " are wanted" : error.message;
+  throw Error("ERR_OUT_OF_MEMORY", info_.name + ": " + wanted + ", and " + mebibytes(card.free_bytes) +
+                                       " of " + mebibytes(card.total_bytes) +
                                        " are free. Lower --kv-cache-memory or --max-batch-tokens, take a "
                                        "smaller model, or spread it with --device-map.");
 }
@@ -173,12 +175,16 @@ void PluginDevice::repeat(std::uint64_t key, const std::function<void()>& record
   if (how == MILLRACE_NO_REPEAT) return record();
   try {
     record();
-  } catch (...) {
+    call(table_->end_repeat, 0);
+  } catch (const Error& error) {
     MillraceError ignored{};
     table_->end_repeat(handle_->device, 1, &ignored);
-    throw;
+    if (error.code() == "ERR_DEVICE_LOST") throw;
+    // Recording does nothing but note, so the work is still to be done; what is wrong with the work itself
+    // fails again.
+    std::fprintf(stderr, "millrace: %s; steps of this shape are queued without a graph.\n", error.what());
+    record();
   }
-  call(table_->end_repeat, 0);
 }
 
 std::unique_ptr<Buffer> PluginDevice::allocate(std::int64_t bytes) {
