@@ -3,19 +3,13 @@
 #include <algorithm>
 
 #include "kernels/attention_paths.hpp"
+#include "kernels/attention_widths.hpp"
 
 namespace millrace::gpu {
-namespace {
-
-bool fits_tensor_cores(int head_dim) {
-  return head_dim == 64 || head_dim == 80 || head_dim == 96 || head_dim == 128;
-}
-
-}  // namespace
 
 std::int64_t attention_workspace_bytes(int max_rows, int num_heads, int num_kv_heads, int head_dim,
                                        int multiprocessors) {
-  if (!fits_tensor_cores(head_dim)) return 0;
+  if (!is_tensor_width(head_dim)) return 0;
   const std::int64_t few = few_partial_bytes(max_rows, num_heads, num_kv_heads, head_dim, multiprocessors);
   const std::int64_t many = many_partial_bytes(head_dim, multiprocessors);
   return static_cast<std::int64_t>(sizeof(int)) * (kFewCounters + kManyCounters) + std::max(few, many);
@@ -25,7 +19,7 @@ template <typename T>
 void launch_attention(Stream& stream, const AttentionParams<T>& params) {
   if (params.batch.num_tokens == 0) return;
   if constexpr (sizeof(T) == 2) {
-    if (fits_tensor_cores(params.kv.head_dim)) {
+    if (is_tensor_width(params.kv.head_dim)) {
       launch_few_attention(stream, params);
       const int group = params.num_heads / params.kv.num_kv_heads;
       if (params.max_query_tokens > few_tokens(group)) launch_many_attention(stream, params);

@@ -9,9 +9,9 @@ namespace millrace::gpu {
 template <typename T>
 void launch_plain_attention(Stream& stream, const AttentionParams<T>& params);
 
-// On tensor cores: T is bf16 or f16 and so is the cache; heads of 64, 80, 96 and 128 elements. Every row is
-// computed by one of the two, by its number of tokens. Sequences are cut into parts, whose results lie in the
-// workspace until the last block to end merges them.
+// On tensor cores: T is bf16 or f16 and so is the cache; heads of a width in attention_widths.hpp. Every row
+// is computed by one of the two, by its number of tokens. Sequences are cut into parts, whose results lie in
+// the workspace until the last block to end merges them.
 
 // Counters of parts that are done, first in the workspace, where no launch writes anything else: they are
 // zero between launches. With more units of work than counters nothing is cut.

@@ -75,6 +75,54 @@ __device__ inline T load_streamed(const T* from) {
 #endif
 }
 
+// The same of 4, 8 or 16 bytes into registers, which stay as they are when not `wanted`. Without a branch, so
+// that the compiler need not have the values where it could do something with them.
+template <int kWords>
+__device__ inline void load_streamed_if(bool wanted, std::uint32_t* to, const void* from) {
+  static_assert(kWords == 1 || kWords == 2 || kWords == 4);
+#if defined(__CUDA_ARCH__)
+  if constexpr (kWords == 4) {
+    asm volatile(
+        "{\n.reg .pred wanted;\nsetp.ne.s32 wanted, %5, 0;\n"
+        "@wanted ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];\n}"
+        : "+r"(to[0]), "+r"(to[1]), "+r"(to[2]), "+r"(to[3])
+        : "l"(from), "r"(static_cast<int>(wanted)));
+  } else if constexpr (kWords == 2) {
+    asm volatile(
+        "{\n.reg .pred wanted;\nsetp.ne.s32 wanted, %3, 0;\n"
+        "@wanted ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [%2];\n}"
+        : "+r"(to[0]), "+r"(to[1])
+        : "l"(from), "r"(static_cast<int>(wanted)));
+  } else {
+    asm volatile(
+        "{\n.reg .pred wanted;\nsetp.ne.s32 wanted, %2, 0;\n"
+        "@wanted ld.global.nc.L1::no_allocate.u32 %0, [%1];\n}"
+        : "+r"(to[0])
+        : "l"(from), "r"(static_cast<int>(wanted)));
+  }
+#else
+  if (!wanted) return;
+  for (int i = 0; i < kWords; ++i) to[i] = static_cast<const std::uint32_t*>(from)[i];
+#endif
+}
+
+// 16 bytes of shared memory, loaded each time: in a loop, the compiler would rather hold them in registers.
+template <typename T>
+__device__ inline T load_shared_again(const T* shared) {
+  static_assert(sizeof(T) == 16);
+#if defined(__CUDA_ARCH__)
+  T out;
+  auto* words = reinterpret_cast<std::uint32_t*>(&out);
+  const auto from = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile("ld.volatile.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(from));
+  return out;
+#else
+  return *shared;
+#endif
+}
+
 // 2^x to about 2^-22, without the steps that keep subnormal results.
 __device__ inline float exp2_approx(float x) {
 #if defined(__CUDA_ARCH__)

@@ -232,7 +232,7 @@ TEST("CUDA attention agrees with the scalar CPU device") {
 
 TEST("CUDA decode attention takes every width and group") {
   const std::vector<RowShape> rows = {{0, 1}, {15, 1}, {16, 1}, {70, 1}, {130, 1}};
-  for (const int dim : {64, 80, 96, 128})
+  for (const int dim : {64, 80, 96, 128, 256})
     check_case<gpu::bf16>({.heads = 8, .kv_heads = 2, .dim = dim, .rows = rows});
   for (const int group : {1, 2, 7, 8, 12})
     check_case<gpu::f16>({.heads = 2 * group, .kv_heads = 2, .dim = 64, .rows = rows});
@@ -252,7 +252,7 @@ TEST("CUDA decode attention of a long sequence is merged from parts") {
 }
 
 TEST("CUDA prefill attention takes every width and group") {
-  for (const int dim : {64, 80, 96, 128})
+  for (const int dim : {64, 80, 96, 128, 256})
     check_case<gpu::bf16>({.heads = 4, .kv_heads = 1, .dim = dim, .rows = {{0, 40}, {33, 37}}});
   for (const int group : {1, 2, 7, 8})
     check_case<gpu::f16>({.heads = group, .kv_heads = 1, .dim = 64, .rows = {{0, 9}, {70, 37}}});
@@ -332,7 +332,7 @@ TEST("CUDA attention of random batches is that of the definition") {
     const int group = uniform(rng, 1, 8), kv_heads = uniform(rng, 1, 2);
     Case c{.heads = group * kv_heads,
            .kv_heads = kv_heads,
-           .dim = std::array{64, 80, 96, 128}[rng() % 4],
+           .dim = std::array{64, 80, 96, 128, 256}[rng() % 5],
            .rows = {}};
     for (int r = uniform(rng, 1, 5); r > 0; --r)
       c.rows.push_back({uniform(rng, 0, 200), uniform(rng, 0, 1) == 0 ? 1 : uniform(rng, 0, 40)});
@@ -374,16 +374,19 @@ TEST("CUDA attention needs each of its barriers") {
   };
   check_every_barrier_matters(
       attended.operator()<float>({.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{290, 1}, {5, 1}}}));
-  // One multiprocessor: a block computes several parts and rows. A block counts itself as done when all of
-  // its threads have written; here no other block runs meanwhile.
+  // A block counts itself as done when all of its threads have written; here no other block runs meanwhile.
   check_every_barrier_matters(
       attended.operator()<gpu::bf16>(
           {.heads = 2, .kv_heads = 1, .dim = 64, .rows = {{5, 1}, {70, 1}, {150, 1}}, .multiprocessors = 1}),
-      {"attend_few 1"});
+      {"ends_last 1"});
   check_every_barrier_matters(
       attended.operator()<gpu::bf16>(
           {.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{300, 70}}, .multiprocessors = 2}),
-      {"attend_many 3"});
+      {"ends_last 1"});
+  check_every_barrier_matters(
+      attended.operator()<gpu::f16>(
+          {.heads = 1, .kv_heads = 1, .dim = 256, .rows = {{40, 9}, {70, 1}}, .multiprocessors = 1}),
+      {"ends_last 1"});
 }
 
 }  // namespace millrace::test
