@@ -16,6 +16,7 @@ struct Ceilings {
 double measure_matrix_rate(gpu::Stream& stream, int multiprocessors);
 double measure_library_rate(gpu::Stream& stream, gpu::CublasLt& library);
 void measure_products(Report& report, gpu::Stream& stream, const Ceilings& ceilings);
+void measure_attention(Report& report, gpu::Stream& stream, const Ceilings& ceilings);
 void measure_sampling(Report& report, gpu::Stream& stream);
 
 }  // namespace millrace::bench

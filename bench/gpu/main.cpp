@@ -44,6 +44,7 @@ int run(const char* path, const char* cublaslt_path) {
     std::printf("without cuBLASLt: %s\n", reason.c_str());
   }
   measure_sampling(report, stream);
+  measure_attention(report, stream, ceilings);
   measure_products(report, stream, ceilings);
   if (path == nullptr || report.write(path, head)) return 0;
   std::fprintf(stderr, "%s cannot be written\n", path);
