@@ -36,7 +36,9 @@ int run(const char* path, const char* cublaslt_path) {
   report.add("copy on the card, 1 GiB", {{"GBps", ceilings.bytes_per_us / 1e3}});
   report.add("BF16 product of 8192 x 8192 x 8192", {{"TFLOPps", ceilings.operations_per_us / 1e6}});
   std::string reason;
-  if (const auto library = gpu::CublasLt::load(cublaslt_path, reason); library != nullptr) {
+  const auto library = gpu::CublasLt::load(
+      cublaslt_path, reason, [](const std::string& what) { std::printf("%s\n", what.c_str()); });
+  if (library != nullptr) {
     const double rate = measure_library_rate(stream, *library);
     report.add("the same by cuBLASLt " + std::to_string(library->version()), {{"TFLOPps", rate / 1e6}});
     ceilings.operations_per_us = std::max(ceilings.operations_per_us, rate);
@@ -45,7 +47,7 @@ int run(const char* path, const char* cublaslt_path) {
   }
   measure_sampling(report, stream);
   measure_attention(report, stream, ceilings);
-  measure_products(report, stream, ceilings);
+  measure_products(report, stream, ceilings, gpu::library_for(library.get(), card.major, card.minor));
   if (path == nullptr || report.write(path, head)) return 0;
   std::fprintf(stderr, "%s cannot be written\n", path);
   return 1;

@@ -61,8 +61,11 @@ std::vector<std::uint16_t> random_bf16(std::int64_t count) {
 
 class Products {
  public:
-  Products(Report& report, gpu::Stream& stream, const Ceilings& ceilings)
-      : report_(report), stream_(stream), timer_(stream), ceilings_(ceilings) {}
+  Products(Report& report, gpu::Stream& stream, const Ceilings& ceilings, const gpu::ProductLibrary& device)
+      : report_(report), stream_(stream), timer_(stream), ceilings_(ceilings), device_(device) {
+    all_.cublaslt = device.cublaslt;
+    all_.fewest_gated_rows = all_.fewest_rows;
+  }
 
   void measure(const Model& model, Quantization quantization, const char* form) {
     std::vector<Times> sums(kRows.size());
@@ -70,21 +73,33 @@ class Products {
       measure_matrix(model, matrix, quantization, form, sums, model.layers);
     measure_matrix(model, model.head, quantization, form, sums, 1);
     for (std::size_t i = 0; i < kRows.size(); ++i) {
-      const double read_us = sums[i].bytes / ceilings_.bytes_per_us;
+      const Times& sum = sums[i];
+      const double read_us = sum.bytes / ceilings_.bytes_per_us;
+      Report::Figures figures = {{"ms", sum.us / 1000},
+                                 {"tokensPerSec", kRows[i] * 1e6 / sum.us},
+                                 {"ofBandwidth", read_us / sum.us},
+                                 {"ofMatrixRate", sum.operations / ceilings_.operations_per_us / sum.us}};
+      if (is_both_ways(quantization, kRows[i])) {
+        figures.push_back({"ownMs", sum.own_us / 1000});
+        figures.push_back({"cublasLtMs", sum.library_us / 1000});
+      }
       report_.add(
           std::string(model.name) + " " + form + " all products, " + std::to_string(kRows[i]) + " rows",
-          {{"ms", sums[i].us / 1000},
-           {"tokensPerSec", kRows[i] * 1e6 / sums[i].us},
-           {"ofBandwidth", read_us / sums[i].us},
-           {"ofMatrixRate", sums[i].operations / ceilings_.operations_per_us / sums[i].us}});
+          figures);
     }
   }
 
  private:
   struct Times {
-    double us = 0, bytes = 0, operations = 0;
+    double us = 0;  // as a device on this card does it
+    double own_us = 0, library_us = 0, bytes = 0, operations = 0;
   };
-  static constexpr std::array<int, 6> kRows = {1, 4, 16, 64, 256, 2048};
+  static constexpr std::array<int, 7> kRows = {1, 4, 16, 64, 256, 512, 2048};
+
+  [[nodiscard]] bool is_both_ways(Quantization quantization, int rows) const {
+    return all_.cublaslt != nullptr && quantization.kind == Quantization::Kind::kNone &&
+           rows >= all_.fewest_rows;
+  }
 
   void measure_matrix(const Model& model, const Matrix& matrix, Quantization quantization, const char* form,
                       std::vector<Times>& sums, int times) {
@@ -106,49 +121,72 @@ class Products {
       weights.push_back(uploader.upload(views, quantization));
     } while (weights.back()->device_bytes() * static_cast<std::int64_t>(weights.size()) < kCacheBytes);
     for (std::size_t i = 0; i < kRows.size(); ++i) {
-      const int rows = kRows[i], out = matrix.gated ? matrix.rows / 2 : matrix.rows;
-      const int multiprocessors = ceilings_.multiprocessors;
-      const CardMemory x(std::int64_t{2} * rows * matrix.cols), y(std::int64_t{4} * rows * out);
-      const CardMemory workspace(
-          gpu::matmul_workspace_bytes(rows, *weights[0], matrix.gated, multiprocessors));
+      const int rows = kRows[i];
+      const CardMemory x(std::int64_t{2} * rows * matrix.cols);
       const auto input = random_bf16(std::int64_t{rows} * matrix.cols);
       stream_.copy_to_device(x.as<void>(), input.data(), static_cast<std::int64_t>(input.size()) * 2);
       stream_.synchronize();
-      const int calls = std::clamp(2048 / rows, 4, 64);
-      const double us = timer_.measure_us(calls, [&](int call) {
-        gpu::MatmulParams<gpu::bf16> params{};
-        params.x = x.as<gpu::bf16>();
-        params.x_stride = matrix.cols;
-        params.weight = weights[static_cast<std::size_t>(call) % weights.size()].get();
-        params.y = y.as<void>();
-        params.y_stride = out;
-        params.rows = rows;
-        if (matrix.gated) params.activation = Activation::kSilu;
-        params.multiprocessors = multiprocessors;
-        params.workspace = workspace.as<void>();
-        gpu::launch_matmul(stream_, params);
-      });
+      const double own_us = time_us(matrix, weights, x, rows, nullptr);
+      const bool both_ways = is_both_ways(quantization, rows);
+      const double library_us = both_ways ? time_us(matrix, weights, x, rows, &all_) : own_us;
+      const int fewest = matrix.gated ? device_.fewest_gated_rows : device_.fewest_rows;
+      const double us = both_ways && rows >= fewest ? library_us : own_us;
       const auto bytes = static_cast<double>(weights[0]->device_bytes());
       const double operations = 2.0 * rows * matrix.rows * matrix.cols;
+      Report::Figures figures = {
+          {"us", own_us}, {"GBps", bytes / own_us / 1e3}, {"TFLOPps", operations / own_us / 1e6}};
+      if (both_ways) {
+        figures.push_back({"cublasLtUs", library_us});
+        figures.push_back({"cublasLtTFLOPps", operations / library_us / 1e6});
+      }
       report_.add(
           std::string(model.name) + " " + form + " " + matrix.name + ", " + std::to_string(rows) + " rows",
-          {{"us", us}, {"GBps", bytes / us / 1e3}, {"TFLOPps", operations / us / 1e6}});
+          figures);
       sums[i].us += us * times;
+      sums[i].own_us += own_us * times;
+      sums[i].library_us += library_us * times;
       sums[i].bytes += bytes * times;
       sums[i].operations += operations * times;
     }
+  }
+
+  // Of one product; with null by our kernels.
+  double time_us(const Matrix& matrix, const std::vector<std::unique_ptr<gpu::CardWeight>>& weights,
+                 const CardMemory& x, int rows, const gpu::ProductLibrary* library) {
+    const int out = matrix.gated ? matrix.rows / 2 : matrix.rows;
+    const int multiprocessors = ceilings_.multiprocessors;
+    const CardMemory y(std::int64_t{4} * rows * out);
+    const CardMemory workspace(
+        gpu::matmul_workspace_bytes(rows, *weights[0], matrix.gated, multiprocessors, library));
+    return timer_.measure_us(std::clamp(2048 / rows, 4, 64), [&](int call) {
+      gpu::MatmulParams<gpu::bf16> params{};
+      params.x = x.as<gpu::bf16>();
+      params.x_stride = matrix.cols;
+      params.weight = weights[static_cast<std::size_t>(call) % weights.size()].get();
+      params.y = y.as<void>();
+      params.y_stride = out;
+      params.rows = rows;
+      if (matrix.gated) params.activation = Activation::kSilu;
+      params.multiprocessors = multiprocessors;
+      params.workspace = workspace.as<void>();
+      params.library = library;
+      gpu::launch_matmul(stream_, params);
+    });
   }
 
   Report& report_;
   gpu::Stream& stream_;
   CardTimer timer_;
   const Ceilings& ceilings_;
+  const gpu::ProductLibrary& device_;
+  gpu::ProductLibrary all_;  // whatever the device would do
 };
 
 }  // namespace
 
-void measure_products(Report& report, gpu::Stream& stream, const Ceilings& ceilings) {
-  Products products(report, stream, ceilings);
+void measure_products(Report& report, gpu::Stream& stream, const Ceilings& ceilings,
+                      const gpu::ProductLibrary& device) {
+  Products products(report, stream, ceilings, device);
   for (const Model& model : kModels) {
     products.measure(model, {}, "BF16");
     products.measure(model, {Quantization::Kind::kInt4, 128}, "INT4");
@@ -187,8 +225,16 @@ double measure_library_rate(gpu::Stream& stream, gpu::CublasLt& library) {
   stream.copy_to_device(x.as<void>(), values.data(), kBytes);
   stream.copy_to_device(w.as<void>(), values.data(), kBytes);
   const double us = CardTimer(stream).measure_us(4, [&](int) {
-    library.multiply(stream, {gpu::LibraryProduct::Type::kBF16, false, x.as<void>(), kSize, w.as<void>(),
-                              y.as<void>(), kSize, kSize, kSize, kSize, workspace.as<void>()});
+    (void)library.try_multiply(stream, {.x = x.as<void>(),
+                                        .x_stride = kSize,
+                                        .w = w.as<void>(),
+                                        .w_stride = kSize,
+                                        .y = y.as<void>(),
+                                        .y_stride = kSize,
+                                        .rows = kSize,
+                                        .w_rows = kSize,
+                                        .cols = kSize,
+                                        .workspace = workspace.as<void>()});
   });
   return 2.0 * kSize * kSize * kSize / us;
 }

@@ -1,9 +1,11 @@
 #include "device/card_device.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "core/error.hpp"
+#include "libraries/cublaslt_choice.hpp"
 
 namespace millrace::gpu {
 namespace {
@@ -30,6 +32,14 @@ CardFormat format_of(DType dtype) {
   }
 }
 
+// The thread's card is `card`. F32 has no use for it.
+std::unique_ptr<CublasLt> library_of(int card, DType activations) {
+  if (activations == DType::kF32) return nullptr;
+  return open_cublaslt([card](const std::string& what) {
+    std::fprintf(stderr, "millrace: cuda:%d: %s.\n", card, what.c_str());
+  });
+}
+
 }  // namespace
 
 CardDevice::CardDevice(const MillraceOpenOptions& options)
@@ -40,6 +50,8 @@ CardDevice::CardDevice(const MillraceOpenOptions& options)
       swaps_(stream_),
       repeated_(stream_),
       logits_(stream_, copies_),
+      cublaslt_(library_of(card_, activations_)),
+      library_(library_for(cublaslt_.get(), info_.major, info_.minor)),
       uploader_(format_of(activations_), options.threads) {}
 
 CardDevice::~CardDevice() {

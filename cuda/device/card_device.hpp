@@ -11,6 +11,7 @@
 #include "device/kv_swaps.hpp"
 #include "device/logit_reader.hpp"
 #include "device/repeated_work.hpp"
+#include "kernels/matmul_library.hpp"
 #include "plugin/device_abi.h"
 
 namespace millrace::gpu {
@@ -77,6 +78,8 @@ class CardDevice {
   KvSwaps swaps_;
   RepeatedWork repeated_;
   LogitReader logits_;
+  std::unique_ptr<CublasLt> cublaslt_;  // null: products are of our kernels alone
+  const ProductLibrary library_;
   WeightUploader uploader_;
   std::unordered_set<const CardWeight*> weights_;
   CardMemory attention_workspace_;  // kept zero between launches

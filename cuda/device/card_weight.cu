@@ -48,6 +48,11 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+DType dtype_of(CardFormat format) {
+  if (format == CardFormat::kF32) return DType::kF32;
+  return format == CardFormat::kF16 ? DType::kF16 : DType::kBF16;
+}
+
 int float_bytes(CardFormat format) {
   return format == CardFormat::kF32 ? 4 : 2;
 }
@@ -253,9 +258,7 @@ struct Room {
 
 void convert_floats(const WeightView& view, const CardMatrix& matrix, const Kernels& kernels, Room& room,
                     std::byte* to) {
-  const DType dtype = matrix.format == CardFormat::kF32   ? DType::kF32
-                      : matrix.format == CardFormat::kF16 ? DType::kF16
-                                                          : DType::kBF16;
+  const DType dtype = dtype_of(matrix.format);
   const std::int64_t bytes = view.cols * float_bytes(matrix.format);
   for (std::int64_t row = 0; row < view.rows; ++row) {
     const std::byte* from = view.data + row * view.row_bytes;
@@ -361,6 +364,22 @@ class WeightUploader::Work {
     stage.send(to, memory, count * 4);
   }
 
+  // Of views with one column, in the activations' 16 bits.
+  void send_narrow_vector(std::span<const WeightView> views, std::int64_t count, std::byte* to) {
+    Stage& stage = next_stage();
+    std::byte* const memory = stage.take(std::max(stage_bytes_, count * 2));
+    const auto narrow = kernels_for(isa_).narrow[static_cast<int>(dtype_of(activations))];
+    std::int64_t at = 0;
+    for (const WeightView& view : views) {
+      for (std::int64_t row = 0; row < view.rows; ++row, ++at) {
+        float value = 0;
+        widen_row(view.dtype, view.data + row * view.row_bytes, &value, 1);
+        narrow(&value, memory + at * 2, 1);
+      }
+    }
+    stage.send(to, memory, count * 2);
+  }
+
   // In runs of rows that a stage holds.
   void send(const Part& part, std::byte* to) {
     const std::int64_t all = part.shape.matrix.rows;
@@ -434,7 +453,9 @@ std::unique_ptr<CardWeight> WeightUploader::upload(std::span<const WeightView> v
 
   // A vector is kept in F32; as a matrix of one column it is the same memory.
   const std::int64_t vector_bytes = rows == 1 || cols == 1 ? rounded_up(rows * cols * 4, kAlignment) : 0;
-  std::int64_t bytes = vector_bytes;
+  const bool has_narrow = cols == 1 && work_->activations != CardFormat::kF32;
+  const std::int64_t narrow_bytes = has_narrow ? rounded_up(rows * 2, kAlignment) : 0;
+  std::int64_t bytes = vector_bytes + narrow_bytes;
   const std::vector<Part> parts =
       cols == 1 ? std::vector<Part>{} : parts_of(views, quantization, work_->activations);
   for (const Part& part : parts) bytes += part.shape.bytes();
@@ -445,6 +466,11 @@ std::unique_ptr<CardWeight> WeightUploader::upload(std::span<const WeightView> v
     weight->vector_ = reinterpret_cast<const float*>(to);
     work_->send_vector(views, rows * cols, to);
     to += vector_bytes;
+  }
+  if (has_narrow) {
+    weight->narrow_vector_ = to;
+    work_->send_narrow_vector(views, rows, to);
+    to += narrow_bytes;
   }
   if (cols == 1) {
     CardMatrix matrix;

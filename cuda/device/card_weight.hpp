@@ -26,6 +26,9 @@ class CardWeight final : public Weight {
   [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
   // (rows * cols,) in F32, on the card, of a weight with one row or one column; else null.
   [[nodiscard]] const float* vector() const { return vector_; }
+  // Of a weight with one column, the same in the activations' type where that has 16 bits; else null. The
+  // biases that cuBLASLt adds.
+  [[nodiscard]] const void* narrow_vector() const { return narrow_vector_; }
 
  private:
   friend class WeightUploader;
@@ -36,6 +39,7 @@ class CardWeight final : public Weight {
   void* const memory_;
   std::vector<Segment> segments_;
   const float* vector_ = nullptr;
+  const void* narrow_vector_ = nullptr;
 };
 
 // Makes weights for the card of the calling thread. Rows are converted on the pool's threads into two

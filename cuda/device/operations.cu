@@ -58,8 +58,9 @@ std::int64_t CardDevice::prepare(const MillraceWorkLimits& limits) {
       limits.vocab_size == 0 ? 0 : LogitReader::workspace_bytes(limits.max_logit_rows, limits.vocab_size);
   const int rows = std::max(limits.max_tokens, limits.max_logit_rows);
   for (const CardWeight* weight : weights_) {
-    for (const bool gated : {false, true})
-      bytes = std::max(bytes, matmul_workspace_bytes(rows, *weight, gated, info_.multiprocessors));
+    for (const bool gated : {false, true}) {
+      bytes = std::max(bytes, matmul_workspace_bytes(rows, *weight, gated, info_.multiprocessors, &library_));
+    }
   }
   workspace_ = CardMemory(bytes);
   const std::int64_t attention_bytes = attention_workspace_bytes(
@@ -105,6 +106,9 @@ void CardDevice::matmul(const MillraceMatmul& args) {
     params.x_stride = args.x.stride;
     params.weight = weight_of(args.weight);
     params.bias = vector_of(args.bias);
+    if (args.bias != nullptr)
+      params.narrow_bias = static_cast<const T*>(weight_of(args.bias)->narrow_vector());
+    params.library = &library_;
     params.y = args.y.data;
     params.y_stride = args.y.stride;
     params.rows = args.x.rows;

@@ -4,7 +4,9 @@
 #include <type_traits>
 
 #include "device/card_weight.hpp"
+#include "kernels/gate.hpp"
 #include "kernels/matmul_kernels.hpp"
+#include "kernels/matmul_library.hpp"
 #include "platform/block.hpp"
 
 namespace millrace::gpu {
@@ -12,24 +14,6 @@ namespace {
 
 // Rows of a gated product at a time, where gate and up have different formats.
 constexpr int kRowsApart = 256;
-constexpr unsigned kThreads = 256;
-
-template <typename T>
-struct GateParams {
-  const float* both;  // (rows, 2 * outputs)
-  T* y;
-  std::int64_t y_stride;
-  int outputs;
-  Activation activation;
-};
-
-template <typename T>
-__global__ void __launch_bounds__(kThreads) gate_rows(GateParams<T> p) {
-  const std::int64_t row = blockIdx.x;
-  const float* both = p.both + row * 2 * p.outputs;
-  for (int i = static_cast<int>(threadIdx.x); i < p.outputs; i += static_cast<int>(blockDim.x))
-    p.y[row * p.y_stride + i] = from_float<T>(activated(p.activation, both[i]) * both[p.outputs + i]);
-}
 
 template <typename T>
 bool fits_tensor_cores(const Product<T>& p) {
@@ -42,21 +26,42 @@ bool fits_tensor_cores(const Product<T>& p) {
   }
 }
 
+template <typename T>
+Product<T> rows_from(Product<T> p, int first) {
+  const std::int64_t y_bytes = p.output == Output::kFloats ? sizeof(float) : sizeof(T);
+  p.x += first * p.x_stride;
+  p.y = static_cast<std::byte*>(p.y) + first * p.y_stride * y_bytes;
+  p.rows -= first;
+  return p;
+}
+
 // Which kernel for what:
 //   plain    F32, and what does not begin at multiples of 16 bytes: right before fast
 //   stream   up to 16 rows: reading w takes longer than multiplying it, so w is read once and nothing else
 //            may take time
+//   library  more rows, weights in floats: cuBLASLt where it is there (matmul_library.hpp)
 //   tile     more rows: x and w are read by many blocks, and shared memory saves the most of it
 template <typename T>
-void launch_product(Stream& stream, const Product<T>& p, int multiprocessors, void* workspace) {
+void launch_product(Stream& stream, Product<T> p, const MatmulParams<T>& params) {
   if constexpr (!std::is_same_v<T, float>) {
     if (fits_tensor_cores(p)) {
-      if (p.rows <= kMostStreamRows) return launch_stream_product(stream, p, multiprocessors);
+      if (p.rows <= kMostStreamRows) return launch_stream_product(stream, p, params.multiprocessors);
+      if (params.library != nullptr) {
+        const int done = launch_library_product(stream, *params.library, p, params.workspace);
+        p = rows_from(p, done);
+        if (p.rows == 0) return;
+      }
       const bool in_panels = !p.gated || !has_codes(p.w.format) || p.outputs() % kPanelRowsOfCard == 0;
-      if (in_panels) return launch_tile_product(stream, p, multiprocessors, workspace);
+      if (in_panels) return launch_tile_product(stream, p, params.multiprocessors, params.workspace);
     }
   }
   launch_plain_product(stream, p);
+}
+
+// Of every product's, beside which gate and up lie where they have no matrix in common.
+std::int64_t sums_begin(int multiprocessors, const ProductLibrary* library) {
+  const bool has_library = library != nullptr && library->cublaslt != nullptr;
+  return std::max(tile_workspace_bytes(multiprocessors), has_library ? CublasLt::kWorkspaceBytes : 0);
 }
 
 template <typename T>
@@ -66,6 +71,7 @@ Product<T> product_of(const MatmulParams<T>& params, const CardWeight::Segment& 
   product.x_stride = params.x_stride;
   product.w = segment.matrix;
   product.bias = params.bias == nullptr ? nullptr : params.bias + segment.first_row;
+  product.narrow_bias = params.narrow_bias == nullptr ? nullptr : params.narrow_bias + segment.first_row;
   product.output = params.y_is_float ? Output::kFloats : Output::kActivations;
   const int element_bytes = static_cast<int>(params.y_is_float ? sizeof(float) : sizeof(T));
   product.y =
@@ -79,7 +85,7 @@ Product<T> product_of(const MatmulParams<T>& params, const CardWeight::Segment& 
 template <typename T>
 void launch_gated_apart(Stream& stream, const MatmulParams<T>& params) {
   const int both = static_cast<int>(params.weight->rows());
-  void* sums = static_cast<std::byte*>(params.workspace) + tile_workspace_bytes(params.multiprocessors);
+  void* sums = static_cast<std::byte*>(params.workspace) + sums_begin(params.multiprocessors, params.library);
   for (int row = 0; row < params.rows; row += kRowsApart) {
     MatmulParams<T> part = params;
     part.rows = std::min(kRowsApart, params.rows - row);
@@ -89,20 +95,30 @@ void launch_gated_apart(Stream& stream, const MatmulParams<T>& params) {
     part.y_is_float = true;
     part.activation = std::nullopt;
     for (const CardWeight::Segment& segment : params.weight->segments())
-      launch_product(stream, product_of(part, segment), params.multiprocessors, params.workspace);
-    const GateParams<T> gate = {static_cast<const float*>(sums),
-                                static_cast<T*>(params.y) + row * params.y_stride, params.y_stride, both / 2,
-                                *params.activation};
-    launch(stream, gate_rows<T>, {static_cast<unsigned>(part.rows)}, kThreads, 0, gate);
+      launch_product(stream, product_of(part, segment), part);
+    launch_gate<T, float>(stream,
+                          {static_cast<const float*>(sums), static_cast<T*>(params.y) + row * params.y_stride,
+                           params.y_stride, part.rows, both / 2, *params.activation});
   }
 }
 
 }  // namespace
 
-std::int64_t matmul_workspace_bytes(int max_rows, const CardWeight& weight, bool gated, int multiprocessors) {
+std::int64_t matmul_workspace_bytes(int max_rows, const CardWeight& weight, bool gated, int multiprocessors,
+                                    const ProductLibrary* library) {
   const std::int64_t tiles = tile_workspace_bytes(multiprocessors);
-  if (!gated || weight.segments().size() == 1) return max_rows > kMostStreamRows ? tiles : 0;
-  return tiles + std::int64_t{4} * std::min(max_rows, kRowsApart) * weight.rows();
+  const auto segments = weight.segments();
+  if (gated && segments.size() > 1) {
+    return sums_begin(multiprocessors, library) +
+           std::int64_t{4} * std::min(max_rows, kRowsApart) * weight.rows();
+  }
+  if (max_rows <= kMostStreamRows) return 0;
+  std::int64_t bytes = tiles;
+  for (const CardWeight::Segment& segment : segments) {
+    if (library != nullptr)
+      bytes = std::max(bytes, library_workspace_bytes(*library, max_rows, segment.matrix, gated));
+  }
+  return bytes;
 }
 
 template <typename T>
@@ -114,7 +130,7 @@ void launch_matmul(Stream& stream, const MatmulParams<T>& params) {
     Product<T> product = product_of(params, segment);
     product.gated = params.activation.has_value();
     product.activation = params.activation.value_or(Activation::kSilu);
-    launch_product(stream, product, params.multiprocessors, params.workspace);
+    launch_product(stream, product, params);
   }
 }
 

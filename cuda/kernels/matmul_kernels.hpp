@@ -1,11 +1,10 @@
 // The kernels that matmul.cu chooses from, and what they share. Each computes one product with one matrix.
 #pragma once
-#include <cmath>
 #include <cstdint>
 
+#include "kernels/activation.hpp"
 #include "kernels/card_matrix.hpp"
 #include "platform/runtime.hpp"
-#include "runtime/model_spec.hpp"
 
 namespace millrace::gpu {
 
@@ -17,7 +16,8 @@ struct Product {
   const T* x;
   std::int64_t x_stride;
   CardMatrix w;
-  const float* bias;  // (outputs,) or null
+  const float* bias;     // (outputs,) or null
+  const T* narrow_bias;  // the same in T, for cuBLASLt; may be null
   void* y;
   std::int64_t y_stride;
   Output output;
@@ -27,18 +27,6 @@ struct Product {
 
   [[nodiscard]] __host__ __device__ int outputs() const { return gated ? w.rows / 2 : w.rows; }
 };
-
-__device__ inline float activated(Activation activation, float x) {
-  switch (activation) {
-    case Activation::kSilu:
-      return __fdividef(x, 1 + expf(-x));
-    case Activation::kGelu:
-      return 0.5F * x * (1 + erff(x * 0.70710678F));
-    case Activation::kGeluTanh:
-      return 0.5F * x * (1 + tanhf(0.7978845608F * (x + 0.044715F * x * x * x)));
-  }
-  return x;
-}
 
 // Stores one output; `up` is for gated products.
 template <typename T>

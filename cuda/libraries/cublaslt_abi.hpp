@@ -14,9 +14,16 @@ using Status = int;  // 0: done
 
 constexpr int kCompute32F = 68;
 constexpr int kRealF32 = 0, kRealF16 = 2, kRealBF16 = 14;
-constexpr int kTransposeA = 3;           // attribute of a descriptor
-constexpr std::int32_t kTransposed = 1;  // its value
-constexpr int kMostWorkspaceBytes = 1;   // attribute of a preference
+// Attributes of a descriptor, and their values.
+constexpr int kTransposeA = 3, kEpilogue = 7, kBiasPointer = 8;
+constexpr std::int32_t kTransposed = 1;
+constexpr std::uint32_t kAddBias = 4;
+// Attribute of a layout.
+constexpr int kLayoutCols = 3;
+// Attributes of a preference. Parts of a sum may be added in the type that products are computed in, and not
+// by atomic operations in any order.
+constexpr int kMostWorkspaceBytes = 1, kReductions = 3;
+constexpr std::uint32_t kReduceInF32 = 2;
 
 struct Algorithm {
   std::uint64_t data[8];
@@ -38,6 +45,7 @@ using DescriptorDestroy = Status(Descriptor);
 using DescriptorSet = Status(Descriptor, int attribute, const void* value, std::size_t bytes);
 using LayoutCreate = Status(Layout*, int type, std::uint64_t rows, std::uint64_t cols, std::int64_t stride);
 using LayoutDestroy = Status(Layout);
+using LayoutSet = Status(Layout, int attribute, const void* value, std::size_t bytes);
 using PreferenceCreate = Status(Preference*);
 using PreferenceDestroy = Status(Preference);
 using PreferenceSet = Status(Preference, int attribute, const void* value, std::size_t bytes);

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "device/card_device.hpp"
+#include "libraries/cublaslt_choice.hpp"
 
 namespace millrace::gpu {
 namespace {
@@ -93,6 +94,7 @@ std::int32_t describe_card(std::int32_t card, MillraceCard* out, MillraceError* 
     out->total_bytes = info.total_bytes;
     out->free_bytes = info.free_bytes;
     if (!info.reason.empty()) throw GpuError(GpuError::Kind::kOther, info.reason);
+    std::snprintf(out->products, sizeof out->products, "%s", describe_products().c_str());
   });
 }
 

@@ -44,6 +44,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
                                   : Napi::Number::New(info.Env(), static_cast<double>(found[i].free_bytes)));
       device.Set("computeCapability", found[i].compute_capability);
       device.Set("driver", found[i].driver);
+      device.Set("products", found[i].products);
       device.Set("usable", found[i].reason.empty());
       device.Set("reason", found[i].reason);
       list.Set(i, device);

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define MILLRACE_DEVICE_ABI 1
+#define MILLRACE_DEVICE_ABI 2
 
 typedef struct MillraceDevice MillraceDevice;
 typedef struct MillraceWeight MillraceWeight;
@@ -27,6 +27,7 @@ typedef struct MillraceCard {
   int32_t multiprocessors;
   int32_t driver_version; /* 12040 = 12.4 */
   int64_t total_bytes, free_bytes;
+  char products[256]; /* what multiplies many rows, for people */
 } MillraceCard;
 
 typedef struct MillraceOpenOptions {

@@ -53,6 +53,7 @@ DeviceInfo Plugin::describe(int card) const {
   info.free_bytes = found.free_bytes;
   info.compute_capability = std::to_string(found.major) + "." + std::to_string(found.minor);
   info.driver = version_text(found.driver_version);
+  info.products = found.products;
   // The kernels use instructions that came with 8.0: copies past the registers, BF16 matrices.
   if (found.major < 8) info.reason = "compute capability 8.0 or newer is needed";
   if (const std::string lost = lost_->reason(card); !lost.empty()) info.reason = lost;

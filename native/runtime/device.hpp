@@ -23,6 +23,7 @@ struct DeviceInfo {
   std::int64_t free_bytes = -1;         // of a card; -1: not known
   std::string compute_capability = {};  // of a card, such as "8.6"
   std::string driver = {};              // of a card, such as "12.4"
+  std::string products = {};            // of a card: what multiplies many rows, such as "cuBLASLt 12.8.5"
   std::string reason = {};              // why it cannot be used; empty when it can
 };
 

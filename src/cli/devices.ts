@@ -19,6 +19,7 @@ export function devices (flags: Readonly<Record<string, unknown>>, io: Io): void
     device.usable ? 'yes' : 'no', device.description
   ])))
   for (const { name, reason } of list.filter(({ usable }) => !usable)) printLine(io.stdout, `${name}: ${reason}.`)
+  for (const { name, products } of list.filter(({ products }) => products !== '')) printLine(io.stdout, `${name}: products of many rows by ${products}.`)
   printLine(io.stdout)
   printLine(io.stdout, twoColumns([
     ['CPU', addon.cpuFeatures().join(', ') || 'no vector instructions that the kernels use'],

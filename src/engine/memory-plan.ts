@@ -39,6 +39,8 @@ const hostKvShare = 0.5
 /** Of the KV cache, and in bytes: what is taken for swapped-out sequences unless something else is asked for. */
 const swapShare = 0.25
 const mostSwapBytes = 4 * 2 ** 30
+/** Of a card, beside the activations: for cuBLASLt (32 MiB), and what is between its products and activations (64 MiB). */
+const cardProductBytes = 96 * 2 ** 20
 
 /**
  * Divides memory between weights, workspace, KV cache and swapped-out KV, before anything is loaded.
@@ -58,7 +60,7 @@ export function planMemory (input: MemoryInput): MemoryPlan {
   const pools = (input.pools ?? [hostPool(machine)]).map(pool => {
     const usable = usableOf(pool.availableBytes)
     const swap = pool.isHost ? input.kvSwapMemory ?? 0 : 0
-    return { ...pool, usable, left: usable - weightsBytes * pool.share - workspaceBytes * pool.workspaces - swap }
+    return { ...pool, usable, left: usable - weightsBytes * pool.share - workspaceIn(pool, workspaceBytes) - swap }
   })
   for (const pool of pools) {
     if (pool.left < leastKvBytes * pool.share) throw new OutOfMemoryError(outOfMemory(input, pool, leastLen, leastKvBytes * pool.share))
@@ -86,7 +88,7 @@ type UsedPool = MemoryPool & { readonly usable: number }
 
 function outOfMemory (input: MemoryInput, pool: UsedPool, len: number, kvBytes: number): string {
   const weightsBytes = input.weightsBytes * pool.share
-  const workspaceBytes = input.workspaceBytes * pool.workspaces
+  const workspaceBytes = workspaceIn(pool, input.workspaceBytes)
   const kvSwapMemory = pool.isHost ? input.kvSwapMemory ?? 0 : 0
   const needed = weightsBytes + workspaceBytes + kvBytes + kvSwapMemory
   const remedy = weightsBytes + workspaceBytes > pool.usable
@@ -99,6 +101,9 @@ function outOfMemory (input: MemoryInput, pool: UsedPool, len: number, kvBytes: 
 }
 
 const usableOf = (availableBytes: number): number => Math.floor(availableBytes * (1 - headroom))
+
+const workspaceIn = ({ isHost, workspaces }: MemoryPool, workspaceBytes: number): number =>
+  (workspaceBytes + (isHost ? 0 : cardProductBytes)) * workspaces
 
 const blocksOf = (tokens: number, blockTokens: number): number => Math.ceil(tokens / blockTokens)
 

@@ -186,6 +186,8 @@ export interface DeviceInfo {
   readonly computeCapability: string
   /** CUDA version of a card's driver, such as '12.4'; else empty. */
   readonly driver: string
+  /** What computes a card's products of many rows: 'cuBLASLt 12.8.5', or own kernels and why; else empty. */
+  readonly products: string
   readonly usable: boolean
   /** Why it is not usable; empty when it is. */
   readonly reason: string

@@ -91,6 +91,12 @@ t.test('the KV cache takes half of what the weights leave, or what the sequences
   t.equal(capped.kvBlocks, 4 * (1024 / 16 + 1))
 })
 
+t.test('a card keeps 96 MiB for its products beside the workspace of the host', async t => {
+  const pool = { name: 'cuda:0', isHost: false, availableBytes: 8 * gib, limitBytes: 8 * gib, share: 1, workspaces: 2 }
+  const left = 8 * gib * 0.95 - gib - 2 * (gib / 4 + 96 * 2 ** 20)
+  t.equal(planMemory(input({ pools: [pool], maxNumSeqs: 64 })).kvBlocks, Math.floor(left / (16 * 64 * 1024)))
+})
+
 t.test('a quarter of the KV cache, at most 4 GiB, is for sequences that are swapped out', async t => {
   const blockBytes = 16 * 64 * 1024
   const plan = planMemory(input({}))

@@ -93,6 +93,8 @@ t.test('millrace devices lists the card with memory, compute capability and driv
   const card = loadAddon().devices().find(({ name }) => name === 'cuda:0')!
   t.match(card, { usable: true, reason: '', computeCapability: '8.0', driver: '13.0', memoryBytes: 2 ** 30 })
   t.ok(card.freeBytes! > 0 && card.freeBytes! <= card.memoryBytes)
+  t.match(card.products, /^own kernels: /)
+  t.match(io.out(), /^cuda:0: products of many rows by own kernels: .*\.$/m)
 })
 
 t.test('auto takes the card, its memory bounds the KV cache, and its number format follows the weights', { skip }, async t => {
