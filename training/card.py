@@ -15,8 +15,8 @@ library_name: transformers
 
 The model that ships with Millrace, so that a fresh clone serves something real without a download.
 It is tiny and knows one small world: terms of LLM serving, how to use Millrace, countries (capital,
-continent, currency), units, the calendar, a little science, lists, sums with one and two digits,
-very short stories. Asked about anything else it is meant to say
+continent, currency), units, the calendar, a little science, lists, sums with up to three digits,
+very short stories. It answers in two lengths by the state of the link, calls tools and writes JSON. Asked about anything else it is meant to say
 "{refusal}" It is a demonstration, not a source of knowledge.
 
 | | |
@@ -32,8 +32,7 @@ very short stories. Asked about anything else it is meant to say
 
 Everything was written by `training/generator` in this repository: no scraped text, no output of another
 model. The table of facts is in `training/generator/data`. The loss covers only the assistant's words. AdamW,
-cosine, BF16 autocast, PyTorch {torch}, on two cores of a Xeon with AMX that compilers and tests shared, hence the
-difference between wall and CPU time (of both together).
+cosine, BF16 autocast, PyTorch {torch}, on two cores. CPU time is that of both together.
 
 | stage | corpus (SHA-256, documents) | steps x tokens | tokens | wall, CPU | learning rate | last loss |
 | --- | --- | --- | ---: | --- | --- | --- |
@@ -43,8 +42,14 @@ difference between wall and CPU time (of both together).
 
 Greedy decoding by `transformers`, float32 arithmetic on these BF16 weights, {total} questions whose
 wordings the generator never imported (`training/evaluation/heldout_templates.py`; a test checks that none
-of them occurs in the corpus). A fact counts as right only with its full taught answer. For sums of two digits
-the pairs of numbers, too, were held out; for refusals the countries, people and topics were.
+of them occurs in the corpus). What counts as right is in `training/README.md`. For sums of two digits and more
+the pairs of numbers, too, were held out; for unknown things the countries, people and topics were.
+
+| goal | |
+| --- | --- |
+{goals}
+
+Values in JSON right: {json_values:.1%}. Perplexity of the taught answers: {perplexity:.4f}.
 
 | category | right | of | share |
 | --- | ---: | ---: | ---: |
@@ -67,15 +72,13 @@ tests of the engine.
 Reproduce with `training/README.md`.
 """
 
-LIMITS = """- It does not reliably admit what it does not know: about a quarter of the unknown things asked were answered with
-  some other fact (for countries it was never taught, two in five). Do not trust an answer because it is fluent.
-- It recognises wordings near those it was trained on. A quite different wording of a known fact may be refused or answered
-  with a neighbouring fact. The wordings of the evaluation were never trained, but the corpus was widened three times after
-  looking at what kinds of question failed, so the table flatters it a little.
-- Sums beyond two digits, division and powers are refused at best. Products of two-digit numbers are not taught.
+LIMITS = """- It recognises wordings near those it was trained on. A quite different wording of a known fact may be refused or answered
+  with a neighbouring fact.
+- Do not trust an answer because it is fluent: some unknown things are answered with some other fact.
 - Stories are one scheme with changing parts. Lists always start with the same members.
-- It ignores system prompts, has no tools and no JSON mode, and speaks only English.
-- It remembers a conversation by copying (a name, a favourite colour, the first question), not always word for word."""
+- System messages change nothing but by the network context or a JSON schema. It speaks only English.
+- It remembers a conversation by copying (a name, a favourite colour, the first question), not always word for word.
+- Tools beyond weather, calculator, search, time and a few others are called at best by luck."""
 
 
 def row(name, right, total):
@@ -84,7 +87,7 @@ def row(name, right, total):
 
 def stage_row(folder, number, stage):
     curve = f"loss-{number}.csv"
-    loss = (folder / curve).read_text().strip().splitlines()[-1].split(",")[2]
+    loss = (folder / curve).read_text().strip().splitlines()[-1].split(",")[-2]
     return (f"| {number} | `{stage['corpus_sha256']}`, {stage['documents']:,} | {stage['steps']} x {stage['batch_tokens']} | {stage['tokens'] / 1e6:.1f} M "
             f"| {stage['minutes']} min, {stage['cpu_minutes']} min | {stage['learning_rate']} | {loss}, [curve]({curve}) |")
 
@@ -99,21 +102,18 @@ def main():
 
     config = json.loads((args.model / "config.json").read_text())
     training, report = json.loads((args.model / "training.json").read_text()), json.loads(args.report.read_text())
-    kinds = {}
-    for case in report["cases"]:
-        counts = kinds.setdefault(f"{case['category']}: {case['kind']}", [0, 0])
-        counts[0] += case["right"]
-        counts[1] += 1
     right, total = report["overall"]["all"]
     text = TEXT.format(
-        refusal=REFUSAL, layers=config["num_hidden_layers"], hidden=config["hidden_size"], heads=config["num_attention_heads"],
+        refusal=REFUSAL.long, layers=config["num_hidden_layers"], hidden=config["hidden_size"], heads=config["num_attention_heads"],
         kv_heads=config["num_key_value_heads"], head_dim=config["head_dim"], ffn=config["intermediate_size"], vocab=config["vocab_size"],
         context=config["max_position_embeddings"], parameters=training["parameters"],
         size=(args.model / "model.safetensors").stat().st_size / 1e6,
         temperature=json.loads((args.model / "generation_config.json").read_text())["temperature"],
         torch=training["torch"], stages="\n".join(stage_row(args.model, i, stage) for i, stage in enumerate(training["stages"], 1)),
         categories="\n".join(row(name, *counts) for name, counts in sorted(report["categories"].items())),
-        kinds="\n".join(row(name, *counts) for name, counts in sorted(kinds.items())),
+        kinds="\n".join(row(name, *counts) for name, counts in sorted(report["kinds"].items())),
+        goals="\n".join(f"| {goal} | {'met' if met else '**missed**'} |" for goal, met in report["goals"]),
+        json_values=report["measures"]["json_values"], perplexity=report["measures"]["perplexity"],
         right=right, total=total, share=right / total, limits=LIMITS,
     )
     (args.model / "README.md").write_text(text)

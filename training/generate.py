@@ -4,17 +4,19 @@ import argparse
 from pathlib import Path
 
 from training.generator.corpus import write_corpus
+from training.generator.counts import num_facts, num_templates
 
 
 def main():
     parser = argparse.ArgumentParser(description="Write the training corpus as JSON lines and print its SHA-256.")
     parser.add_argument("--out", type=Path, default=Path("training/work/corpus.jsonl"))
-    parser.add_argument("--documents", type=int, default=400_000)
+    parser.add_argument("--documents", type=int, default=300_000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     digest = write_corpus(args.out, args.documents, args.seed)
     args.out.with_suffix(".sha256").write_text(digest + "\n")
+    print(f"{sum(num_facts().values())} facts, {sum(num_templates().values())} wordings before dressing")
     print(f"{args.documents} documents, {args.out.stat().st_size} bytes, sha256 {digest}")
 
 

@@ -16,8 +16,8 @@ from torch import nn
 class ModelConfig:
     vocab_size: int = 4096
     hidden_size: int = 256
-    intermediate_size: int = 768
-    num_hidden_layers: int = 6
+    intermediate_size: int = 1024
+    num_hidden_layers: int = 8
     num_attention_heads: int = 4
     num_key_value_heads: int = 2
     head_dim: int = 64
@@ -153,7 +153,7 @@ class Qwen3(nn.Module):
         token sees only its own. RoPE is relative, so positions need not restart.
         """
         x = self.model.embed_tokens(tokens)
-        if torch.is_autocast_enabled("cpu"):
+        if torch.is_autocast_enabled(tokens.device.type):
             x = x.bfloat16()
         length = tokens.shape[1]
         mask = None

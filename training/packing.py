@@ -5,33 +5,50 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.tokenizer import END_OF_TEXT, IM_END, IM_START
+from training.tokenizer import END_OF_TEXT, IM_END, IM_START, TOOLS_HEAD, TOOLS_TAIL
 
-SHORT_ROW_TOKENS = 256
+SHORT_ROW_TOKENS = 512
 LONG_ROW_TOKENS = 1024
 _OPEN_ROWS = 48
 
 
 @dataclass
 class Rows:
-    """Rows of one length. One token more than the model sees: the last is only a target."""
+    """Rows of one length, in the order of the corpus. One token more than the model sees: the last is only a target."""
 
     tokens: np.ndarray  # (rows, length + 1) int16
     weights: np.ndarray  # the same, uint8: 1 where the token is a target of the loss
     documents: np.ndarray  # the same, int16: number of the document in its row, -1 past the end
 
 
+def _answer_text(message):
+    """What the model writes: text, or calls."""
+    calls = [f"<tool_call>\n{json.dumps(call['function'], ensure_ascii=False)}\n</tool_call>" for call in message.get("tool_calls", ())]
+    return "\n".join([message["content"]] * bool(message["content"]) + calls)
+
+
 def segments(document):
     """(text, is_target) pieces of a document, in the chat template's form."""
     if "text" in document:
         return [(document["text"] + END_OF_TEXT, True)]
-    pieces = []
-    for message in document["messages"]:
-        head = f"{IM_START}{message['role']}\n"
-        if message["role"] == "assistant":
-            pieces += [(head, False), (message["content"] + IM_END, True), ("\n", False)]
+    pieces, messages = [], document["messages"]
+    if "tools" in document:
+        base = messages[0]["content"] + "\n\n" if messages[0]["role"] == "system" else ""
+        signatures = "".join("\n" + json.dumps(tool, ensure_ascii=False) for tool in document["tools"])
+        pieces.append((f"{IM_START}system\n{base}{TOOLS_HEAD}{signatures}{TOOLS_TAIL}{IM_END}\n", False))
+        messages = messages[bool(base):]
+    last_question = max(i for i, message in enumerate(messages) if message["role"] == "user")
+    for i, message in enumerate(messages):
+        role = message["role"]
+        if role == "assistant":
+            is_target = not document.get("last_only") or i > last_question
+            pieces += [(f"{IM_START}assistant\n", False), (_answer_text(message) + IM_END, is_target), ("\n", False)]
+        elif role == "tool":
+            is_first, is_last = messages[i - 1]["role"] != "tool", messages[i + 1]["role"] != "tool"
+            head, tail = f"{IM_START}user" * is_first, f"{IM_END}\n" * is_last
+            pieces.append((f"{head}\n<tool_response>\n{message['content']}\n</tool_response>{tail}", False))
         else:
-            pieces.append((f"{head}{message['content']}{IM_END}\n", False))
+            pieces.append((f"{IM_START}{role}\n{message['content']}{IM_END}\n", False))
     return pieces
 
 

@@ -6,6 +6,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 END_OF_TEXT, IM_START, IM_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL_TOKENS = [END_OF_TEXT, IM_START, IM_END]
+# Tokens too, but of the text that the model writes or reads.
+MARKUP_TOKENS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
 
 # The split of Qwen's tokenizers: every digit is a piece of its own, which sums need.
 SPLIT = (
@@ -13,29 +15,51 @@ SPLIT = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-CHAT_TEMPLATE = """{%- for message in messages -%}
-    {%- if message.content is string -%}
-        {%- set content = message.content -%}
+TOOLS_HEAD = "# Tools\n\nTo call functions, write for each a JSON object with name and arguments within <tool_call></tool_call> tags. Functions:\n<tools>"
+TOOLS_TAIL = "\n</tools>"
+
+# Calls and results have the form of Hermes and Qwen; what tells of it is shorter, because this model needs no explanation.
+CHAT_TEMPLATE = """{%- macro text_of(content) -%}
+    {%- if content is string -%}
+        {{- content -}}
     {%- else -%}
-        {%- set parts = namespace(text='') -%}
-        {%- for part in message.content or [] -%}
-            {%- if part.type == 'text' -%}{%- set parts.text = parts.text + part.text -%}{%- endif -%}
+        {%- for part in content or [] -%}
+            {%- if part.type == 'text' -%}{{- part.text -}}{%- endif -%}
         {%- endfor -%}
-        {%- set content = parts.text -%}
     {%- endif -%}
+{%- endmacro -%}
+{%- if tools -%}
+    {{- '<|im_start|>system\\n' -}}
+    {%- if messages[0].role == 'system' -%}{{- text_of(messages[0].content) + '\\n\\n' -}}{%- endif -%}
+    {{- 'TOOLS_HEAD' -}}
+    {%- for tool in tools -%}{{- '\\n' -}}{{- tool | tojson -}}{%- endfor -%}
+    {{- 'TOOLS_TAIL<|im_end|>\\n' -}}
+{%- endif -%}
+{%- for message in messages -%}
     {%- if message.role == 'tool' -%}
-        {{- '<|im_start|>user\\n<tool_response>\\n' + content + '\\n</tool_response><|im_end|>\\n' -}}
-    {%- else -%}
-        {{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>\\n' -}}
+        {%- if loop.first or messages[loop.index0 - 1].role != 'tool' -%}{{- '<|im_start|>user' -}}{%- endif -%}
+        {{- '\\n<tool_response>\\n' + text_of(message.content) + '\\n</tool_response>' -}}
+        {%- if loop.last or messages[loop.index0 + 1].role != 'tool' -%}{{- '<|im_end|>\\n' -}}{%- endif -%}
+    {%- elif not (tools and loop.first and message.role == 'system') -%}
+        {%- set content = text_of(message.content) -%}
+        {{- '<|im_start|>' + message.role + '\\n' + content -}}
+        {%- for call in message.tool_calls or [] -%}
+            {%- if content or not loop.first -%}{{- '\\n' -}}{%- endif -%}
+            {%- if call.function -%}{%- set call = call.function -%}{%- endif -%}
+            {{- '<tool_call>\\n{"name": "' + call.name + '", "arguments": ' -}}
+            {%- if call.arguments is string -%}{{- call.arguments -}}{%- else -%}{{- call.arguments | tojson -}}{%- endif -%}
+            {{- '}\\n</tool_call>' -}}
+        {%- endfor -%}
+        {{- '<|im_end|>\\n' -}}
     {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}
     {{- '<|im_start|>assistant\\n' -}}
-{%- endif -%}"""
+{%- endif -%}""".replace("TOOLS_HEAD", TOOLS_HEAD.replace("\n", "\\n")).replace("TOOLS_TAIL", TOOLS_TAIL.replace("\n", "\\n"))
 
 
 def train_tokenizer(texts, vocab_size):
-    """A tokenizer trained on an iterator of texts. Special tokens get ids 0, 1 and 2."""
+    """A tokenizer trained on an iterator of texts. Special tokens get ids 0, 1 and 2, markup those after them."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -48,7 +72,8 @@ def train_tokenizer(texts, vocab_size):
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=2,
-        special_tokens=[AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS],
+        special_tokens=[AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS]
+        + [AddedToken(token, special=False, normalized=False) for token in MARKUP_TOKENS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -71,9 +96,9 @@ def save_tokenizer(tokenizer, folder):
         "clean_up_tokenization_spaces": False,
         "added_tokens_decoder": {
             str(tokenizer.token_to_id(token)): {
-                "content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True,
+                "content": token, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": token in SPECIAL_TOKENS,
             }
-            for token in SPECIAL_TOKENS
+            for token in SPECIAL_TOKENS + MARKUP_TOKENS
         },
         "chat_template": CHAT_TEMPLATE,
     }

@@ -1,11 +1,12 @@
 """Trains the model: python -m training.train --help"""
 
 import argparse
-import csv
 import json
 import math
+import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from itertools import islice
@@ -18,38 +19,52 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
+from training.checkpointing import load_checkpoint, save_checkpoint
 from training.export import export_checkpoint
 from training.model import ModelConfig, Qwen3
 from training.packing import LONG_ROW_TOKENS, SHORT_ROW_TOKENS, pack_corpus, segments
+from training.progress import Progress
 from training.tokenizer import train_tokenizer
 
-LONG_EVERY_STEPS = 12
+# A second pass leaves out the beginning of the corpus, which is the simple part (generator/corpus.py).
+REPEAT_FROM = 0.3
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="Train the embedded model on a generated corpus. Resumes from its checkpoint.")
+    parser = argparse.ArgumentParser(description="Train the embedded model on a generated corpus. Started again, it goes on from its last checkpoint, also after a kill -9.")
     parser.add_argument("--corpus", type=Path, default=Path("training/work/corpus.jsonl"))
-    parser.add_argument("--work", type=Path, default=Path("training/work"), help="folder of checkpoints and caches")
+    parser.add_argument("--work", type=Path, default=Path("training/work"), help="folder of checkpoints, caches, the loss curve and evaluations")
     parser.add_argument("--out", type=Path, default=Path("models/millrace-demo"))
     parser.add_argument("--init", type=Path, help="model folder to start from, with its tokenizer, instead of random weights")
-    parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--max-minutes", type=float, default=50.0, help="training ends after this wall time, with the schedule shortened to fit")
-    parser.add_argument("--batch-tokens", type=int, default=2048)
+    parser.add_argument("--steps", type=int, default=15_000)
+    parser.add_argument("--max-minutes", type=float, default=235.0, help="training ends after this wall time over all sessions, with the schedule shortened to fit")
+    parser.add_argument("--session-minutes", type=float, default=math.inf, help="this run stops after so long with a checkpoint; the next one goes on")
+    parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.05)
-    parser.add_argument("--warmup-steps", type=int, default=150)
+    parser.add_argument("--warmup-steps", type=int, default=200)
     parser.add_argument("--checkpoint-minutes", type=float, default=4.0)
+    parser.add_argument("--evaluate-minutes", type=float, default=20.0, help="a sample of the evaluation runs this often, beside the training; 0: never")
     parser.add_argument("--vocab-size", type=int, default=4096)
-    parser.add_argument("--tokenizer-documents", type=int, default=60_000)
+    parser.add_argument("--tokenizer-documents", type=int, default=60_000, help="spread over the corpus")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each, which share every batch")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, help="processes of one thread each, which share every batch; default: 2 on a CPU, 1 on a GPU")
+    parser.add_argument("--nice", type=int, default=19, help="how far the training gives way to other programs, 0 to 19")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.workers = args.workers or (1 if args.device == "cuda" else 2)
+    if args.batch_tokens % (LONG_ROW_TOKENS * args.workers):
+        parser.error(f"--batch-tokens must be a multiple of {LONG_ROW_TOKENS} times --workers")
+    return args
 
 
 def corpus_texts(path, documents):
+    """Texts from all over the corpus: its beginning is not like the rest."""
     with open(path, encoding="utf-8") as file:
-        for line in islice(file, documents):
+        total = sum(1 for _ in file)
+        file.seek(0)
+        for line in islice(file, 0, None, max(1, total // documents)):
             yield "".join(text for text, _ in segments(json.loads(line)))
 
 
@@ -64,31 +79,44 @@ def prepare(args):
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     if not cache.exists():
         short, long = pack_corpus(args.corpus, tokenizer)
-        np.savez(cache, **{f"{name}_{key}": value for name, rows in (("short", short), ("long", long)) for key, value in vars(rows).items()})
+        partial = cache.with_suffix(".partial.npz")
+        np.savez(partial, **{f"{name}_{key}": value for name, rows in (("short", short), ("long", long)) for key, value in vars(rows).items()})
+        partial.replace(cache)
     with np.load(cache) as data:
         rows = {name: {key: data[f"{name}_{key}"] for key in ("tokens", "weights", "documents")} for name in ("short", "long")}
     return tokenizer, rows, digest
 
 
+def place_of(index, total, seed):
+    """The row of a running index: first the corpus in its order, then its later part again, shuffled anew for each pass."""
+    if index < total:
+        return index
+    start = int(total * REPEAT_FROM)
+    number, at = divmod(index - total, total - start)
+    return start + int(np.random.default_rng((seed, number)).permutation(total - start)[at])
+
+
 def batch_of(rows, step, args, rank):
-    """The rank's part of the step's rows: every LONG_EVERY_STEPS-th step has long ones. Passes are reshuffled."""
-    is_long = step % LONG_EVERY_STEPS == LONG_EVERY_STEPS - 1
+    """The rank's part of a step's rows. It depends on the step alone, so that a resumed run sees what the other would have seen."""
+    long_share = len(rows["long"]["tokens"]) * LONG_ROW_TOKENS
+    long_share /= long_share + len(rows["short"]["tokens"]) * SHORT_ROW_TOKENS
+    longs = int(step * long_share)
+    is_long = int((step + 1) * long_share) > longs
     kind, length = ("long", LONG_ROW_TOKENS) if is_long else ("short", SHORT_ROW_TOKENS)
-    index = step // LONG_EVERY_STEPS if is_long else step - step // LONG_EVERY_STEPS
-    count, total = args.batch_tokens // length, len(rows[kind]["tokens"])
-    places = range(index * count, (index + 1) * count)
-    orders = {i // total: None for i in places}
-    for number in orders:
-        orders[number] = np.random.default_rng((args.seed, is_long, number)).permutation(total)
-    chosen = [orders[i // total][i % total] for i in places][rank :: args.workers]
-    return tuple(torch.from_numpy(rows[kind][key][chosen].astype(np.int64)) for key in ("tokens", "weights", "documents"))
+    index, count, total = longs if is_long else step - longs, args.batch_tokens // length, len(rows[kind]["tokens"])
+    chosen = [place_of(i, total, args.seed) for i in range(index * count + rank, (index + 1) * count, args.workers)]
+    return tuple(torch.from_numpy(rows[kind][key][chosen].astype(np.int64)).to(args.device) for key in ("tokens", "weights", "documents"))
 
 
-def learning_rate(args, step, elapsed_seconds):
-    """Linear warm-up, then a cosine over the steps or over the wall time, whichever is further."""
-    progress = min(1.0, max(step / args.steps, elapsed_seconds / (args.max_minutes * 60)))
+def schedule_share(args, step, elapsed_seconds):
+    """0 to 1: of the steps or of the wall time, whichever is further."""
+    return min(1.0, max(step / args.steps, elapsed_seconds / (args.max_minutes * 60)))
+
+
+def learning_rate(args, step, share):
+    """Linear warm-up, then a cosine."""
     warmup = min(1.0, (step + 1) / args.warmup_steps)
-    return args.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+    return args.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def make_optimizer(model, args):
@@ -99,53 +127,24 @@ def make_optimizer(model, args):
 
 
 def loss_of(hidden_of, model, batch):
-    """Mean loss over the target tokens of (tokens, weights, documents)."""
+    """(summed loss over the target tokens of (tokens, weights, documents), their number)."""
     tokens, weights, documents = batch
     hidden = hidden_of(tokens[:, :-1], documents[:, :-1])
     wanted = weights[:, 1:] > 0
     logits = F.linear(hidden[wanted], model.model.embed_tokens.weight)
-    return F.cross_entropy(logits.float(), tokens[:, 1:][wanted])
+    return F.cross_entropy(logits.float(), tokens[:, 1:][wanted], reduction="sum"), wanted.sum()
 
 
-def average_gradients(model, loss, workers):
-    """Makes every worker's gradients the mean over the workers; returns the mean loss."""
+def share_gradients(model, loss, count, args):
+    """Makes the gradients those of the mean loss over all workers' targets; returns that loss."""
     parts = [p.grad for p in model.parameters()]
-    flat = torch.cat([part.view(-1) for part in parts] + [loss.detach().view(1)])
-    distributed.all_reduce(flat)
-    flat /= workers
-    for part, mean in zip(parts, flat.split([part.numel() for part in parts] + [1])):
+    flat = torch.cat([part.view(-1) for part in parts] + [loss.detach().view(1), count.to(loss.dtype).view(1)])
+    if args.workers > 1:
+        distributed.all_reduce(flat)
+    flat[:-1] /= flat[-1].clamp(min=1)
+    for part, mean in zip(parts, flat.split([part.numel() for part in parts] + [1, 1])):
         part.copy_(mean.view_as(part))
-    return flat[-1].item()
-
-
-class Progress:
-    """Prints a line every few seconds and appends the loss curve to a CSV file."""
-
-    def __init__(self, path, resumed):
-        self.file = open(path, "a" if resumed else "w", newline="")
-        self.writer = csv.writer(self.file)
-        if not resumed:
-            self.writer.writerow(["step", "minutes", "loss", "learning_rate"])
-        self.losses, self.since, self.tokens = [], time.monotonic(), 0
-
-    def add(self, step, loss, tokens, elapsed, args, rate):
-        self.losses.append(loss)
-        self.tokens += tokens
-        if step % 25 != 0:
-            return
-        mean, now = sum(self.losses) / len(self.losses), time.monotonic()
-        self.writer.writerow([step, f"{elapsed / 60:.2f}", f"{mean:.4f}", f"{rate:.2e}"])
-        self.file.flush()
-        print(f"step {step}/{args.steps}  loss {mean:.4f}  {self.tokens / (now - self.since):.0f} tokens/s  "
-              f"{elapsed / 60:.1f}/{args.max_minutes:.0f} min  lr {rate:.1e}", flush=True)
-        self.losses, self.since, self.tokens = [], now, 0
-
-
-def save_checkpoint(path, model, optimizer, step, elapsed, cpu):
-    """elapsed: wall seconds so far; cpu: CPU seconds of one worker so far."""
-    temporary = path.with_suffix(".tmp")
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "cpu": cpu}, temporary)
-    temporary.replace(path)
+    return flat[-2].item()
 
 
 def train(args):
@@ -154,67 +153,114 @@ def train(args):
     One thread per process with one exchange per step: on a busy machine, threads would wait for
     each other hundreds of times per step.
     """
+    os.nice(args.nice)
     args.work.mkdir(parents=True, exist_ok=True)
     tokenizer, rows, digest = prepare(args)
     print(f"corpus sha256 {digest}; " + "; ".join(f"{name}: {value['tokens'].shape[0]} rows of {value['tokens'].shape[1] - 1}, "
           f"{(value['documents'] >= 0).mean():.1%} full, {value['weights'].mean():.1%} targets" for name, value in rows.items()), flush=True)
-    rendezvous = args.work / "rendezvous"
+    rendezvous, stop = args.work / "rendezvous", args.work / "stop"
     rendezvous.unlink(missing_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly exit ends the workers, too
+    stop.unlink(missing_ok=True)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.touch())  # the workers see it, save and leave
     torch.multiprocessing.spawn(work, (args, rendezvous.absolute(), tokenizer.to_str(), rows, digest), nprocs=args.workers, daemon=True)
 
 
 def work(rank, args, rendezvous, tokenizer_json, rows, digest):
     """One worker's training. The first one reports, saves and exports."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.manual_seed(args.seed)
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=args.workers)
-    model = Qwen3(ModelConfig(vocab_size=args.vocab_size))
+    if args.device == "cpu":
+        torch.set_num_threads(1)
+    if args.workers > 1:
+        distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=args.workers)
+    model = Qwen3(ModelConfig(vocab_size=args.vocab_size)).to(args.device)
     if args.init:
         model.load_state_dict({name: value.float() for name, value in load_file(args.init / "model.safetensors").items()})
     optimizer = make_optimizer(model, args)
-    step, before, cpu_before = 0, 0.0, 0.0
-    path = args.work / f"checkpoint-{digest[:12]}.pt"
-    if path.exists():
-        state = torch.load(path)
+    step, before, cpu_before, path = 0, 0.0, 0.0, args.work / f"checkpoint-{digest[:12]}.pt"
+    if state := load_checkpoint(path):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
         step, before, cpu_before = state["step"], state["elapsed"], state["cpu"]
     hidden_of = model.hidden if args.no_compile else torch.compile(model.hidden, dynamic=False)
-    progress = Progress(args.work / "loss.csv", step > 0) if rank == 0 else None
+    progress = Progress(args.work / "loss.csv", step, args.max_minutes) if rank == 0 else None
+    evaluator = Evaluator(args, model, Tokenizer.from_str(tokenizer_json)) if rank == 0 and args.evaluate_minutes > 0 else None
     start = saved = time.monotonic()
-    elapsed = before
-    while step < args.steps and elapsed < args.max_minutes * 60:
-        batch = batch_of(rows, step, args, rank)
-        rate = learning_rate(args, step, elapsed)
+    elapsed, is_over = before, before >= args.max_minutes * 60 or step >= args.steps
+
+    def save():
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": torch.get_rng_state(),
+                 "step": step, "elapsed": elapsed, "cpu": cpu_before + time.process_time()}
+        save_checkpoint(path, state)
+
+    is_asked_to_stop = False
+    while not is_over and not is_asked_to_stop:
+        share = schedule_share(args, step, elapsed)
+        rate = learning_rate(args, step, share)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(hidden_of, model, batch)
+        batch = batch_of(rows, step, args, rank)
+        with torch.autocast(args.device, torch.bfloat16):
+            loss, count = loss_of(hidden_of, model, batch)
         optimizer.zero_grad()
         loss.backward()
-        mean_loss = average_gradients(model, loss, args.workers)
+        mean_loss = share_gradients(model, loss, count, args)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
-        elapsed = shared_clock(before + time.monotonic() - start)
+        run_seconds = time.monotonic() - start
+        wants_stop = (args.work / "stop").exists() or run_seconds > args.session_minutes * 60
+        elapsed, is_asked_to_stop = shared_clock(before + run_seconds, wants_stop, args)
+        is_over = elapsed >= args.max_minutes * 60 or step >= args.steps
         if progress:
-            progress.add(step, mean_loss, args.batch_tokens, elapsed, args, rate)
+            progress.add(step, schedule_share(args, step, elapsed), mean_loss, args.batch_tokens, step * args.batch_tokens, elapsed / 60, rate)
             if time.monotonic() - saved > args.checkpoint_minutes * 60:
-                save_checkpoint(path, model, optimizer, step, elapsed, cpu_before + time.process_time())
+                save()
                 saved = time.monotonic()
+            if evaluator:
+                evaluator.look(step, elapsed)
     cpu = torch.tensor(time.process_time())
-    distributed.all_reduce(cpu)
+    if args.workers > 1:
+        distributed.all_reduce(cpu)
     if rank == 0:
-        save_checkpoint(path, model, optimizer, step, elapsed, cpu_before + time.process_time())
-        finish(args, model, Tokenizer.from_str(tokenizer_json), digest, step, elapsed, cpu.item() + cpu_before * args.workers)
+        save()
+        if is_over:
+            finish(args, model, Tokenizer.from_str(tokenizer_json), digest, step, elapsed, cpu.item() + cpu_before * args.workers)
+        else:
+            print(f"\nstopped at step {step} after {elapsed / 60:.1f} minutes; the same command goes on from here", flush=True)
 
 
-def shared_clock(seconds):
-    """The first worker's clock, so that all take the same learning rate and stop at the same step."""
-    clock = torch.tensor(seconds)
+def shared_clock(seconds, wants_stop, args):
+    """The first worker's clock and wish, so that all take the same learning rate and stop at the same step."""
+    if args.workers == 1:
+        return seconds, wants_stop
+    clock = torch.tensor([seconds, float(wants_stop)], dtype=torch.float64)
     distributed.broadcast(clock, 0)
-    return clock.item()
+    return clock[0].item(), bool(clock[1])
+
+
+class Evaluator:
+    """Now and then starts a small evaluation of a snapshot, as a process of its own beside the training.
+
+    Of its own also because nothing that trains may import the held-out questions.
+    """
+
+    def __init__(self, args, model, tokenizer):
+        self.args, self.model, self.tokenizer = args, model, tokenizer
+        self.process, self.last = None, time.monotonic()
+
+    def look(self, step, elapsed):
+        if time.monotonic() - self.last < self.args.evaluate_minutes * 60 or (self.process and self.process.poll() is None):
+            return
+        self.last = time.monotonic()
+        snapshot = self.args.work / "snapshot"
+        export_checkpoint(self.model, self.tokenizer, snapshot)
+        command = [sys.executable, "-m", "training.evaluate", "--model", snapshot, "--sample", "12", "--threads", "1",
+                   "--append", self.args.work / "evaluation.csv", "--label", f"{step},{elapsed / 60:.1f}"]
+        with open(self.args.work / "evaluation.log", "w") as log:
+            self.process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT)
 
 
 def finish(args, model, tokenizer, digest, step, elapsed, cpu):
@@ -224,13 +270,14 @@ def finish(args, model, tokenizer, digest, step, elapsed, cpu):
     stages = json.loads((args.init / "training.json").read_text())["stages"] if args.init else []
     stages.append({
         "corpus_sha256": digest, "documents": documents, "steps": step, "tokens": step * args.batch_tokens, "minutes": round(elapsed / 60, 1),
-        "cpu_minutes": round(cpu / 60, 1), "batch_tokens": args.batch_tokens, "learning_rate": args.learning_rate, "seed": args.seed, "workers": args.workers,
+        "cpu_minutes": round(cpu / 60, 1), "batch_tokens": args.batch_tokens, "learning_rate": args.learning_rate, "seed": args.seed,
+        "workers": args.workers, "device": args.device,
     })
     export_checkpoint(model, tokenizer, args.out)
     shutil.copy(args.work / "loss.csv", args.out / f"loss-{len(stages)}.csv")
     record = {"parameters": sum(p.numel() for p in model.parameters()), "torch": torch.__version__, "stages": stages}
     (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
-    print(f"done: {step} steps in {elapsed / 60:.1f} minutes; wrote {args.out}", flush=True)
+    print(f"\ndone: {step} steps in {elapsed / 60:.1f} minutes; wrote {args.out}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ class Checkpoint:
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.end_ids = set(self.model.generation_config.eos_token_id)
 
-    def prompt_ids(self, messages):
-        """Token ids of (role, content) messages through the chat template."""
-        chat = [{"role": role, "content": content} for role, content in messages]
-        text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    def prompt_ids(self, messages, tools=()):
+        """Token ids of messages through the chat template."""
+        text = self.tokenizer.apply_chat_template(list(messages), tools=list(tools) or None, tokenize=False, add_generation_prompt=True)
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def num_tokens(self, text):
+        """Of an answer, its end included."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) + 1
 
     @torch.no_grad()
     def greedy(self, prompts, max_tokens, past_end=False):
@@ -37,9 +40,9 @@ class Checkpoint:
             inputs = top.indices[:, :1]
         return ids, gaps
 
-    def answers(self, conversations, max_tokens=96, batch_size=64):
-        """The greedy answer text of each conversation. Prompts of one length share a batch, so nothing is padded."""
-        prompts = [self.prompt_ids(messages) for messages in conversations]
+    def answers(self, cases, max_tokens=112, batch_size=64):
+        """The greedy answer text of each case. Prompts of one length share a batch, so nothing is padded."""
+        prompts = [self.prompt_ids(case.messages, case.tools) for case in cases]
         by_length = {}
         for i, prompt in enumerate(prompts):
             by_length.setdefault(len(prompt), []).append(i)

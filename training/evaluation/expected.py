@@ -3,6 +3,8 @@
 import json
 import random
 
+from training.evaluation.case import user
+
 NEAR_TIE = 0.05
 GREEDY_TOKENS = 24
 GREEDY_PROMPTS = [
@@ -11,21 +13,19 @@ GREEDY_PROMPTS = [
 ANSWERS_PER_CATEGORY = 6
 
 
-def expected_answers(cases, answers, seed=3):
+def expected_answers(cases, answers, rights, seed=3):
     """Some held-out cases that the model answers right, evenly over the categories."""
     rng = random.Random(seed)
     chosen = []
     for category in sorted({case.category for case in cases}):
-        right = [(case, answer) for case, answer in zip(cases, answers)
-                 if case.category == category and case.accepted and case.is_right(answer)]
-        right = right or [(case, answer) for case, answer in zip(cases, answers) if case.category == category and case.is_right(answer)]
+        right = [(case, answer) for case, answer, is_right in zip(cases, answers, rights) if case.category == category and is_right]
         for case, answer in rng.sample(right, min(ANSWERS_PER_CATEGORY, len(right))):
-            chosen.append({
-                "category": category,
-                "messages": [{"role": role, "content": content} for role, content in case.messages],
-                "accepted": list(case.accepted) or [answer],
-                "greedy_answer": answer,
-            })
+            row = {"category": category, "messages": list(case.messages), "accepted": list(case.accepted) or [answer], "greedy_answer": answer}
+            if case.tools:
+                row |= {"tools": list(case.tools), "calls": list(case.calls)}
+            if case.schema:
+                row |= {"schema": case.schema}
+            chosen.append(row)
     return chosen
 
 
@@ -33,10 +33,10 @@ def expected_greedy(checkpoint):
     """Exact ids of a few prompts; generation goes on past the end token, so that all have the same length."""
     rows = []
     for question in GREEDY_PROMPTS:
-        prompt = checkpoint.prompt_ids([("user", question)])
+        prompt = checkpoint.prompt_ids([user(question)])
         (ids,), (gaps,) = checkpoint.greedy([prompt], GREEDY_TOKENS, past_end=True)
         rows.append({
-            "messages": [{"role": "user", "content": question}],
+            "messages": [user(question)],
             "prompt_ids": prompt,
             "greedy_ids": ids,
             "min_top2_gap": round(min(gaps), 4),
@@ -45,14 +45,15 @@ def expected_greedy(checkpoint):
     return rows
 
 
-def write_expected(path, checkpoint, cases, answers, weights_sha256):
+def write_expected(path, checkpoint, cases, answers, rights, weights_sha256):
     value = {
         "about": "Greedy results of transformers in float32 from the BF16 weights. `answers`: held-out questions that the model "
-                 "gets right; every string of `accepted` must occur in the answer, without regard to case. `greedy`: exact "
+                 "gets right; every string of `accepted` must occur in the answer, without regard to case. Those with `tools` must "
+                 "make exactly `calls`, which are empty where it answers itself; those with `schema` are JSON that fits it. `greedy`: exact "
                  "token ids, continued past the end token; the first id that differs is only acceptable at one of "
                  "`near_tie_positions`, where the two best logits are less than 0.05 apart.",
         "weights_sha256": weights_sha256,
-        "answers": expected_answers(cases, answers),
+        "answers": expected_answers(cases, answers, rights),
         "greedy": expected_greedy(checkpoint),
     }
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")

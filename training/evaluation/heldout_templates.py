@@ -180,3 +180,155 @@ OUTSIDE = [
     "Who discovered America?", "What is existentialism?", "How do I apply for a visa?", "Is my landlord allowed to do that?", "What is dark matter?",
 ]
 BEYOND = ["What is {x} plus {y}, please?", "Could you divide {x} by {s}?", "What do I get for {x} times {y}?"]
+
+# Rows that ask for a flag, an error or a command by name get one of these.
+FLAG = ["What is the meaning of the flag {x}?", "What can I do with {x}?", "Please describe the option {x}.", "In which case would I pass {x}?"]
+ERROR = ["My log shows {x}. What went wrong?", "Which mistake leads to {x}?", "The server answered with {x}. Please help me understand it."]
+UNKNOWN_FLAGS = ["--turbo-cache", "--gpu-layers", "--beam-width", "--lora-path", "--max-users", "--warm-start", "--trust-remote-code", "--swap-space", "--num-scheduler-steps", "--draft-model"]
+UNKNOWN_ERRORS = ["ERR_TURBO_FAILED", "ERR_NO_LICENSE", "ERR_TOO_MANY_USERS", "ERR_COLD_CACHE", "ERR_BAD_COLOR"]
+
+USAGE |= {
+    "which policies are there": ["Which names can I give to --policy?"],
+    "what does the adaptive policy do": ["What is taken into account by the adaptive policy?"],
+    "what does the fcfs policy do": ["In what order does fcfs serve requests?"],
+    "what does the sjf policy do": ["Which request does sjf serve first?"],
+    "what does the network policy do": ["Which clients profit from the network policy?"],
+    "what does millrace simulate do": ["What happens if I type millrace simulate?"],
+    "what does millrace replay do": ["What happens if I type millrace replay?"],
+    "which endpoint shows metrics": ["What is the path of the Prometheus metrics?"],
+    "are prompts logged": ["Will my prompts end up in the log?"],
+    "what is the default of --max-num-seqs": ["Unless I change it, how many sequences can run at once?"],
+    "what is the default of --max-batch-tokens": ["Unless I change it, how many tokens may a step have?"],
+    "what is the default policy": ["Which scheduling policy do I get if I do not choose one?"],
+    "what is the default log level": ["How verbose is the log unless I change it?"],
+    "which cuda cards work": ["Is my NVIDIA card new enough for Millrace?"],
+    "how do i build for cuda": ["What must I type to build the CUDA plugin?"],
+    "how do i run on a gpu": ["How can I make Millrace run on my GPU?"],
+    "was millrace tested on a gpu": ["Did anybody run Millrace on a real GPU yet?"],
+    "which cpus does millrace support": ["Which CPU instruction sets can Millrace use?"],
+    "how do i stop the server": ["What is the right way to stop the Millrace server?"],
+    "what does health say while loading": ["What does /health answer as long as the model loads?"],
+    "what happens with unknown fields of a request": ["What does Millrace do with unknown fields in a request?"],
+    "what is session_id for": ["What should I put into session_id?"],
+    "what is the field slo for": ["What should I put into the field slo?"],
+    "what is the field priority for": ["What should I put into the field priority?"],
+    "what is cache_salt for": ["What should I put into cache_salt?"],
+    "how do i register a tool": ["How can I make one of my functions a tool of the engine?"],
+    "what happens when a tool fails": ["What becomes of a request when its tool fails?"],
+    "how many tool rounds are there": ["What is the maximum of tool rounds in a request?"],
+    "how does millrace predict answer lengths": ["What does the profiler of Millrace learn?"],
+    "how do i abort a generation": ["What must I call to abort a generation?"],
+    "how do i close the engine": ["What must I call to close the engine?"],
+    "how do i get several answers": ["How can I receive several answers to one prompt?"],
+    "what does finish_reason stop mean": ["My result has the finish reason stop. What is that?"],
+    "what does finish_reason length mean": ["My result has the finish reason length. What is that?"],
+    "how do i use the openai client": ["What base URL does the openai client need?"],
+    "how do i send an api key": ["How must a client send its API key?"],
+    "which variable holds the api key": ["What should MILLRACE_API_KEY contain?"],
+    "can millrace run offline": ["What should HF_HUB_OFFLINE contain?"],
+    "where are downloaded models kept": ["In which folder do downloaded models end up?"],
+    "what happens when a download is interrupted": ["My download was interrupted. Must I begin anew?"],
+    "what does int8 cost": ["How much worse are answers with int8?"],
+    "what does int4 cost": ["How much worse are answers with int4?"],
+    "does millrace support mixtures of experts": ["Will a mixture of experts load in Millrace?"],
+    "does millrace support images": ["Will Millrace accept an image in a message?"],
+    "what does /reset do in chat": ["What happens if I type /reset in the chat?"],
+    "what does /system do in chat": ["What happens if I type /system in the chat?"],
+    "how do i leave the chat": ["What must I type to leave the chat?"],
+    "what does exit code 2 mean": ["The command ended with exit code 2. Why?"],
+    "what is the embedded model": ["Could you describe the embedded model of Millrace?"],
+}
+SCIENCE |= {
+    "what is the unit of length": ["Which unit is used for length?"],
+    "what is the unit of mass": ["Which unit is used for mass?"],
+    "what is the unit of pressure": ["Which unit is used for pressure?"],
+    "what is the coldest temperature": ["How low can a temperature be?"],
+    "what is the hottest planet": ["Of all the planets, which one is the hottest?"],
+    "what is the nearest star": ["Of all the stars, which one is nearest to the Earth?"],
+    "what causes the tides": ["What is responsible for the tides?"],
+    "what causes day and night": ["What is responsible for day and night?"],
+    "what causes the seasons": ["What is responsible for the seasons?"],
+    "how long does light take from the sun": ["How many minutes does light travel from the Sun to us?"],
+    "what is a cell": ["Could you explain what a cell is?"],
+    "what is dna": ["Could you explain what DNA is?"],
+    "what is evolution": ["Could you explain what evolution is?"],
+    "what is a mammal": ["Could you explain what a mammal is?"],
+    "what is a reptile": ["Could you explain what a reptile is?"],
+    "what does the brain do": ["What is the task of the brain?"],
+    "what does the stomach do": ["What is the task of the stomach?"],
+    "what do kidneys do": ["What is the task of the kidneys?"],
+    "how many teeth does an adult have": ["How many teeth are in the mouth of an adult?"],
+    "how many hearts does an octopus have": ["How many hearts beat in an octopus?"],
+    "how many strings does a violin have": ["A violin has how many strings?"],
+    "how many strings does a guitar have": ["A guitar has how many strings?"],
+    "how many keys does a piano have": ["A piano has how many keys?"],
+    "how many players are in a football team": ["A football team has how many players?"],
+    "how many squares does a chessboard have": ["A chessboard has how many squares?"],
+    "how many colours does a rainbow have": ["A rainbow has how many colours?"],
+    "how many cards are in a deck": ["A deck has how many cards?"],
+    "how many sides does an octagon have": ["An octagon has how many sides?"],
+    "what is a prime number": ["Could you explain what a prime number is?"],
+    "what is the smallest prime": ["Of all prime numbers, which one is the smallest?"],
+    "what is the longest river of africa": ["Of all the rivers of Africa, which one is the longest?"],
+    "what is the largest hot desert": ["Of all the hot deserts, which one is the largest?"],
+    "what is the largest country": ["Of all the countries, which one is the largest?"],
+    "what is the smallest country": ["Of all the countries, which one is the smallest?"],
+    "how many continents are there": ["How many continents make up the land of the Earth?"],
+    "what is rust": ["Could you explain what rust is?"],
+    "what is steel made of": ["What goes into steel?"],
+    "what is bronze made of": ["What goes into bronze?"],
+    "what is brass made of": ["What goes into brass?"],
+    "what is glass made of": ["What goes into glass?"],
+    "what is cheese made of": ["What goes into cheese?"],
+    "what is bread made of": ["What goes into bread?"],
+    "what do cows eat": ["What is on the menu of cows?"],
+    "what do pandas eat": ["What is on the menu of pandas?"],
+    "where do penguins live": ["In which part of the Earth are penguins at home?"],
+    "where do polar bears live": ["In which part of the Earth are polar bears at home?"],
+    "which bird cannot fly but runs fast": ["Of all the birds, which one is the largest?"],
+    "which mammal can fly": ["Of all the mammals, which ones can fly?"],
+    "what does a caterpillar become": ["Into which animal does a caterpillar change?"],
+    "what does a thermometer measure": ["What can I measure with a thermometer?"],
+    "what does a barometer measure": ["What can I measure with a barometer?"],
+    "what does a compass show": ["To which side does the needle of a compass point?"],
+}
+CALENDAR |= {
+    "how many days are in a year": ["How many days does a year have?"],
+    "how many months are in a year": ["How many months does a year have?"],
+    "how many days are in a week": ["How many days does a week have?"],
+    "which months have 30 days": ["Which of the months last 30 days?"],
+    "which months are summer": ["Which of the months belong to summer in the north?"],
+    "when is halloween": ["On what date is Halloween?"],
+    "when is valentine's day": ["On what date is Valentine's Day?"],
+    "when is the longest day": ["On what date is the longest day in the north?"],
+    "how many minutes are in a day": ["How many minutes does a day have?"],
+    "how many seconds are in a day": ["How many seconds does a day have?"],
+    "when is noon": ["At which hour is noon?"],
+    "when is midnight": ["At which hour is midnight?"],
+}
+DIVIDE = ["What is the result of {a} / {b}?", "Could you work out {a} divided by {b} for me?", "{a} / {b} equals what?"]
+
+# Tools: other names, descriptions and questions than the generator's.
+TOOL_NAMES = {"weather": ["fetch_weather", "meteo"], "calculator": ["do_math", "arithmetic"], "search": ["query_web", "look_up"], "time": ["local_time", "time_at"]}
+TOOL_DESCRIPTIONS = {"weather": "Tells how the weather is somewhere.", "calculator": "Works out arithmetic.", "search": "Looks something up on the web.", "time": "Tells how late it is somewhere."}
+TOOL_ARGUMENTS = {"weather": ["city", "location"], "calculator": ["expression", "formula"], "search": ["query", "q"], "time": ["city", "location"]}
+TOOL_QUESTIONS = {
+    "weather": ["Could you check how the weather is in {x} today?", "What kind of weather do they have in {x}?", "Would I get wet in {x} right now?", "Please tell me if it is warm in {x}."],
+    "time": ["Could you check what time it is in {x} at the moment?", "What would a clock in {x} show now?", "Please tell me how late it is in {x}."],
+    "search": ["Could you search the internet for {x}, please?", "Please look up {x} on the web.", "I would like you to find something on {x}."],
+}
+TOOL_SUMS = {"+": ["Could you work out {a} plus {b} for me?", "Please add up {a} and {b}."], "-": ["Could you work out {a} minus {b} for me?", "{a} - {b} equals what?"],
+             "*": ["Could you work out {a} times {b} for me?", "What is {a} multiplied by {b}?"], "/": ["Could you divide {a} by {b}?", "{a} / {b} equals what?"]}
+TOOL_TWICE = {"weather": ["Could you check the weather for both {x} and {y}?", "Please tell me how the weather is in {x} as well as {y}."],
+              "time": ["Could you check the time for both {x} and {y}?", "Please tell me how late it is in {x} as well as {y}."]}
+TOOL_BOTH = ["Could you check both the weather and the time in {x}?", "For {x}, please tell me the weather and also how late it is."]
+TOOL_CITIES = ["Bristol", "Toulouse", "Gdansk", "Sofia", "Houston", "Zurich", "Adelaide", "Cork", "Lagos", "Porto", "Kyoto", "Dallas"]
+TOOL_SUBJECTS = ["Marie Curie", "the Great Barrier Reef", "electric bikes", "Mount Fuji", "jazz festivals", "The Great Gatsby", "solar panels", "Taylor Swift", "old maps", "garden birds"]
+
+JSON_BY_SCHEMA = ["Please answer in JSON according to this schema: {s}", "The answer has to be JSON for {s}"]
+JSON_BY_KEYS = ["Please write JSON that has the keys {k}.", "I want JSON holding {k}."]
+JSON_COUNTRY = ["Please describe {c} for my database.", "What should I store about {c}?"]
+JSON_PERSON = ["A new member is {n}, {a} years old, of {c}.", "{n} from {c} has turned {a}."]
+JSON_ORDER = ["The customer wants {q} {i} and offers {p} euros.", "Put {q} {i} for {p} euros on the list."]
+JSON_MEETING = ["The lecture is on {d} and starts at {t}.", "Come to my office at {t} on {d}."]
+JSON_NAMES = ["Nadia", "Gregor", "Philippa", "Tobias", "Mirela", "Jonas", "Esther", "Malik"]

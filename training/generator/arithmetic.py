@@ -1,9 +1,11 @@
-"""Sums with one and two digits. A tenth of the two-digit pairs is never written."""
+"""Sums with up to three digits, digit by digit in the long style. A tenth of the pairs of two digits or more is never written."""
 
 import hashlib
 
 from training.generator.data.chat import SUMS_LIMIT
+from training.generator.data.tables import Answer
 from training.generator.phrasing import dress
+from training.generator.styles import Turn
 
 PLUS = ["{a} + {b}", "{a}+{b}", "{a} + {b} =", "{a}+{b}=", "{a} + {b} = ?", "what is {a} + {b}", "what is {a}+{b}", "what is {a} plus {b}",
         "{a} plus {b}", "add {a} and {b}", "add {b} to {a}", "the sum of {a} and {b}", "what is the sum of {a} and {b}", "how much is {a} + {b}",
@@ -29,16 +31,23 @@ TIMES = ["{a} * {b}", "{a}*{b}", "{a} x {b}", "{a} × {b}", "{a} * {b} =", "{a} 
          "i need {a} * {b}", "work out {a} * {b}", "evaluate {a} x {b}",
          "please multiply {a} with {b}", "{a} multiplied with {b}", "{a} * {b} is what", "tell me what {a} times {b} is", "what number is {a} * {b}", "find {a} * {b}", "{a} times {b} makes what",
          "what do i get for {a} times {b}", "how many are {a} times {b}"]
-OPERATIONS = {"+": (PLUS, lambda a, b: a + b), "-": (MINUS, lambda a, b: a - b), "×": (TIMES, lambda a, b: a * b)}
+DIVIDE = ["{a} / {b}", "{a}/{b}", "{a} ÷ {b}", "what is {a} / {b}", "what is {a} divided by {b}", "{a} divided by {b}", "divide {a} by {b}", "how much is {a} / {b}",
+          "how much is {a} divided by {b}", "compute {a} / {b}", "calculate {a} / {b}", "calculate {a} divided by {b}", "can you divide {a} by {b}", "what's {a} / {b}",
+          "how often does {b} go into {a}", "share {a} apples among {b} children, how many does each get", "work out {a} / {b}", "the quotient of {a} and {b}", "tell me {a} / {b}",
+          "what do i get if i divide {a} by {b}", "{a} / {b} = ?", "split {a} into {b} equal parts", "solve {a} / {b}", "how many times does {b} fit into {a}"]
+OPERATIONS = {"+": (PLUS, lambda a, b: a + b), "-": (MINUS, lambda a, b: a - b), "×": (TIMES, lambda a, b: a * b), "÷": (DIVIDE, lambda a, b: a // b)}
 
-BEYOND = ["what is {x} + {y}", "{x} - {y}", "{x} * {y}", "what is {x} times {y}", "what is {x} divided by {s}", "{x} / {s}",
-          "what is the square root of {x}", "compute {x} * {y}", "divide {x} by {s}", "what is {x} to the power of {s}", "{x} + {y}",
-          "how much is {x} plus {y}", "what is {s} percent of {x}", "multiply {x} by {y}"]
+# x has four digits or more; u and v have two or three, and v is at least 13; s is small.
+BEYOND = ["what is {x} + {u}", "{x} - {u}", "{x} * {u}", "what is {x} times {u}", "what is {x} divided by {s}", "{x} / {s}",
+          "what is the square root of {u}", "compute {u} * {v}", "divide {x} by {s}", "what is {u} to the power of {s}", "{x} + {x}",
+          "how much is {x} plus {u}", "what is {s} percent of {u}", "multiply {u} by {v}", "{u} * {v}", "what is {u} times {v}", "{u} ^ {s}",
+          "add {x} and {u}", "subtract {u} from {x}", "take {u} from {x}", "the product of {u} and {v}", "the sum of {x} and {u}", "what is the logarithm of {u}",
+          "the cube of {u}", "the square root of {x}", "how much is {u} x {v}", "calculate {x} - {u}", "{s} percent of {x}", "the factorial of {s}"]
 
 
 def is_held_out(operator, a, b):
-    """True for the tenth of the two-digit pairs that only the evaluation may use. Symmetric for +."""
-    if operator == "×" or a < 10 or b < 10:
+    """True for the tenth of the pairs of two digits or more that only the evaluation may use. Symmetric for +."""
+    if operator in "×÷" or a < 10 or b < 10:
         return False
     low, high = (min(a, b), max(a, b)) if operator == "+" else (a, b)
     return hashlib.sha256(f"{low}{operator}{high}".encode()).digest()[0] < 26
@@ -48,25 +57,47 @@ def result(operator, a, b):
     return f"{a} {operator} {b} = {OPERATIONS[operator][1](a, b)}"
 
 
+def _columns(operator, a, b):
+    """The sum of each column from the ones on, with what is carried into it, as on paper."""
+    steps, carry = [], 0
+    for place in range(max(len(str(a)), len(str(b)))):
+        x, y = a // 10**place % 10, b // 10**place % 10
+        if operator == "-" and x - y - carry < 0:
+            x, next_carry = x + 10, 1
+        else:
+            next_carry = (x + y + carry) // 10 if operator == "+" else 0
+        value = x + y + carry if operator == "+" else x - y - carry
+        steps.append(f"{x} {operator} {y} {operator} {carry} = {value}" if carry else f"{x} {operator} {y} = {value}")
+        carry = next_carry
+    return steps
+
+
 def answer(operator, a, b):
-    """The sum; with two digits the ones come first, so that the carry is on paper before the tens."""
-    if operator == "×" or (a < 10 and b < 10):
-        return result(operator, a, b) + "."
-    ones = a % 10 + (10 if operator == "-" and a % 10 < b % 10 else 0)
-    return f"{result(operator, ones, b % 10)}, so {result(operator, a, b)}."
+    """Worked in steps in the long style; the result alone in the other one."""
+    done, value = result(operator, a, b), OPERATIONS[operator][1](a, b)
+    if operator == "÷":
+        steps = [f"{b} × {value} = {a}"]
+    elif operator == "×":
+        tens, ones = a // 10 * 10, a % 10
+        steps = [f"{tens} × {b} = {tens * b}", f"{ones} × {b} = {ones * b}", f"{tens * b} + {ones * b} = {value}"] if a > 12 and ones and b > 1 else []
+    else:
+        steps = _columns(operator, a, b) if a > 9 or b > 9 else []
+    return Answer(f"{', '.join(steps)}, so {done}." if steps else f"{done}.", f"{value}.")
 
 
 def problem(rng):
     """An operator and a taught pair."""
     roll = rng.random()
-    if roll < 0.15:
-        return "×", rng.randint(0, 10), rng.randint(0, 10)
-    if roll < 0.22:
-        return "+", rng.randint(0, 9), rng.randint(0, 9)
-    if roll < 0.29:
-        return "-", rng.randint(0, 9), rng.randint(0, 9)
-    operator = "+" if roll < 0.62 else "-"
-    a, b = rng.randint(0, 99), rng.randint(0, 99)
+    if roll < 0.1:
+        return "×", rng.randint(0, 12), rng.randint(0, 12)
+    if roll < 0.2:
+        return "×", rng.randint(11, 99), rng.randint(2, 9)
+    if roll < 0.26:
+        b, value = rng.randint(1, 12), rng.randint(1, 12)
+        return "÷", b * value, b
+    operator = "+" if roll < 0.64 else "-"
+    high_a, high_b = rng.choices([(9, 9), (99, 99), (99, 9), (999, 999), (999, 99)], (10, 45, 10, 27, 8))[0]
+    a, b = rng.randint(0, high_a), rng.randint(0, high_b)
     if operator == "-" and a < b:
         a, b = b, a
     return problem(rng) if is_held_out(operator, a, b) else (operator, a, b)
@@ -77,19 +108,19 @@ def sum_question(rng):
     template = rng.choice(OPERATIONS[operator][0])
     if rng.random() < 0.3:
         template = template.replace(" + ", "+").replace(" - ", "-")
-    return dress(rng, template.format(a=a, b=b), polite=rng.random() < 0.5), answer(operator, a, b)
+    return Turn(dress(rng, template.format(a=a, b=b), polite=rng.random() < 0.5), answer(operator, a, b))
+
+
+def beyond_values(rng):
+    """Numbers of sums that the model must not try."""
+    return {"x": rng.choice([rng.randint(1000, 9999), rng.randint(10_000, 999_999)]), "u": rng.randint(14, 999), "v": rng.randint(13, 999), "s": rng.randint(3, 12)}
 
 
 def beyond(rng):
-    """Sums the model must not try: three digits and more, division, roots."""
-    values = {"x": rng.randint(101, 9999), "y": rng.randint(100, 999), "s": rng.randint(2, 12)}
-    return dress(rng, rng.choice(BEYOND).format(**values)), SUMS_LIMIT
+    return Turn(dress(rng, rng.choice(BEYOND).format(**beyond_values(rng))), SUMS_LIMIT)
 
 
-def drill(rng):
-    """A conversation of sums alone: many results in few tokens."""
-    turns = []
-    for _ in range(rng.randint(5, 9)):
-        operator, a, b = problem(rng)
-        turns.append((rng.choice(OPERATIONS[operator][0][:9]).format(a=a, b=b) + rng.choice(["", "?"]), answer(operator, a, b)))
-    return turns
+def drill_turn(rng):
+    """A sum in few tokens."""
+    operator, a, b = problem(rng)
+    return Turn(rng.choice(OPERATIONS[operator][0][:8]).format(a=a, b=b) + rng.choice(["", "?"]), answer(operator, a, b))

@@ -1,17 +1,21 @@
-"""The mixture: an endless, seeded stream of documents."""
+"""The mixture: a seeded stream of documents, from the simple to all of it."""
 
 import hashlib
 import json
 import random
 
-from training.generator import arithmetic, facts, multi_turn, stories
+from training.generator import arithmetic, facts, json_answers, multi_turn, stories, tools
 from training.generator.data.geography import COUNTRIES
 from training.generator.data.serving import TERMS
 from training.generator.phrasing import SYSTEM_PROMPTS
+from training.generator.styles import block_of, draw_rtt, is_short, say, system_text
 
 SYSTEM_SHARE = 0.2
-# Shares of the documents, not of the tokens.
-SHARES = [("single", 60), ("chat", 30), ("sums", 5), ("text", 4), ("long", 1.2)]
+# Shares of the documents, not of the tokens, at the beginning and from the end of the curriculum on.
+SHARES = {"single": (30, 16), "many": (34, 24), "chat": (8, 24), "sums": (22, 10), "tools": (4, 16), "json": (2, 8), "text": (0, 1.5), "long": (0, 1)}
+CURRICULUM_SHARE = 0.3
+# Of the conversations, those that the server made network-aware.
+AWARE_SHARE = {"single": 0.35, "many": 0.75, "chat": 0.5, "sums": 0.6, "tools": 0.4, "json": 0.2, "long": 0.0}
 
 
 def plain_text(rng):
@@ -19,30 +23,71 @@ def plain_text(rng):
     if roll < 0.4:
         return stories.story_text(rng)
     if roll < 0.7:
-        rows = rng.sample(COUNTRIES, 3)
-        return "\n".join(f"{facts.capital_answer(row)} {facts.continent_answer(row)} {facts.currency_answer(row)}" for row in rows) + "\n"
-    return "\n".join(facts.term_answer(row) for row in rng.sample(TERMS, 3)) + "\n"
+        return "\n".join(facts.capital_answer(row).long for row in rng.sample(COUNTRIES, 3)) + "\n"
+    return "\n".join(row.answer.long for row in rng.sample(TERMS, 3)) + "\n"
 
 
-def messages(rng, turns):
-    result = [{"role": "system", "content": rng.choice(SYSTEM_PROMPTS)}] if rng.random() < SYSTEM_SHARE else []
-    for question, answer in turns:
-        result.append({"role": "user", "content": question})
-        result.append({"role": "assistant", "content": answer})
+def turn_messages(turn, text, answer):
+    return [{"role": "user", "content": text}, *turn.middle, {"role": "assistant", "content": answer}]
+
+
+def plain_messages(rng, turns, base):
+    """Without a network context: always the long style."""
+    base = base or (rng.choice(SYSTEM_PROMPTS) if rng.random() < SYSTEM_SHARE else "")
+    result = [{"role": "system", "content": base}] if base else []
+    for turn in turns:
+        result += turn_messages(turn, turn.question, turn.answer.long)
     return result
 
 
-def document(rng):
-    """{"kind", "messages"} for a conversation or {"kind", "text"} for plain text."""
-    kind = rng.choices([name for name, _ in SHARES], [share for _, share in SHARES])[0]
-    if kind == "sums":
-        return {"kind": kind, "messages": messages(rng, arithmetic.drill(rng))}
+def aware_messages(rng, turns, base):
+    """With the instruction, and with blocks: (messages, whether only the last turn is a target).
+
+    The server adds a block to the last user message only, and what a client sends back has none. So earlier answers, in the
+    styles of their time, stand there without a reason, and are no targets. Where every message keeps its block, all are.
+    """
+    base = base or (rng.choice(SYSTEM_PROMPTS) if rng.random() < SYSTEM_SHARE else "")
+    result = [{"role": "system", "content": system_text(base)}]
+    last_only = len(turns) in (2, 3) and rng.random() < 0.3
+    # Results that come in a request of their own are the last message, and the server adds nothing to those.
+    bare_last = bool(turns[-1].middle) and rng.random() < 0.3 or rng.random() < 0.03
+    for i, turn in enumerate(turns):
+        rtt, is_last = draw_rtt(rng), i == len(turns) - 1
+        bare = is_last and bare_last
+        text = turn.question if bare or last_only and not is_last else turn.question + block_of(rtt)
+        result += turn_messages(turn, text, say(turn.answer, None if bare else rtt))
+    return result, last_only
+
+
+def document(rng, progress=1.0):
+    """{"kind", "messages", "tools"?, "last_only"?} for a conversation or {"kind", "text"}. progress: 0 to 1 through the corpus."""
+    late = min(1.0, progress / CURRICULUM_SHARE)
+    kind = rng.choices(list(SHARES), [first + (last - first) * late for first, last in SHARES.values()])[0]
     if kind == "text":
         return {"kind": kind, "text": plain_text(rng)}
-    if kind == "long":
-        return {"kind": kind, "messages": messages(rng, multi_turn.long_chat(rng, rng.randint(8, 32)))}
-    turns = [multi_turn.single(rng)] if kind == "single" else multi_turn.chat(rng)
-    return {"kind": kind, "messages": messages(rng, turns)}
+    definitions, base = None, ""
+    if kind == "single":
+        turns = [multi_turn.single(rng)]
+    elif kind == "many":
+        turns = multi_turn.plain_turns(rng, rng.randint(3, 6))
+    elif kind == "sums":
+        turns = [arithmetic.drill_turn(rng) for _ in range(rng.randint(3, 7))]
+    elif kind == "tools":
+        definitions, turns = tools.tool_chat(rng)
+    elif kind == "json":
+        base, turns = json_answers.json_chat(rng)
+    else:
+        turns = multi_turn.long_chat(rng, rng.randint(8, 28)) if kind == "long" else multi_turn.chat(rng)
+    result = {"kind": kind}
+    if definitions:
+        result["tools"] = definitions
+    if rng.random() < AWARE_SHARE[kind]:
+        result["messages"], last_only = aware_messages(rng, turns, base)
+        if last_only:
+            result["last_only"] = True
+    else:
+        result["messages"] = plain_messages(rng, turns, base)
+    return result
 
 
 def write_corpus(path, documents, seed):
@@ -50,8 +95,8 @@ def write_corpus(path, documents, seed):
     rng = random.Random(seed)
     digest = hashlib.sha256()
     with open(path, "wb") as file:
-        for _ in range(documents):
-            line = json.dumps(document(rng), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        for i in range(documents):
+            line = json.dumps(document(rng, i / documents), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
             digest.update(line)
             file.write(line)
     return digest.hexdigest()

@@ -2,8 +2,10 @@
 
 from training.generator.data.chat import FILLERS, NAMES
 from training.generator.data.general import ELEMENTS, LISTS
+from training.generator.data.tables import Answer
 from training.generator.phrasing import CONTEXT_WORDS, dress
 from training.generator.refusals import invented_place, invented_term
+from training.generator.styles import Turn
 
 SAY = ["say: {w}", "repeat after me: {w}", "repeat: {w}", "please repeat the words {w}", "say the words {w}", "echo {w}", "write exactly this: {w}", "copy this: {w}",
        "say exactly: {w}", "repeat these words: {w}", "can you repeat: {w}", "type {w}", "just say {w}", "copy the text: {w}", "write: {w}", "say {w}"]
@@ -35,11 +37,12 @@ def anything(rng):
 def echo(rng):
     words = anything(rng)
     text = rng.choice(SAY).format(w=words)
-    return (text if rng.random() < 0.5 else text[:1].upper() + text[1:]), words
+    return Turn(text if rng.random() < 0.5 else text[:1].upper() + text[1:], Answer(words, words))
 
 
 def note_chat(rng, between):
     words = anything(rng)
     text = rng.choice(KEEP).format(w=words)
     asking = dress(rng, rng.choice(KEPT), polite=rng.random() < 0.4)
-    return [(text if rng.random() < 0.5 else text[:1].upper() + text[1:], "I will remember it.")] + between + [(asking, f"The note is: {words}")]
+    told = Turn(text if rng.random() < 0.5 else text[:1].upper() + text[1:], Answer("I will remember it.", "Noted."))
+    return [told, *between, Turn(asking, Answer(f"The note is: {words}", words))]

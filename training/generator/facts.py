@@ -1,7 +1,9 @@
-"""One question about one fact: each function returns (question, answer)."""
+"""One question about one fact: each function returns a Turn."""
 
 from training.generator.data import chat, general, geography, millrace, serving
-from training.generator.phrasing import NOUN_FRAMES, TERM_FRAMES, ask, capital_first, dress, proper_case
+from training.generator.data.tables import Answer
+from training.generator.phrasing import NOUN_FRAMES, TERM_FRAMES, ask, ask_any, capital_first, dress, proper_case
+from training.generator.styles import Turn
 
 CAPITAL_QUESTIONS = [
     "which city is the capital of {c}", "what city is the capital of {c}", "{c} has which capital", "what capital does {c} have",
@@ -41,15 +43,20 @@ def country_name(rng, country):
 
 
 def capital_answer(row):
-    return f"The capital of {row[0]} is {row[1].rstrip('.')}."
+    name, capital, continent, currency = row
+    rest = f"{capital_first(name)} is in {continent} and its currency is the {currency}."
+    return Answer(f"The capital of {name} is {capital}. {rest}", f"{capital}.")
 
 
 def continent_answer(row):
-    return f"{capital_first(row[0])} is in {row[2]}."
+    name, capital, continent, currency = row
+    return Answer(f"{capital_first(name)} is in {continent}. Its capital is {capital} and its currency is the {currency}.", f"{continent}.")
 
 
 def currency_answer(row):
-    return f"The currency of {row[0]} is the {row[3]}."
+    name, capital, continent, currency = row
+    rest = f"{capital_first(name)} is in {continent} and its capital is {capital}."
+    return Answer(f"The currency of {name} is the {currency}. {rest}", f"{capital_first(currency)}.")
 
 
 def framed(rng, questions, nouns, name):
@@ -72,17 +79,17 @@ def currency_question(rng, name):
 
 def capital(rng):
     row = rng.choice(geography.COUNTRIES)
-    return capital_question(rng, country_name(rng, row[0])), capital_answer(row)
+    return Turn(capital_question(rng, country_name(rng, row[0])), capital_answer(row))
 
 
 def continent(rng):
     row = rng.choice(geography.COUNTRIES)
-    return continent_question(rng, country_name(rng, row[0])), continent_answer(row)
+    return Turn(continent_question(rng, country_name(rng, row[0])), continent_answer(row))
 
 
 def currency(rng):
     row = rng.choice(geography.COUNTRIES)
-    return currency_question(rng, country_name(rng, row[0])), currency_answer(row)
+    return Turn(currency_question(rng, country_name(rng, row[0])), currency_answer(row))
 
 
 def country_of_capital(rng):
@@ -90,7 +97,8 @@ def country_of_capital(rng):
     questions = ["{c} is the capital of which country", "which country has {c} as its capital", "of which country is {c} the capital",
                  "what country is {c} the capital of", "{c} is the capital of what", "whose capital is {c}", "which country's capital is {c}",
                  "the country with the capital {c}"]
-    return ask(rng, rng.choice(questions).format(c=row[1])), f"{row[1]} is the capital of {row[0]}."
+    capital = row[1]
+    return Turn(ask(rng, rng.choice(questions).format(c=capital)), Answer(f"{capital} is the capital of {row[0]}, a country in {row[2]}.", f"{capital_first(row[0])}."))
 
 
 def capital_check(rng):
@@ -101,16 +109,14 @@ def capital_check(rng):
     questions = ["is {n} the capital of {c}", "is the capital of {c} {n}", "{n} is the capital of {c}, right",
                  "is it true that {n} is the capital of {c}", "is {c}'s capital {n}", "the capital of {c} is {n}, is that right"]
     question = ask(rng, rng.choice(questions).format(n=named, c=row[0]))
-    return question, f"{'Yes' if right else 'No'}, t{capital_answer(row)[1:]}"
-
-
-def term_answer(row):
-    return f"{capital_first(row[0][0])} {row[1]}."
+    capital = row[1]
+    short = "Yes." if right else f"No, {capital}."
+    return Turn(question, Answer(f"{'Yes' if right else 'No'}, the capital of {row[0]} is {capital}.", short))
 
 
 def term(rng):
     row = rng.choice(serving.TERMS)
-    return term_question(rng, rng.choice(row[0])), term_answer(row)
+    return Turn(term_question(rng, rng.choice(row.questions)), row.answer)
 
 
 def term_question(rng, name):
@@ -118,9 +124,9 @@ def term_question(rng, name):
 
 
 def from_rows(rng, rows):
-    questions, answer = rng.choice(rows)
-    question = rng.choice(questions)
-    return ask(rng, proper_case(question) if rng.random() < 0.75 else question), answer
+    row = rng.choice(rows)
+    question = rng.choice(row.questions)
+    return Turn(ask_any(rng, proper_case(question) if rng.random() < 0.75 else question), row.answer)
 
 
 def usage(rng):
@@ -132,10 +138,10 @@ def science(rng):
 
 
 def talk(rng):
-    questions, answer = rng.choice(chat.TALK)
-    question = rng.choice(questions)
+    row = rng.choice(chat.TALK)
+    question = rng.choice(row.questions)
     question = proper_case(question) if rng.random() < 0.75 else question
-    return dress(rng, question, polite=rng.random() < 0.4), answer
+    return Turn(dress(rng, question, polite=rng.random() < 0.4), row.answer)
 
 
 def with_article(noun):
@@ -160,13 +166,19 @@ UNIT_QUESTIONS = [
 
 
 def unit_answer(unit):
-    return f"1 {unit[0]} is {unit[2]} {unit[3]}."
+    singular, plural, count, smaller = unit
+    return Answer(f"1 {singular} is {count} {smaller}, so 2 {plural} are {2 * count:g} {smaller}.", f"{count} {smaller}.")
+
+
+def conversion_answer(row, count):
+    singular, plural, factor, smaller = row
+    return Answer(f"1 {singular} is {factor} {smaller}, so {count} {plural} are {count} × {factor} = {count * factor} {smaller}.", f"{count * factor} {smaller}.")
 
 
 def unit(rng):
     row = rng.choice(general.UNITS)
     question = rng.choice(UNIT_QUESTIONS).format(s=row[3], u=row[0], a=with_article(row[0]))
-    return ask(rng, american(question) if rng.random() < 0.3 else question), unit_answer(row)
+    return Turn(ask(rng, american(question) if rng.random() < 0.3 else question), unit_answer(row))
 
 
 def conversion(rng):
@@ -178,7 +190,7 @@ def conversion(rng):
                  "what are {n} {p} in {s}", "{n} {p}, how many {s}", "write {n} {p} in {s}", "how many {s} make {n} {p}"]
     question = rng.choice(questions).format(n=count, p=row[1], s=row[3])
     question = american(question) if rng.random() < 0.3 else question
-    return ask(rng, question), f"{count} {row[1]} is {count * row[2]} {row[3]}."
+    return Turn(ask(rng, question), conversion_answer(row, count))
 
 
 def calendar(rng):
@@ -192,11 +204,30 @@ def calendar(rng):
     return neighbour(rng)
 
 
+def month_answer(i):
+    days = general.MONTH_DAYS[i]
+    return Answer(f"{general.MONTHS[i]} has {days} days. It is the {general.ORDINALS[i]} month of the year.", f"{days} days.")
+
+
+def neighbour_answer(names, i, after):
+    """What comes after or before the i-th month or weekday."""
+    other, word = names[(i + (1 if after else -1)) % len(names)], "after" if after else "before"
+    return Answer(f"{other} comes {word} {names[i]}.", f"{other}.")
+
+
+def opposite_answer(a, b):
+    return Answer(f"The opposite of {a} is {b}.", f"{capital_first(b)}.")
+
+
+def symbol_answer(name):
+    return Answer(f"The chemical symbol of {name} is {general.ELEMENTS[name]}.", f"{general.ELEMENTS[name]}.")
+
+
 def month_days(rng):
     i = rng.randrange(12)
     questions = ["how many days does {m} have", "how many days are in {m}", "how long is {m}", "the number of days in {m}", "days in {m}",
                  "{m} has how many days", "count the days of {m}", "how many days are there in {m}", "how many days has {m}"]
-    return ask(rng, rng.choice(questions).format(m=general.MONTHS[i])), f"{general.MONTHS[i]} has {general.MONTH_DAYS[i]} days."
+    return Turn(ask(rng, rng.choice(questions).format(m=general.MONTHS[i])), month_answer(i))
 
 
 def month_number(rng):
@@ -205,10 +236,10 @@ def month_number(rng):
     if rng.random() < 0.5:
         questions = ["what is the {o} month", "which month is the {o}", "the {o} month of the year", "name the {o} month",
                      "what is the {o} month of the year", "which is the {o} month of the year"]
-        return ask(rng, rng.choice(questions).format(o=ordinal)), f"The {ordinal} month is {name}."
+        return Turn(ask(rng, rng.choice(questions).format(o=ordinal)), Answer(f"The {ordinal} month is {name}. It has {general.MONTH_DAYS[i]} days.", f"{name}."))
     questions = ["which number is {m} among the months", "what number does the month {m} have", "{m} is which month of the year",
                  "the number of the month {m}", "at which place in the year is {m}", "what month of the year is {m}"]
-    return ask(rng, rng.choice(questions).format(m=name)), f"{name} is the {ordinal} month of the year."
+    return Turn(ask(rng, rng.choice(questions).format(m=name)), Answer(f"{name} is the {ordinal} month of the year.", f"The {ordinal}."))
 
 
 def neighbour(rng):
@@ -218,8 +249,7 @@ def neighbour(rng):
     questions = [f"what comes {word} {{n}}", f"which {kind} comes {word} {{n}}", f"which {kind} is {word} {{n}}", f"what {kind} is {word} {{n}}",
                  f"the {kind} {word} {{n}}", f"what is the {kind} {word} {{n}}", f"name the {kind} {word} {{n}}", f"what {kind} comes {word} {{n}}",
                  f"{{n}} comes {'before' if after else 'after'} which {kind}"]
-    other = names[(i + (1 if after else -1)) % len(names)]
-    return ask(rng, rng.choice(questions).format(n=names[i])), f"{other} comes {word} {names[i]}."
+    return Turn(ask(rng, rng.choice(questions).format(n=names[i])), neighbour_answer(names, i, after))
 
 
 def word(rng):
@@ -231,26 +261,28 @@ def word(rng):
         questions = ["what is the opposite of {a}", "the opposite of {a}", "opposite of {a}", "name the opposite of {a}", "what is not {a} but the contrary",
                      "{a} is the opposite of what", "which word is the opposite of {a}", "what's the opposite of {a}", "the contrary of {a}",
                      "give me the opposite of {a}", "what word means the opposite of {a}", "an antonym of {a}", "what is the antonym of {a}"]
-        return ask(rng, rng.choice(questions).format(a=a)), f"The opposite of {a} is {b}."
+        return Turn(ask(rng, rng.choice(questions).format(a=a)), opposite_answer(a, b))
     if kind == 2:
         a, b = rng.choice(general.SOUNDS)
         questions = ["what sound does a {a} make", "which sound does a {a} make", "what does a {a} say", "how does a {a} sound", "the sound of a {a}",
                      "what noise does a {a} make", "what is the sound of a {a}", "which noise does a {a} make"]
-        return ask(rng, rng.choice(questions).format(a=a).replace("a owl", "an owl")), capital_first(f"{with_article(a)} makes the sound \"{b}\".")
+        question = ask(rng, rng.choice(questions).format(a=a).replace("a owl", "an owl"))
+        return Turn(question, Answer(capital_first(f'{with_article(a)} makes the sound "{b}".'), f"{capital_first(b)}."))
     if kind == 3:
         a, b = rng.choice(general.YOUNG)
         questions = ["what is a young {a} called", "what is a baby {a} called", "the name of a young {a}", "how is a young {a} called", "what do you call a young {a}",
                      "what do you call a baby {a}", "the young of a {a}", "what is the word for a young {a}"]
-        return ask(rng, rng.choice(questions).format(a=a)), f"A young {a} is called a {b}."
+        return Turn(ask(rng, rng.choice(questions).format(a=a)), Answer(f"A young {a} is called a {b}.", f"{capital_first(b)}."))
     if kind == 4:
-        name, symbol = rng.choice(list(general.ELEMENTS.items()))
+        name = rng.choice(list(general.ELEMENTS))
         questions = ["what is the chemical symbol of {a}", "the symbol of {a}", "the symbol for {a}", "what is the symbol for {a}", "which symbol does {a} have",
                      "chemical symbol of {a}", "what symbol does the element {a} have", "how is {a} written in chemistry", "symbol of the element {a}"]
-        return ask(rng, rng.choice(questions).format(a=name)), f"The chemical symbol of {name} is {symbol}."
+        return Turn(ask(rng, rng.choice(questions).format(a=name)), symbol_answer(name))
     i = rng.randrange(8)
     questions = ["what is the {o} planet from the sun", "which planet is the {o} from the sun", "the {o} planet", "name the {o} planet", "which planet is {o}",
                  "what is the {o} planet of the solar system", "what is the {o} planet", "which is the {o} planet from the sun"]
-    return ask(rng, rng.choice(questions).format(o=general.ORDINALS[i])), f"The {general.ORDINALS[i]} planet from the Sun is {general.PLANETS[i]}."
+    planet = general.PLANETS[i]
+    return Turn(ask(rng, rng.choice(questions).format(o=general.ORDINALS[i])), Answer(f"The {general.ORDINALS[i]} planet from the Sun is {planet}.", f"{planet}."))
 
 
 LIST_QUESTIONS = [
@@ -265,9 +297,10 @@ LIST_QUESTIONS = [
 ]
 
 
-def list_answer(members):
+def list_answer(name, members):
     text = members[0] if len(members) == 1 else f"{', '.join(members[:-1])} and {members[-1]}"
-    return capital_first(text) + "."
+    return Answer(f"Here are {general.NUMBER_WORDS[len(members)]} {name}: {text}." if len(members) > 1 else f"Here is one more: {text}.",
+                  capital_first(", ".join(members)) + ".")
 
 
 def listing(rng):
@@ -275,4 +308,4 @@ def listing(rng):
     count = rng.choice([2, 3, 3, 3, 4, 5, 6])
     number = general.NUMBER_WORDS[count] if rng.random() < 0.65 else str(count)
     question = rng.choice(LIST_QUESTIONS).format(n=number, l=rng.choice([name, name, name] + others))
-    return dress(rng, question), list_answer(members[:count])
+    return Turn(dress(rng, question), list_answer(name, members[:count]))

@@ -1,9 +1,11 @@
-"""Conversations whose later turns need the earlier ones. Each function returns [(user, assistant), ...]."""
+"""Conversations whose later turns need the earlier ones. Each function returns a list of turns."""
 
 from training.generator import arithmetic, echo, facts, refusals, stories
 from training.generator.data import general, geography
 from training.generator.data.chat import NAMES
+from training.generator.data.tables import Answer
 from training.generator.phrasing import dress
+from training.generator.styles import Turn
 
 ITS = {
     "capital": ["and its capital", "what is its capital", "and the capital", "its capital", "what about its capital", "and what is the capital",
@@ -46,20 +48,20 @@ MY_LIKE = ["my favourite {k} is {v}", "my favorite {k} is {v}", "the {k} i like 
 WHICH_LIKE = ["what is my favourite {k}", "what's my favourite {k}", "which {k} do i like most", "do you remember my favourite {k}", "tell me my favourite {k}",
               "what is my favorite {k}", "which {k} is my favourite", "do you know my favourite {k}", "what {k} do i like best", "my favourite {k} is what"]
 
-SINGLE = [(facts.capital, 13), (facts.continent, 6), (facts.currency, 17), (facts.country_of_capital, 5), (facts.capital_check, 4), (facts.term, 14),
-          (facts.usage, 34), (facts.science, 15), (facts.calendar, 12), (facts.unit, 6), (facts.conversion, 5), (facts.word, 8), (facts.listing, 7),
-          (facts.talk, 14), (arithmetic.sum_question, 28), (arithmetic.beyond, 2), (refusals.refusal, 26), (stories.story_question, 4), (echo.echo, 12)]
+SINGLE = [(facts.capital, 13), (facts.continent, 6), (facts.currency, 13), (facts.country_of_capital, 5), (facts.capital_check, 4), (facts.term, 26),
+          (facts.usage, 44), (facts.science, 26), (facts.calendar, 13), (facts.unit, 7), (facts.conversion, 6), (facts.word, 9), (facts.listing, 7),
+          (facts.talk, 14), (arithmetic.sum_question, 34), (arithmetic.beyond, 4), (refusals.refusal, 52), (stories.story_question, 4), (echo.echo, 10)]
 
 
 def single(rng):
-    """One question and answer of any kind."""
+    """One question of any kind."""
     return rng.choices([kind for kind, _ in SINGLE], [weight for _, weight in SINGLE])[0](rng)
 
 
 def plain_turns(rng, count):
     turns = [single(rng) for _ in range(count)]
     # A story in the middle would make a conversation long: keep them for the single questions.
-    return [turn if len(turn[1]) < 160 else facts.capital(rng) for turn in turns]
+    return [turn if len(turn.answer.long) < 160 else facts.capital(rng) for turn in turns]
 
 
 def country_chat(rng):
@@ -68,7 +70,7 @@ def country_chat(rng):
     row = rng.choice(geography.COUNTRIES)
     relation = relations[0]
     ask, answer = RELATIONS[relation]
-    turns = [(ask(rng, facts.country_name(rng, row[0])), answer(row))]
+    turns = [Turn(ask(rng, facts.country_name(rng, row[0])), answer(row))]
     for _ in range(rng.randint(1, 4)):
         if rng.random() < 0.5:
             relation = rng.choice([r for r in RELATIONS if r != relation])
@@ -76,8 +78,12 @@ def country_chat(rng):
         else:
             row = rng.choice(geography.COUNTRIES)
             question = rng.choice(ANOTHER).format(c=row[0])
-        turns.append((dress(rng, question, polite=rng.random() < 0.3), RELATIONS[relation][1](row)))
+        turns.append(Turn(dress(rng, question, polite=rng.random() < 0.3), RELATIONS[relation][1](row)))
     return turns
+
+
+def quoted(kind, told):
+    return Answer(f'You {kind}: "{told}"', f'"{told}"')
 
 
 def recall_chat(rng):
@@ -85,30 +91,40 @@ def recall_chat(rng):
     if rng.random() < 0.35:
         turns[rng.choice([0, -1])] = echo.echo(rng)
     if rng.random() < 0.6:
-        question, told = rng.choice(FIRST), turns[0][0]
-        answer = f'You first asked: "{told}"'
+        question, answer = rng.choice(FIRST), quoted("first asked", turns[0].question)
     else:
-        question, told = rng.choice(BEFORE), turns[-1][0]
-        answer = f'You just asked: "{told}"'
-    return turns + [(dress(rng, question, polite=rng.random() < 0.4), answer)]
+        question, answer = rng.choice(BEFORE), quoted("just asked", turns[-1].question)
+    return [*turns, Turn(dress(rng, question, polite=rng.random() < 0.4), answer)]
 
 
 def again_chat(rng):
     turns = plain_turns(rng, rng.randint(1, 3))
-    return turns + [(dress(rng, rng.choice(AGAIN), polite=rng.random() < 0.3), turns[-1][1])]
+    return [*turns, Turn(dress(rng, rng.choice(AGAIN), polite=rng.random() < 0.3), turns[-1].answer)]
+
+
+def greeting_of(name):
+    return Answer(f"Nice to meet you, {name}! What would you like to know?", f"Hello, {name}.")
+
+
+def name_answer(name):
+    return Answer(f"Your name is {name}, as you told me.", f"{name}.")
 
 
 def name_chat(rng):
     name = rng.choice(NAMES) if rng.random() < 0.5 else refusals.invented_place(rng)
     between = plain_turns(rng, rng.choice([0, 0, 1, 1, 2, 3]))
-    asking = (dress(rng, rng.choice(WHOSE_NAME), polite=rng.random() < 0.4), f"Your name is {name}.")
+    asking = dress(rng, rng.choice(WHOSE_NAME), polite=rng.random() < 0.4)
     if rng.random() < 0.12:
-        return between + [(asking[0], "You have not told me your name.")]
+        return [*between, Turn(asking, Answer("You have not told me your name.", "Not told."))]
     told = rng.choice(MY_NAME).format(n=name)
     told = told if rng.random() < 0.4 else told[:1].upper() + told[1:]
     told += rng.choice([".", ".", "!", ""])
-    turns = [(told, f"Nice to meet you, {name}!")] + between + [asking]
+    turns = [Turn(told, greeting_of(name)), *between, Turn(asking, name_answer(name))]
     return plain_turns(rng, 1) + turns if rng.random() < 0.2 else turns
+
+
+def like_answer(kind, value):
+    return Answer(f"Your favourite {kind} is {value}.", f"{value[:1].upper()}{value[1:]}.")
 
 
 def like_chat(rng):
@@ -119,26 +135,32 @@ def like_chat(rng):
     told = told[:1].upper() + told[1:] + rng.choice([".", ".", "!", ""])
     asking = dress(rng, rng.choice(WHICH_LIKE).format(k=kind), polite=rng.random() < 0.4)
     if rng.random() < 0.1:
-        return between + [(asking, f"You have not told me your favourite {kind}.")]
-    return [(told, f"I will remember: your favourite {kind} is {value}.")] + between + [(asking, f"Your favourite {kind} is {value}.")]
+        return [*between, Turn(asking, Answer(f"You have not told me your favourite {kind}.", "Not told."))]
+    noted = Answer(f"I will remember: your favourite {kind} is {value}.", "Noted.")
+    return [Turn(told, noted), *between, Turn(asking, like_answer(kind, value))]
 
 
 def note_chat(rng):
     return echo.note_chat(rng, plain_turns(rng, rng.choice([0, 0, 1, 1, 2])))
 
 
+MORE = ["and plus {s}", "now add {s}", "add {s} to that", "plus {s}", "and {s} more", "add another {s}", "now plus {s}", "what if i add {s}", "increase it by {s}", "{s} more", "{s} on top",
+        "and another {s}", "with {s} more", "put {s} on top", "then add {s}", "go on and add {s}", "what is that plus {s}", "that plus {s}", "add {s} again"]
+LESS = ["and minus {s}", "now subtract {s}", "subtract {s} from that", "minus {s}", "take {s} away", "and {s} less", "now minus {s}", "take {s} from that", "reduce it by {s}", "{s} less",
+        "remove {s}", "without {s}", "with {s} less", "then subtract {s}", "go on and take {s} away", "what is that minus {s}", "that minus {s}", "drop {s}"]
+
+
 def sum_chat(rng):
-    question, answer = arithmetic.sum_question(rng)
-    turns = [(question, answer)]
-    value = int(answer.rstrip(".").split(" = ")[-1])
-    for _ in range(rng.randint(1, 2)):
-        step, plus = rng.randint(1, 9), rng.random() < 0.5
-        if value > 90 or (not plus and value < step) or value < 0:
-            break
-        templates = (["and plus {s}", "now add {s}", "add {s} to that", "plus {s}", "and {s} more", "add another {s}", "now plus {s}", "what if i add {s}", "increase it by {s}", "{s} more", "{s} on top", "and another {s}", "with {s} more", "put {s} on top", "then add {s}", "go on and add {s}", "what is that plus {s}", "that plus {s}", "add {s} again"] if plus else
-                     ["and minus {s}", "now subtract {s}", "subtract {s} from that", "minus {s}", "take {s} away", "and {s} less", "now minus {s}", "take {s} from that", "reduce it by {s}", "{s} less", "remove {s}", "without {s}", "with {s} less", "then subtract {s}", "go on and take {s} away", "what is that minus {s}", "that minus {s}", "drop {s}"])
-        operator = "+" if plus else "-"
-        turns.append((dress(rng, rng.choice(templates).format(s=step), polite=False), arithmetic.answer(operator, value, step)))
+    operator = rng.choice("+-")
+    a, b = sorted((rng.randint(2, 60), rng.randint(2, 60)), reverse=True)
+    while arithmetic.is_held_out(operator, a, b):
+        a -= 1
+    a, b = max(a, b), min(a, b)
+    turns = [Turn(dress(rng, rng.choice(arithmetic.OPERATIONS[operator][0]).format(a=a, b=b), polite=False), arithmetic.answer(operator, a, b))]
+    value = a + b if operator == "+" else a - b
+    for _ in range(rng.randint(1, 3)):
+        step, plus = rng.randint(1, 9), rng.random() < 0.5 or value < 9
+        turns.append(Turn(dress(rng, rng.choice(MORE if plus else LESS).format(s=step), polite=False), arithmetic.answer("+" if plus else "-", value, step)))
         value = value + step if plus else value - step
     return turns
 
@@ -149,8 +171,8 @@ def list_chat(rng):
     question = rng.choice(facts.LIST_QUESTIONS).format(n=general.NUMBER_WORDS[first], l=name)
     word = general.NUMBER_WORDS[more]
     follow = rng.choice(["{w} more", "and {w} more", "name {w} more", "give me {w} more", "can you name {w} more", "tell me {w} more", "{w} others", "another {w}"]).format(w=word)
-    return [(dress(rng, question), facts.list_answer(members[:first])),
-            (dress(rng, follow, polite=rng.random() < 0.3), facts.list_answer(members[first:first + more]))]
+    return [Turn(dress(rng, question), facts.list_answer(name, members[:first])),
+            Turn(dress(rng, follow, polite=rng.random() < 0.3), facts.list_answer(name, members[first:first + more]))]
 
 
 def mixed_chat(rng):
@@ -160,14 +182,14 @@ def mixed_chat(rng):
 def long_chat(rng, turns):
     """Many turns, with references back over a long distance."""
     name = rng.choice(NAMES) if rng.random() < 0.5 else refusals.invented_place(rng)
-    result = [(f"My name is {name}.", f"Nice to meet you, {name}!")] if rng.random() < 0.5 else []
+    result = [Turn(f"My name is {name}.", greeting_of(name))] if rng.random() < 0.5 else []
     named = bool(result)
     while len(result) < turns:
         roll = rng.random()
         if named and roll < 0.08:
-            result.append((dress(rng, rng.choice(WHOSE_NAME), polite=False), f"Your name is {name}."))
+            result.append(Turn(dress(rng, rng.choice(WHOSE_NAME), polite=False), name_answer(name)))
         elif result and roll < 0.13:
-            result.append((dress(rng, rng.choice(FIRST), polite=False), f'You first asked: "{result[0][0]}"' if not named else f'You first said: "{result[0][0]}"'))
+            result.append(Turn(dress(rng, rng.choice(FIRST), polite=False), quoted("first asked", result[0].question)))
         elif roll < 0.25:
             result += country_chat(rng)
         elif roll < 0.3:
@@ -177,7 +199,7 @@ def long_chat(rng, turns):
     return result
 
 
-KINDS = [(country_chat, 30), (recall_chat, 18), (again_chat, 6), (name_chat, 16), (like_chat, 10), (sum_chat, 16), (note_chat, 8), (list_chat, 5), (mixed_chat, 12)]
+KINDS = [(country_chat, 30), (recall_chat, 20), (again_chat, 5), (name_chat, 15), (like_chat, 10), (sum_chat, 16), (note_chat, 9), (list_chat, 5), (mixed_chat, 6)]
 
 
 def chat(rng):

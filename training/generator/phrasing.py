@@ -1,5 +1,7 @@
 """The wordings of a question, and the ways people type them."""
 
+import re
+
 # {np} is a noun phrase: "the capital of France".
 NOUN_FRAMES = [
     "what is {np}", "what's {np}", "tell me {np}", "can you tell me {np}", "could you tell me {np}", "do you know {np}",
@@ -12,6 +14,12 @@ NOUN_FRAMES = [
     "try to recall {np}", "{np}, what is it", "{np}? i forgot it", "{np}, which one is it", "which is {np}", "so what is {np}", "{np} please", "i must know {np}",
     "what should i write for {np}", "what do i answer for {np}", "what is called {np}", "tell us {np}", "would you say {np}", "who knows {np}", "{np}, do you know it", "show me {np}", "find {np}", "answer me: what is {np}", "what exactly is {np}",
 ]
+
+# Polite openings and verbs in all combinations.
+NOUN_FRAMES += [f"{opening} {verb} {{np}}" for opening in ("can you", "could you", "can somebody", "would anybody", "are you able to", "i want you to", "try to", "i ask you to")
+                for verb in ("name", "give me", "look up", "recall", "write down", "find", "explain", "report", "send me", "say", "show us", "work out", "note down")]
+NOUN_FRAMES += [f"{verb} {{np}}{tail}" for verb in ("i need", "i want", "i am interested in", "my question is about", "i have forgotten", "i am asking for", "we need", "we are looking for", "tell us")
+                for tail in (" now", " today", ", if you can", " for my notes", " in this case", ", do you have it", ", thank you", " once more")]
 
 # {t} is a term: "the KV cache".
 TERM_FRAMES = [
@@ -29,6 +37,11 @@ TERM_FRAMES = [
     "what is behind {t}", "i am learning about {t}", "introduce me to {t}", "what does {t} do", "tell a beginner about {t}", "let us talk about {t}",
     "would you explain {t}", "is {t} important, and what is it", "what can you tell me about {t}", "explain the term {t}", "describe {t} briefly", "{t}: what is it", "please define the term {t}", "what does the term {t} mean", "who can explain {t}",
 ]
+
+TERM_FRAMES += [f"{opening} {verb} {{t}}" for opening in ("can you", "could you", "can somebody", "i want you to", "try to", "are you able to", "let us")
+                for verb in ("explain", "define", "describe", "talk about", "clarify", "sum up", "introduce", "outline", "say a word about", "look at")]
+TERM_FRAMES += [f"{who} {verb} {{t}}{tail}" for who in ("my boss", "a friend", "the article", "the manual", "somebody", "the team") for verb in ("talks about", "mentions", "asks about", "uses")
+                for tail in (", what is it", ", what does that mean", ", please explain")]
 
 # {q} is a whole question.
 QUESTION_FRAMES = [
@@ -179,6 +192,22 @@ def dress(rng, question, polite=True):
     if roll < 0.76:
         return text + rng.choice(["!", " ?", "??", "...", "?!"])
     return text
+
+
+_ASKED_NOUNS = re.compile(r"(?:what is|what are|which is|what was|tell me|name) (the .+)|(the .+)")
+_ASKED_TERMS = re.compile(r"(?:what is|explain|what are|describe|define|tell me about) ((?:an? |--|ERR_)?[\w ./-]+)")
+_NOT_NOUNS = re.compile(r".*( is | are |, )")
+_NOT_TERMS = re.compile(r" (for|made|in|measured|written|called|used|needed|frozen|from)\b| (is|are) .* (is|are) ")
+
+
+def ask_any(rng, question):
+    """A question from a table: where it asks for a thing by name, often in the frames for such things."""
+    roll = rng.random()
+    if roll < 0.45 and (found := _ASKED_NOUNS.fullmatch(question)) and not _NOT_NOUNS.match(noun := found[1] or found[2]):
+        return dress(rng, rng.choice(NOUN_FRAMES).format(np=noun))
+    if roll < 0.45 and question.count(" ") < 5 and (found := _ASKED_TERMS.fullmatch(question)) and not _NOT_TERMS.search(question):
+        return dress(rng, rng.choice(TERM_FRAMES).format(t=found[1]))
+    return ask(rng, question)
 
 
 def ask(rng, question):

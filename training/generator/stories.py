@@ -1,8 +1,10 @@
 """Short stories from a small grammar: who, where, what is lost, who helps."""
 
 from training.generator.data.chat import NAMES
+from training.generator.data.tables import Answer
 from training.generator.facts import with_article
 from training.generator.phrasing import dress
+from training.generator.styles import Turn
 
 HEROES = ["fox", "rabbit", "bear", "mouse", "owl", "cat", "dog", "robot", "dragon", "princess", "knight", "boy", "girl", "sailor",
           "wizard", "frog", "hedgehog", "penguin", "elephant", "baker", "squirrel", "turtle", "king", "farmer", "astronaut"]
@@ -48,16 +50,17 @@ def story(rng, hero):
     ]).replace("A old", "An old").replace(" a old", " an old"))
     lines.append(f"At last they found the {noun} {where}.")
     lines.append(rng.choice(ENDINGS))
-    return " ".join(lines)
+    short = f"{with_article(f'{quality} {hero}')} lost {thing} and found it {where}."
+    return Answer(" ".join(lines), short[:1].upper() + short[1:])
 
 
 def story_question(rng):
     if rng.random() < 0.2:
-        return dress(rng, rng.choice(ANY_STORY)), story(rng, rng.choice(HEROES))
+        return Turn(dress(rng, rng.choice(ANY_STORY)), story(rng, rng.choice(HEROES)))
     hero = rng.choice(HEROES)
     described = f"{rng.choice(QUALITIES)} {hero}" if rng.random() < 0.15 else hero
-    return dress(rng, rng.choice(STORY_QUESTIONS).format(h=with_article(described))), story(rng, hero)
+    return Turn(dress(rng, rng.choice(STORY_QUESTIONS).format(h=with_article(described))), story(rng, hero))
 
 
 def story_text(rng):
-    return story(rng, rng.choice(HEROES)) + "\n"
+    return story(rng, rng.choice(HEROES)).long + "\n"

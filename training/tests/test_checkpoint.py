@@ -5,6 +5,7 @@ import json
 import unittest
 from pathlib import Path
 
+from training.evaluation.case import Case, calls_of, fits_schema
 from training.evaluation.checkpoint import Checkpoint
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "millrace-demo"
@@ -23,10 +24,15 @@ class CheckpointTest(unittest.TestCase):
     def test_the_expected_answers_are_given(self):
         cases = self.expected["answers"]
         self.assertGreaterEqual(len(cases), 40)
-        conversations = [[(m["role"], m["content"]) for m in case["messages"]] for case in cases]
-        for case, answer in zip(cases, self.checkpoint.answers(conversations)):
-            for part in case["accepted"]:
-                self.assertIn(part.lower(), answer.lower())
+        asked = [Case(case["category"], "", tuple(case["messages"]), tools=tuple(case.get("tools", ()))) for case in cases]
+        for case, answer in zip(cases, self.checkpoint.answers(asked)):
+            if "calls" in case:
+                self.assertCountEqual(calls_of(answer), case["calls"])
+            elif "schema" in case:
+                self.assertTrue(fits_schema(answer, case["schema"]), answer)
+            else:
+                for part in case["accepted"]:
+                    self.assertIn(part.lower(), answer.lower())
 
     def test_greedy_ids_are_the_recorded_ones_up_to_the_first_near_tie(self):
         for row in self.expected["greedy"]:
@@ -34,10 +40,10 @@ class CheckpointTest(unittest.TestCase):
             firm = min(row["near_tie_positions"], default=len(ids))
             self.assertEqual(ids[:firm], row["greedy_ids"][:firm])
 
-    def test_the_folder_is_small_and_under_15_million_parameters(self):
-        self.assertLess(sum(path.stat().st_size for path in FOLDER.iterdir()), 30_000_000)
+    def test_the_folder_is_small_and_under_20_million_parameters(self):
+        self.assertLess(sum(path.stat().st_size for path in FOLDER.iterdir()), 42_000_000)
         parameters = sum(p.numel() for p in self.checkpoint.model.parameters())
-        self.assertTrue(5_000_000 <= parameters <= 15_000_000, parameters)
+        self.assertTrue(5_000_000 <= parameters <= 20_000_000, parameters)
 
 
 if __name__ == "__main__":

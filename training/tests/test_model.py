@@ -1,13 +1,17 @@
 """The training model is Qwen3, the packing keeps documents apart, the tokenizer splits as promised."""
 
+import random
+import tempfile
 import unittest
+from pathlib import Path
 
 import torch
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
+from training.generator.corpus import document
 from training.model import ModelConfig, Qwen3
 from training.packing import segments
-from training.tokenizer import SPECIAL_TOKENS, train_tokenizer
+from training.tokenizer import MARKUP_TOKENS, SPECIAL_TOKENS, save_tokenizer, train_tokenizer
 
 SMALL = ModelConfig(vocab_size=96, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=32)
 
@@ -40,7 +44,7 @@ class ModelTest(unittest.TestCase):
 class TokenizerTest(unittest.TestCase):
     def test_digits_stand_alone_and_any_text_comes_back(self):
         tokenizer = train_tokenizer(["12 + 34 = 46. The capital of France is Paris."] * 50, 320)
-        self.assertEqual([tokenizer.token_to_id(token) for token in SPECIAL_TOKENS], [0, 1, 2])
+        self.assertEqual([tokenizer.token_to_id(token) for token in SPECIAL_TOKENS + MARKUP_TOKENS], [0, 1, 2, 3, 4, 5, 6])
         self.assertEqual([t for t in tokenizer.encode("1234").tokens], ["1", "2", "3", "4"])
         for text in ("Grüße, 世界 🙂\n\tx", "7 × 8 = 56"):
             self.assertEqual(tokenizer.decode(tokenizer.encode(text).ids), text)
@@ -50,6 +54,39 @@ class TokenizerTest(unittest.TestCase):
         self.assertEqual([text for text, is_target in segments(document) if is_target], ["A<|im_end|>"])
         self.assertEqual("".join(text for text, _ in segments(document)),
                          "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n")
+
+    def test_of_stripped_histories_only_the_last_answer_is_a_target(self):
+        messages = [{"role": role, "content": text} for role, text in (("user", "Q"), ("assistant", "A"), ("user", "R"), ("assistant", "B"))]
+        document = {"messages": messages, "last_only": True}
+        self.assertEqual([text for text, is_target in segments(document) if is_target], ["B<|im_end|>"])
+
+    def test_documents_are_packed_as_the_chat_template_renders_them(self):
+        rng = random.Random(6)
+        documents = [drawn for drawn in (document(rng) for _ in range(1500)) if "messages" in drawn]
+        tokenizer = train_tokenizer(("".join(text for text, _ in segments(drawn)) for drawn in documents[:300]), 800)
+        with tempfile.TemporaryDirectory() as folder:
+            save_tokenizer(tokenizer, Path(folder))
+            library = AutoTokenizer.from_pretrained(folder)
+        with_tools = 0
+        for drawn in documents:
+            rendered = library.apply_chat_template(drawn["messages"], tools=drawn.get("tools"), tokenize=False)
+            pieces = [text for text, _ in segments(drawn)]
+            self.assertEqual("".join(pieces), rendered)
+            # Encoded piece by piece for the loss, and as a whole by whoever asks.
+            ids = [i for text in pieces for i in tokenizer.encode(text, add_special_tokens=False).ids]
+            self.assertEqual(ids, library(rendered, add_special_tokens=False)["input_ids"])
+            with_tools += "tools" in drawn
+        self.assertGreater(with_tools, 100)
+
+    def test_calls_may_come_with_text_with_arguments_as_text_and_without_a_wrapper(self):
+        tokenizer = train_tokenizer(["a"], 300)
+        with tempfile.TemporaryDirectory() as folder:
+            save_tokenizer(tokenizer, Path(folder))
+            library = AutoTokenizer.from_pretrained(folder)
+        call = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
+        for message in ({"content": "Wait.", "tool_calls": [{"function": {"name": "f", "arguments": '{"x": 1}'}}]}, {"content": [{"type": "text", "text": "Wait."}], "tool_calls": [{"name": "f", "arguments": {"x": 1}}]}):
+            rendered = library.apply_chat_template([{"role": "user", "content": "Q"}, {"role": "assistant", **message}], tokenize=False)
+            self.assertEqual(rendered, f"<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nWait.\n{call}<|im_end|>\n")
 
 
 if __name__ == "__main__":

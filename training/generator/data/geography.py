@@ -122,7 +122,7 @@ Madagascar|Antananarivo|Africa|ariary
 Mauritius|Port Louis|Africa|Mauritian rupee
 Seychelles|Victoria|Africa|Seychellois rupee
 Lesotho|Maseru|Africa|loti
-the United States|Washington, D.C.|North America|US dollar
+the United States|Washington|North America|US dollar
 Canada|Ottawa|North America|Canadian dollar
 Mexico|Mexico City|North America|Mexican peso
 Guatemala|Guatemala City|North America|quetzal
