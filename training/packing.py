@@ -75,11 +75,14 @@ class _Packer:
         self.length = length + 1
         self.open, self.closed = [], []
 
-    def add(self, ids, weights):
+    def add(self, ids, weights, may_open=True):
+        """Whether it found a place: in an open row, or in a new one."""
         for row in self.open:
             if len(row[0]) + len(ids) <= self.length:
                 break
         else:
+            if not may_open:
+                return False
             row = ([], [], [])
             self.open.append(row)
             if len(self.open) > _OPEN_ROWS:
@@ -88,6 +91,7 @@ class _Packer:
         row[0].extend(ids)
         row[1].extend([0] + weights[1:])
         row[2].extend([number] * len(ids))
+        return True
 
     def _close(self, row):
         missing = self.length - len(row[0])
@@ -100,9 +104,11 @@ class _Packer:
 
 
 def pack_corpus(path, tokenizer):
-    """(short rows, long rows). A document that fits no long row is cut."""
+    """(short rows, long rows). A document that fits no long row is cut; short ones fill what long ones leave."""
     short, long = _Packer(SHORT_ROW_TOKENS), _Packer(LONG_ROW_TOKENS)
     for ids, weights in encode_corpus(path, tokenizer):
-        packer = short if len(ids) <= SHORT_ROW_TOKENS + 1 else long
-        packer.add(ids[: packer.length], weights[: packer.length])
+        if len(ids) > short.length:
+            long.add(ids[: long.length], weights[: long.length])
+        elif not long.add(ids, weights, may_open=False):
+            short.add(ids, weights)
     return short.rows(), long.rows()

@@ -322,7 +322,7 @@ TOOL_SUMS = {"+": ["Could you work out {a} plus {b} for me?", "Please add up {a}
 TOOL_TWICE = {"weather": ["Could you check the weather for both {x} and {y}?", "Please tell me how the weather is in {x} as well as {y}."],
               "time": ["Could you check the time for both {x} and {y}?", "Please tell me how late it is in {x} as well as {y}."]}
 TOOL_BOTH = ["Could you check both the weather and the time in {x}?", "For {x}, please tell me the weather and also how late it is."]
-TOOL_CITIES = ["Bristol", "Toulouse", "Gdansk", "Sofia", "Houston", "Zurich", "Adelaide", "Cork", "Lagos", "Porto", "Kyoto", "Dallas"]
+TOOL_CITIES = ["Bristol", "Toulouse", "Gdansk", "Varna", "Houston", "Zurich", "Adelaide", "Cork", "Lagos", "Porto", "Kyoto", "Dallas"]
 TOOL_SUBJECTS = ["Marie Curie", "the Great Barrier Reef", "electric bikes", "Mount Fuji", "jazz festivals", "The Great Gatsby", "solar panels", "Taylor Swift", "old maps", "garden birds"]
 
 JSON_BY_SCHEMA = ["Please answer in JSON according to this schema: {s}", "The answer has to be JSON for {s}"]

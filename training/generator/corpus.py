@@ -71,7 +71,7 @@ def document(rng, progress=1.0):
     elif kind == "many":
         turns = multi_turn.plain_turns(rng, rng.randint(3, 6))
     elif kind == "sums":
-        turns = [arithmetic.drill_turn(rng) for _ in range(rng.randint(3, 7))]
+        turns = [arithmetic.drill_turn(rng) for _ in range(rng.randint(3, 6))]
     elif kind == "tools":
         definitions, turns = tools.tool_chat(rng)
     elif kind == "json":

@@ -33,8 +33,8 @@ PREFIXES = ["", "", "", "", "please ", "hey, ", "hi, ", "ok, ", "so ", "now ", "
 SUFFIXES = ["", "", "", "", "", " please", ", thanks", " right now", ", can you check", ", i need it", " for me"]
 SKIES = ["sunny", "cloudy", "rainy", "snowy", "windy", "foggy", "clear", "stormy"]
 LANGUAGES = ["German", "French", "Spanish", "Italian", "Dutch", "Polish", "Turkish", "Japanese"]
-SNIPPETS = ["a small town by a river", "a kind of game with cards", "a singer who is known for slow songs", "a book in two parts", "a village in the hills", "a tool for farmers", "a festival in spring",
-            "a team that won many cups", "a painter of large pictures", "a ship that sank long ago", "a dish with beans", "a dance for four people", "a film about a long journey", "a company that makes lamps"]
+SNIPPETS = ["a short history with pictures", "ten things that few people know", "the official page", "news of this week", "questions and answers", "a guide for beginners", "a list of the best books",
+            "what visitors say", "an exhibition opens in May", "photos from last summer", "where to buy it", "how it began", "a film for the whole family", "the most common mistakes", "prices compared"]
 NOTES = ["i will be late", "see you at six", "the meeting is over", "please bring bread", "happy birthday", "i am at home", "call me back", "dinner is ready", "the train was cancelled", "thank you for the book",
          "we meet on Monday", "the keys are on the table", "good luck", "i have found it", "the car is ready"]
 
@@ -131,7 +131,7 @@ def ask_search(rng, tool):
     else:
         question, slots = typed(rng, rng.choice(SEARCH), x=search_subject(rng))
     subject, snippet = slots["x"], rng.choice(SNIPPETS)
-    text = f"{capital_first(subject)} is {snippet}."
+    text = f"{capital_first(subject)}: {snippet}."
     content = rng.choice([{"results": [text]}, {"results": [{"title": subject, "text": text}]}, text, {"snippet": text}])
     return question, tool.call(query=subject), lambda: (result(content), Answer(f"I searched for it and found this: {text}", text))
 
@@ -234,9 +234,9 @@ def tool_turn(rng, tools):
         return without_call(rng, tools)
     if roll < 0.2:
         return missing_tool(rng, tools)
-    if roll < 0.32 and (twice := [tool for tool in tools if tool.kind in TWO_PLACES]):
+    if roll < 0.38 and (twice := [tool for tool in tools if tool.kind in TWO_PLACES]):
         return two_places(rng, rng.choice(twice))
-    if roll < 0.42 and {"weather", "time"} <= set(by_kind):
+    if roll < 0.5 and {"weather", "time"} <= set(by_kind):
         return both_of_one_place(rng, by_kind["weather"], by_kind["time"])
     return single_call(rng, rng.choice(tools))
 
@@ -245,5 +245,5 @@ def tool_chat(rng):
     """(definitions, turns)"""
     kind = rng.choice(CORE) if rng.random() < 0.8 else rng.choice(EXTRA)
     tools = draw_tools(rng, kind)
-    turns = [tool_turn(rng, tools) for _ in range(rng.choice([1, 2, 2, 3, 3, 4]))]
+    turns = [tool_turn(rng, tools) for _ in range(rng.choice([1, 1, 2, 2, 3, 3]))]
     return [tool.definition for tool in tools], [turn if len(turn.answer.long) < 250 else facts.capital(rng) for turn in turns]

@@ -1,5 +1,6 @@
 """The training model is Qwen3, the packing keeps documents apart, the tokenizer splits as promised."""
 
+import json
 import random
 import tempfile
 import unittest
@@ -8,9 +9,9 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
-from training.generator.corpus import document
+from training.generator.corpus import document, write_corpus
 from training.model import ModelConfig, Qwen3
-from training.packing import segments
+from training.packing import LONG_ROW_TOKENS, SHORT_ROW_TOKENS, pack_corpus, segments
 from training.tokenizer import MARKUP_TOKENS, SPECIAL_TOKENS, save_tokenizer, train_tokenizer
 
 SMALL = ModelConfig(vocab_size=96, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=32)
@@ -39,6 +40,26 @@ class ModelTest(unittest.TestCase):
             packed = own.hidden(torch.cat((a, b), 1), documents)
             alone = own.hidden(b)
         self.assertLess((packed[:, 9:] - alone).abs().max(), 1e-4)
+
+
+class PackingTest(unittest.TestCase):
+    def test_every_document_lies_in_one_row_and_short_ones_fill_the_long_rows(self):
+        with tempfile.TemporaryDirectory() as folder:
+            corpus = Path(folder, "corpus.jsonl")
+            write_corpus(corpus, 400, seed=2)
+            with open(corpus) as file:
+                drawn = [segments(json.loads(line)) for line in file]
+            tokenizer = train_tokenizer(("".join(text for text, _ in document) for document in drawn), 500)
+            packed = pack_corpus(corpus, tokenizer)
+        numbers = []
+        for rows, length in zip(packed, (SHORT_ROW_TOKENS, LONG_ROW_TOKENS)):
+            self.assertEqual(rows.tokens.shape[1], length + 1)
+            for tokens, weights, documents in zip(rows.tokens, rows.weights, rows.documents):
+                self.assertFalse(weights[documents < 0].any())
+                numbers += [tuple(tokens[documents == number].tolist()) for number in range(documents.max() + 1)]
+        wanted = [tuple(i for text, _ in document for i in tokenizer.encode(text, add_special_tokens=False).ids)[: LONG_ROW_TOKENS + 1] for document in drawn]
+        self.assertEqual(sorted(numbers), sorted(wanted))
+        self.assertGreater((packed[1].documents >= 0).mean(), 0.9)
 
 
 class TokenizerTest(unittest.TestCase):
