@@ -13,6 +13,7 @@ struct Case {
   std::vector<RowShape> rows;
   int block_tokens = 16, window = 0, padding_row = -1, multiprocessors = 4;
   DType kv_dtype = DType::kF32;  // for T = float; else the cache is of type T
+  float q_scale = 1;
 };
 
 // Random queries, keys and values of a case.
@@ -34,7 +35,7 @@ struct Inputs {
         out_stride(c.heads * c.dim + 8) {
     kv.fill(batch, rng);
     if (c.padding_row >= 0) make_padding(batch, c.padding_row);
-    q = rounded<T>(random_values(rng, std::int64_t{batch.num_tokens()} * q_stride));
+    q = rounded<T>(random_values(rng, std::int64_t{batch.num_tokens()} * q_stride, c.q_scale));
   }
   [[nodiscard]] float scale() const { return 1 / std::sqrt(static_cast<float>(c.dim)); }
 
@@ -269,6 +270,19 @@ TEST("CUDA prefill attention of few queries behind a long prefix is merged from 
   check_case<gpu::f16>({.heads = 1, .kv_heads = 1, .dim = 128, .rows = {{530, 30}}, .multiprocessors = 8});
   check_case<gpu::bf16>(
       {.heads = 1, .kv_heads = 1, .dim = 64, .rows = {{900, 150}}, .window = 400, .multiprocessors = 8});
+}
+
+TEST("CUDA attention keeps up with scores that grow along the sequence, a little or by far") {
+  for (const float q_scale : {4.0F, 40.0F}) {
+    const Case c{.heads = 2,
+                 .kv_heads = 1,
+                 .dim = 64,
+                 .rows = {{700, 1}, {300, 40}, {0, 130}},
+                 .multiprocessors = 2,
+                 .q_scale = q_scale};
+    check_case<gpu::bf16>(c);
+    check_case<gpu::f16>(c);
+  }
 }
 
 TEST("a workspace of CUDA attention serves launches of every shape") {
