@@ -1,7 +1,7 @@
 // Attention of rows with so few tokens that reading the cache is the work: decode. A sequence is cut into
 // parts (Dao et al. 2023, "Flash-Decoding"); a block takes a part for a KV head, its warps take 16 positions
-// at a time. What a block waits for one after the other is the context's length, the block table, then keys
-// and values at once: everything else is asked for meanwhile.
+// at a time. What a block waits for one after the other is the context's length and the block table, then
+// keys and values at once: everything else is asked for meanwhile.
 #include <algorithm>
 
 #include "kernels/attention_few_merge.cuh"
@@ -49,6 +49,7 @@ struct Parts {
     // One more than may be needed, so that there are not more parts than the launch has.
     part_tokens = (static_cast<int>(static_cast<float>(last - first) * parts_of_token) + 1) * kStep;
   }
+  [[nodiscard]] __device__ bool are_shortest() const { return first == 0 && part_tokens == kStep; }
   [[nodiscard]] __device__ int start(int part) const { return first + part * part_tokens; }
   [[nodiscard]] __device__ bool has(int part) const { return part == 0 || start(part) < last; }
   [[nodiscard]] __device__ int end(int part) const { return min(start(part) + part_tokens, last); }
@@ -89,15 +90,32 @@ __device__ void share_queries(const AttentionParams<T>& p, const Unit& unit, Que
   }
 }
 
+// Where a lane's first position would lie if parts are as short as they can be: what of the block table is to
+// be asked for before the context's length is known. Right for all but long sequences.
+struct Guess {
+  int position;
+  std::uint32_t kv_block = 0;
+
+  __device__ Guess(const CacheRows& cache, int part, int max_blocks)
+      : position(part * kStep + static_cast<int>(threadIdx.x) / kWarpLanes * kPositions +
+                 static_cast<int>(threadIdx.x) % kPositions) {
+    const int index = cache.index(position);
+    load_streamed_if<1>(index < max_blocks, &kv_block, cache.table + index);
+  }
+  [[nodiscard]] __device__ int row(const CacheRows& cache) const {
+    return cache.row(static_cast<int>(kv_block), position);
+  }
+};
+
 // A warp's share of a part's positions.
 template <typename T, int kDim>
 __device__ void attend_part(const AttentionParams<T>& p, const Unit& unit, const Parts& parts,
-                            Queries<kDim>& queries, Warp<T, kDim>& state) {
+                            const CacheRows& cache, const Guess& guess, Queries<kDim>& queries,
+                            Warp<T, kDim>& state) {
   const int warp = static_cast<int>(threadIdx.x) / kWarpLanes;
   const int lane = static_cast<int>(threadIdx.x) % kWarpLanes;
   const auto* keys = static_cast<const T*>(p.kv.keys);
   const auto* values = static_cast<const T*>(p.kv.values);
-  const CacheRows cache(p.batch, p.kv, unit.row, unit.kv_head);
   const int first = Visible(0, 1, unit.tokens, unit.context, p.sliding_window).first;
   int start = parts.start(unit.part) + warp * kPositions;
   const int end = parts.end(unit.part);
@@ -107,7 +125,13 @@ __device__ void attend_part(const AttentionParams<T>& p, const Unit& unit, const
   // The keys that come next are asked for as soon as those that are there have been used, and so are the
   // values; where they lie, a turn before.
   state.clear();
-  int cache_row = start < end ? row_of(start) : 0;
+  int cache_row = 0;
+  if (parts.are_shortest()) {
+    const int nearest = max(first - start, min(lane % kPositions, end - 1 - start));
+    cache_row = __shfl_sync(kFullWarp, guess.row(cache), nearest);
+  } else if (start < end) {
+    cache_row = row_of(start);
+  }
   state.load_keys(start < end, keys, cache_row);
   state.load_values(start < end, values, cache_row);
   if (start + kStep < end) cache_row = row_of(start + kStep);
@@ -137,7 +161,7 @@ template <typename T, int kDim>
 __global__ void __launch_bounds__(kThreads, kDim <= 128 ? 3 : 2) attend_few(Params<T> few) {
   auto& shared = block_shared<Shared<kDim>>();
   const AttentionParams<T>& p = few.p;
-  const auto head_set = static_cast<int>(blockIdx.x), row = static_cast<int>(blockIdx.y);
+  const auto row = static_cast<int>(blockIdx.x), head_set = static_cast<int>(blockIdx.y);
   Unit unit;
   unit.row = row;
   unit.kv_head = few.sets == 1 ? head_set : head_set / few.sets;
@@ -147,12 +171,14 @@ __global__ void __launch_bounds__(kThreads, kDim <= 128 ? 3 : 2) attend_few(Para
   unit.tokens = few.one_token_each ? 1 : p.batch.query_starts[row + 1] - unit.first_token;
   unit.context = p.batch.context_lens[row];
   unit.group = few.group;
+  const CacheRows cache(p.batch, p.kv, row, unit.kv_head);
+  const Guess guess(cache, unit.part, p.batch.max_blocks);
   if (unit.tokens == 0 || unit.tokens > few.most_tokens) return;
   const Parts parts(unit.context, unit.tokens, p.sliding_window, few.parts_of_token);
   if (!parts.has(unit.part)) return;
 
   Warp<T, kDim> state;
-  attend_part(p, unit, parts, shared.queries, state);
+  attend_part(p, unit, parts, cache, guess, shared.queries, state);
   share_results(state, shared.results);
   __syncthreads();
   const int queries = unit.queries();
@@ -207,7 +233,7 @@ void launch_of_width(Stream& stream, const AttentionParams<T>& params) {
                       1.0F / static_cast<float>(most_parts * kStep),
                       workspace.partials,
                       workspace.few_counters};
-  const Grid grid{static_cast<unsigned>(head_sets), static_cast<unsigned>(batch.num_rows),
+  const Grid grid{static_cast<unsigned>(batch.num_rows), static_cast<unsigned>(head_sets),
                   static_cast<unsigned>(most_parts)};
   launch(stream, attend_few<T, kDim>, grid, kThreads, sizeof(Shared<kDim>), few);
 }

@@ -28,19 +28,6 @@ struct Params {
 };
 
 template <typename T, int kDim>
-__device__ void write_results(const AttentionParams<T>& p, const Unit& unit, const Shared<T, kDim>& shared) {
-  constexpr int kPieces = kDim / 8;
-  constexpr int kWarpQueries = Shape<kDim>::kWarpQueries;
-  const int first = warp_of_thread() * kWarpQueries;
-  for (int i = lane_of_thread(); i < kWarpQueries * kPieces; i += kWarpLanes) {
-    const int query = first + i / kPieces, element = i % kPieces * 8;
-    if (query >= unit.queries) return;
-    *reinterpret_cast<Vec<T, 8>*>(unit.head(p.out, p.out_stride, query, kDim) + element) =
-        *reinterpret_cast<const Vec<T, 8>*>(&shared.q[query][element]);
-  }
-}
-
-template <typename T, int kDim>
 __global__ void __launch_bounds__(Shape<kDim>::kThreads, Shape<kDim>::kBlocks) attend_many(Params<T> many) {
   constexpr int kPositions = Shape<kDim>::kPositions, kThreads = Shape<kDim>::kThreads;
   auto& shared = block_shared<Shared<T, kDim>>();
@@ -118,7 +105,7 @@ __global__ void __launch_bounds__(Shape<kDim>::kThreads, Shape<kDim>::kBlocks) a
   }
   state.finish(shared);
   __syncwarp();
-  write_results(p, unit, shared);
+  write_results(p.out, p.out_stride, unit, shared);
 }
 
 // Units of work with their parts are not more than blocks that the card runs at once.

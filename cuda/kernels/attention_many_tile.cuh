@@ -42,11 +42,35 @@ struct Unit {
   [[nodiscard]] __device__ Visible visible(int query) const {
     return {first_query + query, group, tokens, context, window};
   }
-  template <typename T>
-  [[nodiscard]] __device__ T* head(T* rows, std::int64_t stride, int query, int dim) const {
-    const int i = first_query + query;
-    return rows + (first_token + i / group) * stride + std::int64_t{kv_head * group + i % group} * dim;
+};
+
+// Walks over a block's queries, `step` apart, without a division for each.
+struct QueryWalk {
+  int query, token, head;
+
+  __device__ QueryWalk(const Unit& unit, int first, int step)
+      : query(first),
+        token((unit.first_query + first) / unit.group),
+        head(unit.first_query + first - token * unit.group),
+        step_(step),
+        tokens_(step / unit.group),
+        heads_(step - tokens_ * unit.group) {}
+  __device__ void next(const Unit& unit) {
+    query += step_;
+    token += tokens_;
+    head += heads_;
+    if (head < unit.group) return;
+    head -= unit.group;
+    ++token;
   }
+  // Element 0 of the query's head, in rows of `stride`.
+  template <typename T>
+  [[nodiscard]] __device__ T* at(const Unit& unit, T* rows, std::int64_t stride, int dim) const {
+    return rows + (unit.first_token + token) * stride + std::int64_t{unit.kv_head * unit.group + head} * dim;
+  }
+
+ private:
+  int step_, tokens_, heads_;
 };
 
 __device__ inline int warp_of_thread() {
@@ -57,13 +81,48 @@ __device__ inline int lane_of_thread() {
   return static_cast<int>(threadIdx.x) % kWarpLanes;
 }
 
+// Of how many threads each copies some of a row's pieces of 16 bytes: of all, where that gives each thread
+// one of every row that it copies.
+template <int kDim>
+constexpr int kThreadsOfRow = kWarpLanes % (kDim / 8) == 0 ? kDim / 8 : 4;
+
 template <typename T, int kDim>
 __device__ void begin_queries(const T* q, std::int64_t stride, const Unit& unit, Shared<T, kDim>& shared) {
-  constexpr int kPieces = kDim / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < kQueries * kPieces; i += Shape<kDim>::kThreads) {
-    const int query = i / kPieces, element = i % kPieces * 8;
-    const bool valid = query < unit.queries;
-    copy_async_16(&shared.q[query][element], unit.head(q, stride, valid ? query : 0, kDim) + element, valid);
+  constexpr int kPieces = kDim / 8, kOfRow = kThreadsOfRow<kDim>, kAtOnce = Shape<kDim>::kThreads / kOfRow;
+  const auto thread = static_cast<int>(threadIdx.x);
+  QueryWalk walk(unit, thread / kOfRow, kAtOnce);
+#pragma unroll 2
+  for (int start = 0; start < kQueries; start += kAtOnce) {
+    const bool valid = walk.query < unit.queries;
+    const T* from = valid ? walk.at(unit, q, stride, kDim) : q;
+#pragma unroll
+    for (int first = 0; first < kPieces; first += kOfRow) {
+      const int piece = first + thread % kOfRow;
+      if (piece < kPieces) copy_async_16(&shared.q[walk.query][piece * 8], from + piece * 8, valid);
+    }
+    walk.next(unit);
+  }
+}
+
+// A warp's own of what its queries have become, in shared.q.
+template <typename T, int kDim>
+__device__ void write_results(T* out, std::int64_t stride, const Unit& unit, const Shared<T, kDim>& shared) {
+  constexpr int kPieces = kDim / 8, kOfRow = kThreadsOfRow<kDim>, kAtOnce = kWarpLanes / kOfRow;
+  constexpr int kWarpQueries = Shape<kDim>::kWarpQueries;
+  const int lane = lane_of_thread();
+  QueryWalk walk(unit, warp_of_thread() * kWarpQueries + lane / kOfRow, kAtOnce);
+#pragma unroll 2
+  for (int start = 0; start < kWarpQueries; start += kAtOnce) {
+    if (walk.query >= unit.queries) return;
+    T* to = walk.at(unit, out, stride, kDim);
+#pragma unroll
+    for (int first = 0; first < kPieces; first += kOfRow) {
+      const int piece = first + lane % kOfRow;
+      if (piece >= kPieces) continue;
+      *reinterpret_cast<Vec<T, 8>*>(to + piece * 8) =
+          *reinterpret_cast<const Vec<T, 8>*>(&shared.q[walk.query][piece * 8]);
+    }
+    walk.next(unit);
   }
 }
 
@@ -93,9 +152,7 @@ __device__ void begin_tile(const void* cache, const TileRows<kDim>& rows,
     const T* from = static_cast<const T*>(cache) + std::int64_t{max(row, 0)} * kDim + element;
     copy_async_16(&tile[position][element], from, row >= 0);
   };
-  // A thread has the same pieces of every row that it copies: one address, and offsets that are known. Where
-  // rows are not shared out evenly, four threads take one.
-  constexpr int kOfRow = kThreads % kPieces == 0 ? kPieces : 4, kAtOnce = kThreads / kOfRow;
+  constexpr int kOfRow = kThreadsOfRow<kDim>, kAtOnce = kThreads / kOfRow;
   static_assert(kWarpLanes % kAtOnce == 0);
 #pragma unroll
   for (int start = 0; start < kPositions; start += kAtOnce) {

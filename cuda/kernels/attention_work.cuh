@@ -62,11 +62,14 @@ struct CacheRows {
         shift((block_tokens & (block_tokens - 1)) == 0 ? __ffs(block_tokens) - 1 : -1),
         num_kv_heads(kv.num_kv_heads),
         kv_head(kv_head_of) {}
-  [[nodiscard]] __device__ int at(int position) const {
-    // A division takes as long as a load from the second cache.
-    const int index = shift >= 0 ? position >> shift : position / block_tokens;
-    return (table[index] * num_kv_heads + kv_head) * block_tokens + position - index * block_tokens;
+  // Which of the sequence's blocks. A division takes as long as a load from the second cache.
+  [[nodiscard]] __device__ int index(int position) const {
+    return shift >= 0 ? position >> shift : position / block_tokens;
   }
+  [[nodiscard]] __device__ int row(int kv_block, int position) const {
+    return (kv_block * num_kv_heads + kv_head) * block_tokens + position - index(position) * block_tokens;
+  }
+  [[nodiscard]] __device__ int at(int position) const { return row(table[index(position)], position); }
 };
 
 // Positions [first, last) that query i of the queries that share a KV head sees: i / group is the token, the
