@@ -59,9 +59,11 @@ struct CacheRows {
   __device__ CacheRows(const Batch& batch, const KvLayer& kv, int row, int kv_head_of)
       : table(batch.block_tables + std::int64_t{row} * batch.max_blocks),
         block_tokens(kv.block_tokens),
-        shift((block_tokens & (block_tokens - 1)) == 0 ? __ffs(block_tokens) - 1 : -1),
         num_kv_heads(kv.num_kv_heads),
-        kv_head(kv_head_of) {}
+        kv_head(kv_head_of) {
+    // Not above: nvcc's host pass reads that too, and does not know __ffs.
+    shift = (block_tokens & (block_tokens - 1)) == 0 ? __ffs(block_tokens) - 1 : -1;
+  }
   // Which of the sequence's blocks. A division takes as long as a load from the second cache.
   [[nodiscard]] __device__ int index(int position) const {
     return shift >= 0 ? position >> shift : position / block_tokens;
