@@ -3,11 +3,12 @@
 //   --no-install     only compile, in build-cuda/
 // Node built-ins only.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { findNvcc } from './find-nvcc.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: flags } = parseArgs({ options: { arch: { type: 'string', default: '80;86;90' }, 'no-install': { type: 'boolean', default: false } } })
@@ -17,20 +18,15 @@ function giveUp (message) {
   process.exit(1)
 }
 
-/** The compiler, or undefined: CUDACXX, PATH, and where NVIDIA's packages put it. */
-function findNvcc () {
-  const { CUDACXX, CUDA_HOME, PATH = '' } = process.env
-  const folders = [...PATH.split(delimiter), ...CUDA_HOME === undefined ? [] : [join(CUDA_HOME, 'bin')], '/usr/local/cuda/bin']
-  return [...CUDACXX === undefined ? [] : [CUDACXX], ...folders.map(folder => join(folder, 'nvcc'))].find(path => existsSync(path))
-}
-
 const architectures = flags.arch.split(/[;,]/).sort((a, b) => parseInt(a) - parseInt(b))
 if (!architectures.every(arch => /^\d{2,3}a?$/.test(arch))) giveUp(`--arch is '${flags.arch}'; it must be a list such as 80;86;90.`)
-const nvcc = findNvcc()
-if (nvcc === undefined) {
-  giveUp('the CUDA plugin was not built: there is no nvcc. Install the CUDA toolkit (12.4 or newer), ' +
-    'and put nvcc into PATH or its path into CUDACXX. The addon works without, on the CPU.')
-}
+const nvcc = (() => {
+  try {
+    return findNvcc()
+  } catch (error) {
+    giveUp(`the CUDA plugin was not built: ${error.message}`)
+  }
+})()
 
 function run (command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, CUDACXX: nvcc } })

@@ -1,11 +1,17 @@
 #include "device/kv_swaps.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/dtype.hpp"
+#include "kernels/swap_blocks.hpp"
 
 namespace millrace::gpu {
 namespace {
+
+// Up to so many runs of neighbours the card's copy engine is asked for each, and no multiprocessor has work
+// by it; each run costs two calls a layer, though, so more are one kernel.
+constexpr int kFewRuns = 4;
 
 // How many of the copies, from the first on, go from one run of neighbours to another.
 std::size_t neighbours(std::span<const BlockCopy> copies) {
@@ -14,6 +20,12 @@ std::size_t neighbours(std::span<const BlockCopy> copies) {
          copies[count].to == copies[count - 1].to + 1)
     ++count;
   return count;
+}
+
+bool are_few_runs(std::span<const BlockCopy> copies) {
+  int runs = 0;
+  for (; !copies.empty() && runs <= kFewRuns; ++runs) copies = copies.subspan(neighbours(copies));
+  return runs <= kFewRuns;
 }
 
 }  // namespace
@@ -30,6 +42,21 @@ void KvSwaps::copy(const KvLayer& kv, HostLayer host, std::span<const BlockCopy>
   Layer& layer = layer_of(kv);
   compute_.record(queued_);
   stream_.wait(queued_);
+  while (!copies.empty()) {
+    const auto part = copies.first(distinct(copies));
+    if (are_few_runs(part)) {
+      copy_runs(kv, host, part, out);
+    } else {
+      launch_swap_blocks(stream_, kv, host, part, out ? SwapDirection::kOut : SwapDirection::kIn);
+    }
+    copies = copies.subspan(part.size());
+  }
+  stream_.record(*layer.copied);
+  if (!layer.is_pending) ++num_pending_;
+  layer.is_pending = true;
+}
+
+void KvSwaps::copy_runs(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies, bool out) {
   const std::int64_t bytes =
       storage_bytes(kv.dtype, static_cast<std::int64_t>(kv.num_kv_heads) * kv.block_tokens * kv.head_dim);
   for (std::size_t done = 0; done < copies.size();) {
@@ -47,9 +74,18 @@ void KvSwaps::copy(const KvLayer& kv, HostLayer host, std::span<const BlockCopy>
     }
     done += count;
   }
-  stream_.record(*layer.copied);
-  if (!layer.is_pending) ++num_pending_;
-  layer.is_pending = true;
+}
+
+std::size_t KvSwaps::distinct(std::span<const BlockCopy> copies) {
+  ++round_;
+  std::size_t count = 0;
+  for (const BlockCopy& copy : copies) {
+    const auto to = static_cast<std::size_t>(copy.to);
+    if (written_.size() <= to) written_.resize(to + 1, 0);
+    if (std::exchange(written_[to], round_) == round_) break;
+    ++count;
+  }
+  return count;
 }
 
 void KvSwaps::settle(const KvLayer& kv) {
@@ -64,7 +100,7 @@ void KvSwaps::settle(const KvLayer& kv) {
 KvSwaps::Layer& KvSwaps::layer_of(const KvLayer& kv) {
   const auto found = std::ranges::find(layers_, kv.keys, &Layer::keys);
   if (found != layers_.end()) return *found;
-  return layers_.emplace_back(Layer{kv.keys, std::make_unique<Event>(), false});
+  return layers_.emplace_back(Layer{kv.keys, std::make_unique<Event>(false), false});
 }
 
 }  // namespace millrace::gpu

@@ -32,13 +32,19 @@ class KvSwaps {
     bool is_pending;
   };
   void copy(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies, bool out);
+  void copy_runs(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies, bool out);
+  // How many of the copies, from the first on, write no block twice: a sequence may have given its host
+  // blocks back before it was swapped out, and another got them.
+  std::size_t distinct(std::span<const BlockCopy> copies);
   Layer& layer_of(const KvLayer& kv);
 
   Stream& compute_;
   Stream stream_;
-  Event queued_;
+  Event queued_{false};
   std::vector<Layer> layers_;
   int num_pending_ = 0;
+  std::vector<std::uint64_t> written_;  // by block: the last round that wrote it
+  std::uint64_t round_ = 0;
 };
 
 }  // namespace millrace::gpu

@@ -40,9 +40,10 @@ const CudaPlugin& CudaPlugin::instance() {
 
 CudaPlugin::CudaPlugin() {
   const char* const asked = std::getenv("MILLRACE_CUDA_PLUGIN");
-  const auto path = asked != nullptr && asked[0] != 0 ? std::filesystem::path(asked) : path_beside_this();
+  const bool is_asked = asked != nullptr && asked[0] != 0;
+  const auto path = is_asked ? std::filesystem::path(asked) : path_beside_this();
   std::error_code ignored;
-  if (!path || (asked == nullptr && !std::filesystem::exists(*path, ignored))) {
+  if (!path || (!is_asked && !std::filesystem::exists(*path, ignored))) {
     reason_ = "the CUDA plugin is not built; npm run build:cuda does it where nvcc is installed";
     return;
   }

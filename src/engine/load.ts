@@ -8,7 +8,7 @@ import type { EngineParts } from './engine-model.js'
 import { readMachine } from './machine.js'
 import { ExternalLengths, type LengthPredictorOption } from './external-lengths.js'
 import { ProfilerFile, profilerPath } from './profiler-file.js'
-import { quantizedBytes } from './quantization.js'
+import { cardBytes, quantizedBytes } from './quantization.js'
 import { parseEngineOptions, type PartialEngineOptions } from './options.js'
 import { resolveOptions, type ModelFacts, type ResolvedOptions } from './resolved-options.js'
 
@@ -114,6 +114,7 @@ function factsOf (description: ModelDescription, devices: readonly DeviceInfo[])
     name: description.location.name,
     spec,
     weightsBytes: quantization => quantizedBytes(description.weights, quantization),
+    cardWeightsBytes: (quantization, activations) => cardBytes(description.weights, quantization, activations),
     weightsDtype: files.tensors.find(tensor => tensor.name === matrix)?.dtype ?? 'BF16',
     defaultDevice: devices.find(device => isCard(device) && device.usable)?.name ?? 'cpu:0',
     kvBytesPerToken: dtype => kvBytesPerToken(spec, dtype)

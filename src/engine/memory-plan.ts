@@ -8,6 +8,8 @@ export interface MemoryInput {
   /** What the model's devices take memory from. Default: the machine's. */
   readonly pools?: readonly MemoryPool[]
   readonly weightsBytes: number
+  /** The same on cards, which keep some formats in another way. Default: `weightsBytes`. */
+  readonly cardWeightsBytes?: number
   readonly workspaceBytes: number
   readonly kvBytesPerToken: number
   readonly blockTokens: number
@@ -48,7 +50,7 @@ const cardProductBytes = 96 * 2 ** 20
  * @throws OutOfMemoryError with the arithmetic when the model cannot fit
  */
 export function planMemory (input: MemoryInput): MemoryPlan {
-  const { machine, weightsBytes, workspaceBytes, kvBytesPerToken, blockTokens, maxNumSeqs, maxPositions } = input
+  const { machine, workspaceBytes, kvBytesPerToken, blockTokens, maxNumSeqs, maxPositions } = input
   if (input.maxModelLen !== undefined && input.maxModelLen > maxPositions) {
     throw new InvalidOptionError('maxModelLen',
       `maxModelLen is ${input.maxModelLen}, but the model was trained for ${maxPositions} positions. Lower --max-model-len.`)
@@ -60,7 +62,7 @@ export function planMemory (input: MemoryInput): MemoryPlan {
   const pools = (input.pools ?? [hostPool(machine)]).map(pool => {
     const usable = usableOf(pool.availableBytes)
     const swap = pool.isHost ? input.kvSwapMemory ?? 0 : 0
-    return { ...pool, usable, left: usable - weightsBytes * pool.share - workspaceIn(pool, workspaceBytes) - swap }
+    return { ...pool, usable, left: usable - weightsIn(pool, input) - workspaceIn(pool, workspaceBytes) - swap }
   })
   for (const pool of pools) {
     if (pool.left < leastKvBytes * pool.share) throw new OutOfMemoryError(outOfMemory(input, pool, leastLen, leastKvBytes * pool.share))
@@ -87,7 +89,7 @@ export function planMemory (input: MemoryInput): MemoryPlan {
 type UsedPool = MemoryPool & { readonly usable: number }
 
 function outOfMemory (input: MemoryInput, pool: UsedPool, len: number, kvBytes: number): string {
-  const weightsBytes = input.weightsBytes * pool.share
+  const weightsBytes = weightsIn(pool, input)
   const workspaceBytes = workspaceIn(pool, input.workspaceBytes)
   const kvSwapMemory = pool.isHost ? input.kvSwapMemory ?? 0 : 0
   const needed = weightsBytes + workspaceBytes + kvBytes + kvSwapMemory
@@ -95,9 +97,14 @@ function outOfMemory (input: MemoryInput, pool: UsedPool, len: number, kvBytes: 
     ? `Take a smaller or more strongly quantised model, or ${pool.isHost ? 'give the process more memory' : 'spread it over more devices with --device-map'}.`
     : kvSwapMemory > 0 && needed - kvSwapMemory <= pool.usable ? 'Lower --kv-swap-memory.'
       : input.kvCacheMemory !== undefined ? 'Lower --kv-cache-memory.' : 'Lower --max-model-len or --max-batch-tokens.'
-  return `The model does not fit: weights ${formatBytes(weightsBytes)} + KV cache for ${len} tokens ${formatBytes(kvBytes)} + ` +
+  return `The model does not fit: weights ${formatBytes(weightsBytes)} + KV cache for ${len} tokens ${formatBytes(kvBytes)} ` +
+    `(${formatBytes(input.kvBytesPerToken * pool.share)} each) + ` +
     `${kvSwapMemory > 0 ? `KV swap ${formatBytes(kvSwapMemory)} + ` : ''}workspace ${formatBytes(workspaceBytes)} = ${formatBytes(needed)}, but ${formatBytes(pool.usable)} can be used ` +
-    `(95 % of what is free; ${pool.isHost ? `the ${pool.name}` : pool.name} has ${formatBytes(pool.limitBytes)}). ${remedy}`
+    `(95 % of the ${formatBytes(pool.availableBytes)} that are free; ${pool.isHost ? `the ${pool.name}` : pool.name} has ${formatBytes(pool.limitBytes)}). ${remedy}`
+}
+
+function weightsIn ({ isHost, share }: MemoryPool, { weightsBytes, cardWeightsBytes = weightsBytes }: MemoryInput): number {
+  return (isHost ? weightsBytes : cardWeightsBytes) * share
 }
 
 const usableOf = (availableBytes: number): number => Math.floor(availableBytes * (1 - headroom))

@@ -18,6 +18,8 @@ export interface ModelFacts {
   readonly spec: ModelSpec
   /** What the weights take in memory. */
   weightsBytes (quantization: Quantization): number
+  /** On cards that compute in `activations`. */
+  cardWeightsBytes (quantization: Quantization, activations: KvDtype): number
   /** Number format of the weight matrices, as the file names it. */
   readonly weightsDtype: string
   /** The first usable card, else cpu:0. */
@@ -91,6 +93,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     machine,
     pools: memoryPools(deviceMap, model.spec.numLayers, machine),
     weightsBytes: model.weightsBytes(parsed),
+    cardWeightsBytes: model.cardWeightsBytes(parsed, activationDtype),
     workspaceBytes: estimateWorkspaceBytes(model.spec, parsed.maxBatchTokens, parsed.maxNumSeqs),
     kvBytesPerToken: model.kvBytesPerToken(kvDtype),
     blockTokens,

@@ -67,6 +67,8 @@ t.test('a device map takes every layer once, in order', async t => {
 })
 
 const gib = 2 ** 30
+/** With what products take on a card. */
+const cardWorkspace = gib / 4 + 96 * 2 ** 20
 const machine = (available: number) => ({ availableBytes: available, limitBytes: 8 * gib, limitedBy: 'cgroup' as const, threads: 2 })
 const input = (extra: Partial<MemoryInput>): MemoryInput => ({
   machine: machine(8 * gib),
@@ -93,7 +95,7 @@ t.test('the KV cache takes half of what the weights leave, or what the sequences
 
 t.test('a card keeps 96 MiB for its products beside the workspace of the host', async t => {
   const pool = { name: 'cuda:0', isHost: false, availableBytes: 8 * gib, limitBytes: 8 * gib, share: 1, workspaces: 2 }
-  const left = 8 * gib * 0.95 - gib - 2 * (gib / 4 + 96 * 2 ** 20)
+  const left = 8 * gib * 0.95 - gib - 2 * cardWorkspace
   t.equal(planMemory(input({ pools: [pool], maxNumSeqs: 64 })).kvBlocks, Math.floor(left / (16 * 64 * 1024)))
 })
 
@@ -119,15 +121,26 @@ t.test('of cards that differ, the one with the least room for its share decides 
   }
   const blockBytes = 16 * 64 * 1024
   const blocks = (freeGib: number, share: number) =>
-    Math.floor((freeGib * gib * 0.95 - gib * share - gib / 4) / share / blockBytes)
+    Math.floor((freeGib * gib * 0.95 - gib * share - cardWorkspace) / share / blockBytes)
   // Three layers on the first, one on the second.
   t.equal(plan('cuda:0=0-2,cuda:1=3-3', [20, 8]).kvBlocks, blocks(20, 0.75))
   t.equal(plan('cuda:0=0-2,cuda:1=3-3', [20, 4]).kvBlocks, blocks(4, 0.25))
   t.equal(plan('cuda:0+cuda:1=0-3', [20, 8]).kvBlocks, blocks(8, 0.5), 'split layers are halves, whatever the cards have')
   const both = plan('cuda:0=0-2,cuda:1+cuda:0=3-3', [20, 2])
-  t.equal(both.kvBlocks, Math.min(blocks(2, 0.125), Math.floor((20 * gib * 0.95 - gib * 0.875 - 2 * gib / 4) / 0.875 / blockBytes)), 'a workspace for each stage')
+  t.equal(both.kvBlocks, Math.min(blocks(2, 0.125), Math.floor((20 * gib * 0.95 - gib * 0.875 - 2 * cardWorkspace) / 0.875 / blockBytes)), 'a workspace for each stage')
   t.throws(() => plan('cuda:0=0-2,cuda:1=3-3', [20, 0.25]), { code: 'ERR_OUT_OF_MEMORY', message: /cuda:1 has 24\.00 GiB.*spread it over more devices/ })
   t.throws(() => plan('cuda:0=0-2,cuda:1=3-3', [1, 8]), { code: 'ERR_OUT_OF_MEMORY', message: /weights 768\.0 MiB.*cuda:0 has/ })
+})
+
+t.test('weights count on a card as the card keeps them, and beside it as the CPU does', async t => {
+  const host = { ...machine(64 * gib), cards: [{ name: 'cuda:0', memoryBytes: 24 * gib, freeBytes: 20 * gib, reason: '' }] }
+  const plan = (map: string, cardWeightsBytes: number, free: number) => planMemory(input({
+    machine: host, cardWeightsBytes, pools: memoryPools(parseDeviceMap(map), 4, { ...host, cards: [{ ...host.cards[0]!, freeBytes: free * gib }] }), maxNumSeqs: 400
+  }))
+  const blockBytes = 16 * 64 * 1024
+  t.equal(plan('cuda:0=0-3', 3 * gib, 20).kvBlocks, Math.floor((20 * gib * 0.95 - 3 * gib - cardWorkspace) / blockBytes))
+  t.throws(() => plan('cuda:0=0-3', 3 * gib, 3), { code: 'ERR_OUT_OF_MEMORY', message: /weights 3\.00 GiB/ })
+  t.equal(plan('cuda:0=0-1,cpu:0=2-3', 3 * gib, 4).kvBlocks, Math.floor((4 * gib * 0.95 - 1.5 * gib - cardWorkspace) / 0.5 / blockBytes))
 })
 
 t.test('memory for swapped-out sequences that was asked for is found, or its lack is an error', async t => {
@@ -150,7 +163,7 @@ t.test('the context shrinks to what the KV cache holds, unless it was asked for'
 t.test('a model that does not fit is refused with the arithmetic and a remedy', async t => {
   t.throws(() => planMemory(input({ machine: machine(gib) })), {
     code: 'ERR_OUT_OF_MEMORY',
-    message: /weights 1\.00 GiB \+ KV cache for 2048 tokens 128\.0 MiB \+ workspace 256\.0 MiB = 1\.38 GiB, but 972\.8 MiB.*cgroup has 8\.00 GiB.*smaller/
+    message: /weights 1\.00 GiB \+ KV cache for 2048 tokens 128\.0 MiB \(64\.0 KiB each\) \+ workspace 256\.0 MiB = 1\.38 GiB, but 972\.8 MiB can be used \(95 % of the 1\.00 GiB that are free; the cgroup has 8\.00 GiB.*smaller/
   })
   t.throws(() => planMemory(input({ kvCacheMemory: 20 * gib })), { code: 'ERR_OUT_OF_MEMORY', message: /Lower --kv-cache-memory/ })
   t.throws(() => planMemory(input({ kvCacheMemory: 2 ** 20, maxModelLen: 1024 })), { code: 'ERR_INVALID_OPTION', message: /holds 16 tokens.*one sequence of 1024/ })

@@ -4,6 +4,11 @@ import t from 'tap'
 import { loadAddon } from '../../src/native/addon.js'
 import type { LoadOptions } from '../../src/native/binding.js'
 import { devices } from '../../src/cli/devices.js'
+import { loadParts } from '../../src/engine/load.js'
+import type { PartialEngineOptions } from '../../src/engine/options.js'
+import { cardBytes } from '../../src/engine/quantization.js'
+import { describeModel } from '../../src/model/load-description.js'
+import { locateModel } from '../../src/model/locate.js'
 import { fixture } from '../support/fixtures.js'
 import { memoryIo } from '../support/memory-io.js'
 import { greedy, loadNative, smallLoadOptions } from '../support/native-model.js'
@@ -105,4 +110,27 @@ t.test('auto takes the card, its memory bounds the KV cache, and its number form
   await t.rejects(loadTinyEngine({ device: 'cuda:1' }), { code: 'ERR_DEVICE_UNAVAILABLE', message: /cuda:1 cannot be used: there is only cuda:0/ })
   await t.rejects(loadTinyEngine({ activationDtype: 'f16', kvDtype: 'bf16' }), { code: 'ERR_INVALID_OPTION', param: 'kvDtype', message: /--activation-dtype f32/ })
   await t.rejects(loadTinyEngine({ device: 'cpu:0', activationDtype: 'bf16' }), { code: 'ERR_INVALID_OPTION', param: 'activationDtype' })
+})
+
+t.test('what is planned for weights on a card is what they take there', { skip }, async t => {
+  const cases: Array<[string, PartialEngineOptions]> = [
+    ['gguf/qwen3-q8_0.gguf', {}], ['gguf/llama-blocks-q4_k.gguf', { activationDtype: 'bf16', kvDtype: 'bf16' }], ['models/qwen3', {}],
+    ['models/qwen3', { activationDtype: 'f16', kvDtype: 'f16' }], ['models/qwen2', { quantize: 'int8' }], ['models/qwen3-bf16', { quantize: 'int4', quantizeGroup: 32 }]
+  ]
+  for (const [path, options] of cases) {
+    const addon = loadAddon()
+    const description = await describeModel(await locateModel(fixture(path)), addon)
+    const parts = await loadParts(fixture(path), { device: 'cuda:0', maxModelLen: 64, maxNumSeqs: 2, ...options }, {})
+    const planned = cardBytes(description.weights, parts.options, parts.options.activationDtype)
+    const { weightsBytes } = parts.model.memory
+    // Biases of stacked weights begin at multiples of 256 bytes together, and are kept in two types.
+    t.ok(planned <= weightsBytes * 1.05 && planned >= weightsBytes * 0.97, `${path} ${JSON.stringify(options)}: ${planned} for ${weightsBytes}`)
+    await parts.model.dispose()
+  }
+})
+
+t.test('KV that the card has no memory for once the weights are there is refused with the numbers and the flag', { skip }, async t => {
+  await t.rejects(load('models/qwen3', 'cuda:0', { kvBlocks: 200_000 }), {
+    code: 'ERR_OUT_OF_MEMORY', message: /^cuda:0: \d+ MiB are wanted, and \d+ MiB of 1024 MiB are free\. Lower --kv-cache-memory/
+  })
 })
