@@ -2,15 +2,9 @@
 #include "card_timer.hpp"
 #include "kernels/matmul_library.hpp"
 #include "report.hpp"
+#include "steps.hpp"
 
 namespace millrace::bench {
-
-// What this card does at its best, measured.
-struct Ceilings {
-  double bytes_per_us = 0;       // of a large copy, read and written counted
-  double operations_per_us = 0;  // of a large BF16 product, by our own kernel or cuBLASLt
-  int multiprocessors = 0;
-};
 
 // Operations each microsecond of a large BF16 product.
 double measure_matrix_rate(gpu::Stream& stream, int multiprocessors);
