@@ -3,6 +3,7 @@
 
 #include "bench.hpp"
 #include "kernels/sampling.hpp"
+#include "plugin/sample_row.hpp"
 
 namespace millrace::bench {
 
@@ -33,8 +34,8 @@ void measure_sampling(Report& report, gpu::Stream& stream) {
     for (const int rows : {1, 16, 256}) {
       std::vector<gpu::CardSampleRow> card_rows;
       for (int i = 0; i < rows; ++i) {
-        card_rows.push_back(
-            gpu::card_sample_row({.params = &way.params, .position = i, .want_logprobs = way.logprobs}));
+        card_rows.push_back(gpu::card_sample_row(
+            to_c({.params = &way.params, .position = i, .want_logprobs = way.logprobs})));
       }
       const auto row_bytes = static_cast<std::int64_t>(card_rows.size() * sizeof(gpu::CardSampleRow));
       const CardMemory on_card(row_bytes), results(std::int64_t{16} * rows), top(std::int64_t{8} * 32 * rows),

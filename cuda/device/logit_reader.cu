@@ -53,26 +53,6 @@ std::int32_t append(std::byte* array, std::int32_t& used, const T* values, std::
   return start;
 }
 
-CardSampleRow card_row(const MillraceSampleRow& row) {
-  CardSampleRow out{};
-  out.inverse_temperature = row.inverse_temperature;
-  out.top_k = row.top_k;
-  out.top_p = row.top_p;
-  out.min_p = row.min_p;
-  out.min_p_depth = row.min_p_depth;
-  out.repetition_penalty = row.repetition_penalty;
-  out.frequency_penalty = row.frequency_penalty;
-  out.presence_penalty = row.presence_penalty;
-  out.seed = row.seed;
-  out.position = row.position;
-  out.num_counts = row.num_counts;
-  out.num_biases = row.num_biases;
-  out.num_banned = row.num_banned;
-  out.top_logprobs = row.want_logprobs != 0 ? row.top_logprobs : 0;
-  out.want_logprobs = row.want_logprobs != 0;
-  return out;
-}
-
 }  // namespace
 
 std::int64_t LogitReader::workspace_bytes(int max_rows, int vocab) {
@@ -119,9 +99,11 @@ void LogitReader::sample(const MillraceTensor& logits, const MillraceSampleRow* 
   blob_.resize(static_cast<std::size_t>(layout.bytes));
   std::byte* const blob = blob_.data();
   std::int32_t counts = 0, bias_ids = 0, biases = 0, banned = 0, masks = 0;
+  std::int32_t slots = 0;
+  launch_ends_.clear();
   for (int i = 0; i < logits.rows; ++i) {
     const MillraceSampleRow& row = rows[i];
-    CardSampleRow card = card_row(row);
+    CardSampleRow card = card_sample_row(row);
     card.counts_start = counts;
     for (int c = 0; c < row.num_counts; ++c) {
       const CardTokenCount count{row.counts[c].token, row.counts[c].in_output};
@@ -131,18 +113,25 @@ void LogitReader::sample(const MillraceTensor& logits, const MillraceSampleRow* 
     append(blob + layout.biases, biases, row.biases, row.num_biases);
     card.banned_start = append(blob + layout.banned, banned, row.banned, row.num_banned);
     card.mask_start = row.mask == nullptr ? -1 : append(blob + layout.masks, masks, row.mask, mask_words);
+    if (keeps_logits(card)) {
+      if (slots == kMostScoreRows) {
+        launch_ends_.push_back(i);
+        slots = 0;
+      }
+      card.score_slot = slots++;
+    }
     std::memcpy(blob + static_cast<std::size_t>(i) * sizeof card, &card, sizeof card);
     waiting_tops_[static_cast<std::size_t>(i)] = card.top_logprobs;
   }
+  launch_ends_.push_back(logits.rows);
   auto* wishes = static_cast<std::byte*>(wishes_.data());
   copies_.to_device(wishes, blob, layout.bytes);
 
   const ResultLayout found(max_rows_, max_logprobs_);
   auto* memory = static_cast<std::byte*>(results_.data());
   SampleParams params{};
-  params.logits = static_cast<const float*>(logits.data);
+  params.logits = static_cast<float*>(logits.data);
   params.stride = logits.stride;
-  params.rows = logits.rows;
   params.vocab = logits.cols;
   params.sample_rows = reinterpret_cast<const CardSampleRow*>(wishes);
   params.counts = reinterpret_cast<const CardTokenCount*>(wishes + layout.counts);
@@ -155,7 +144,18 @@ void LogitReader::sample(const MillraceTensor& logits, const MillraceSampleRow* 
   params.top_logprobs = reinterpret_cast<float*>(memory + found.logprobs);
   params.top_stride = max_logprobs_;
   params.workspace = workspace;
-  launch_sample(stream_, params);
+  int start = 0;
+  for (const int end : launch_ends_) {
+    SampleParams part = params;
+    part.logits += start * part.stride;
+    part.rows = end - start;
+    part.sample_rows += start;
+    part.results += start;
+    part.top_ids += std::int64_t{start} * part.top_stride;
+    part.top_logprobs += std::int64_t{start} * part.top_stride;
+    launch_sample(stream_, part);
+    start = end;
+  }
   copies_.to_host(found_.data(), memory, result_bytes_);
   waiting_ = results;
   waiting_rows_ = logits.rows;
@@ -186,7 +186,7 @@ void LogitReader::log_probs(const MillraceLogProbs& args, void* workspace) {
   auto* targets = static_cast<std::int32_t*>(wishes_.data());
   copies_.to_device(targets, args.targets, args.logits.rows * 4LL);
   LogProbParams params{};
-  params.logits = static_cast<const float*>(args.logits.data);
+  params.logits = static_cast<float*>(args.logits.data);
   params.stride = args.logits.stride;
   params.rows = args.logits.rows;
   params.vocab = args.logits.cols;

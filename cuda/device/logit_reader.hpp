@@ -37,6 +37,7 @@ class LogitReader {
   std::vector<std::byte> blob_, found_;  // both on the host
   MillraceSampleResult* waiting_ = nullptr;
   int waiting_rows_ = 0;
+  std::vector<int> launch_ends_;            // rows at which one launch ends and the next begins
   std::vector<std::int32_t> waiting_tops_;  // of each row: how many are wanted
 };
 

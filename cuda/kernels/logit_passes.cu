@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(kThreads) scan_logits(LogitPasses p) {
   }
   __syncthreads();
   const std::int32_t* mask = row.mask_start < 0 ? nullptr : p.sample.masks + row.mask_start;
-  float* scores = space.scores + chunk.row * space.score_stride + chunk.run_start;
+  float* scores = scores_of(p, chunk.row) + chunk.run_start;
   largest = kMinusInfinity;
   for (int i = lane; i < chunk.run_count; i += kLogitLanes) {
     const bool allowed = mask == nullptr || is_allowed(mask, chunk.run_start + i);
@@ -197,7 +197,7 @@ LogitSpace logit_space(void* workspace, int rows, int vocab, bool with_scores, s
     space.chunk_maxima = cutter.cut<float>(chunks);
     space.sums = cutter.cut<float>(runs);
     space.score_stride = (std::int64_t{vocab} + 31) / 32 * 32;
-    space.scores = cutter.cut<float>(rows * space.score_stride);
+    space.scores = cutter.cut<float>(min(rows, kMostScoreRows) * space.score_stride);
   }
   bytes = cutter.bytes();
   return space;

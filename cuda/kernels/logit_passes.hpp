@@ -18,8 +18,9 @@ constexpr int kChunk = kChunkRuns * kRun;
 struct LogitSpace {
   int runs, chunks;
   std::int64_t score_stride;
-  float* scores;  // (rows, score_stride) after bias, penalties, banned ids and mask; rows that have none of
-                  // them are sampled from the logits
+  // After bias, penalties, banned ids and mask. Rows that have none of them are sampled from the logits, and
+  // those that do not keep their logits have their scores in their place.
+  float* scores;  // (kMostScoreRows or fewer, score_stride)
   // Largest logit of each run, of each chunk: NaN where NaN or +infinity is in it. "raw" is of the logits,
   // the other of the scores, and not written where they are the logits.
   float *raw_maxima, *maxima;              // (rows, runs)
@@ -47,8 +48,11 @@ struct LogitRow {
   int vocab, runs, chunks;
 };
 
-__device__ inline bool is_adjusted(const CardSampleRow& row) {
-  return row.num_counts > 0 || row.num_biases > 0 || row.num_banned > 0 || row.mask_start >= 0;
+// Where the scores of a row that is adjusted are.
+__device__ inline float* scores_of(const LogitPasses& p, std::int64_t row) {
+  const CardSampleRow& of = p.sample.sample_rows[row];
+  if (!keeps_logits(of)) return p.sample.logits + row * p.sample.stride;
+  return p.space.scores + of.score_slot * p.space.score_stride;
 }
 
 __device__ inline LogitRow raw_row(const LogitPasses& p, std::int64_t row) {
@@ -64,7 +68,7 @@ __device__ inline LogitRow raw_row(const LogitPasses& p, std::int64_t row) {
 __device__ inline LogitRow score_row(const LogitPasses& p, std::int64_t row) {
   if (!is_adjusted(p.sample.sample_rows[row])) return raw_row(p, row);
   const LogitSpace& space = p.space;
-  return {space.scores + row * space.score_stride,
+  return {scores_of(p, row),
           space.maxima + row * space.runs,
           space.chunk_maxima + row * space.chunks,
           p.sample.vocab,

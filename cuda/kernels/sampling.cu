@@ -282,27 +282,24 @@ __global__ void __launch_bounds__(kRowThreads) log_prob_rows(LogProbRows p) {
 
 }  // namespace
 
-CardSampleRow card_sample_row(const SampleRow& row) {
-  const SamplingParams& params = *row.params;
+CardSampleRow card_sample_row(const MillraceSampleRow& row) {
   CardSampleRow out;
-  if (params.temperature > 0) out.inverse_temperature = inverse_temperature(params.temperature);
-  out.top_k = params.top_k;
-  out.top_p = params.top_p;
-  out.min_p = params.min_p;
-  if (params.min_p > 0 && params.temperature > 0)
-    out.min_p_depth = min_p_depth(params.min_p, out.inverse_temperature);
-  out.repetition_penalty = params.repetition_penalty;
-  out.frequency_penalty = params.frequency_penalty;
-  out.presence_penalty = params.presence_penalty;
-  out.seed = params.seed;
+  out.inverse_temperature = row.inverse_temperature;
+  out.top_k = row.top_k;
+  out.top_p = row.top_p;
+  out.min_p = row.min_p;
+  out.min_p_depth = row.min_p_depth;
+  out.repetition_penalty = row.repetition_penalty;
+  out.frequency_penalty = row.frequency_penalty;
+  out.presence_penalty = row.presence_penalty;
+  out.seed = row.seed;
   out.position = row.position;
-  if (row.counts != nullptr && params.has_penalties())
-    out.num_counts = static_cast<std::int32_t>(row.counts->entries().size());
-  out.num_biases = static_cast<std::int32_t>(params.bias_ids.size());
-  out.num_banned = static_cast<std::int32_t>(row.banned.size());
+  out.num_counts = row.num_counts;
+  out.num_biases = row.num_biases;
+  out.num_banned = row.num_banned;
   out.mask_start = row.mask == nullptr ? -1 : 0;
-  out.top_logprobs = params.top_logprobs;
-  out.want_logprobs = row.want_logprobs;
+  out.want_logprobs = row.want_logprobs != 0;
+  out.top_logprobs = out.want_logprobs ? row.top_logprobs : 0;
   return out;
 }
 

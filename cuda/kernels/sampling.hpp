@@ -2,12 +2,12 @@
 #include <cstdint>
 
 #include "platform/runtime.hpp"
-#include "runtime/sampling.hpp"
+#include "plugin/device_abi.h"
 
 namespace millrace::gpu {
 
-// One row to sample, flat: SampleRow (runtime/sampling.hpp) without pointers into host objects. Offsets are
-// into the arrays of SampleParams.
+// One row to sample, flat: MillraceSampleRow without pointers into the host's memory. Offsets are into the
+// arrays of SampleParams.
 struct CardSampleRow {
   float inverse_temperature = 0;  // in range as sample_row() has it; 0: greedy
   int top_k = 0;                  // 0: all
@@ -23,11 +23,26 @@ struct CardSampleRow {
   std::int32_t mask_start = -1;  // first word, -1: no mask
   std::int32_t top_logprobs = 0;
   bool want_logprobs = false;
+  // Of rows that keep their logits: where in the workspace their scores are, one of kMostScoreRows.
+  std::int32_t score_slot = -1;
 };
 
-// All of it but where its parts begin in the arrays of SampleParams: the starts are 0, and so is mask_start
-// where there is a mask. num_counts is 0 where the row's penalties change nothing.
-CardSampleRow card_sample_row(const SampleRow& row);
+// Rows of a launch that keep their logits, at most. 152k scores are 0.6 MB.
+constexpr int kMostScoreRows = 32;
+
+// Whether it is sampled from other scores than its logits.
+__host__ __device__ inline bool is_adjusted(const CardSampleRow& row) {
+  return row.num_counts > 0 || row.num_biases > 0 || row.num_banned > 0 || row.mask_start >= 0;
+}
+
+// Whether its scores may not take the place of its logits: log-probabilities are those of the logits.
+__host__ __device__ inline bool keeps_logits(const CardSampleRow& row) {
+  return is_adjusted(row) && row.want_logprobs;
+}
+
+// All of it but the slot and where its parts begin in the arrays of SampleParams: the starts are 0, and so is
+// mask_start where there is a mask.
+CardSampleRow card_sample_row(const MillraceSampleRow& row);
 
 // An entry of TokenCounts.
 struct CardTokenCount {
@@ -45,9 +60,9 @@ struct CardSampleResult {
 constexpr int kMostTopLogprobs = 256;
 
 // All in memory of the card. The launch has the same shape for whatever the rows hold, so a graph can replay
-// it with other rows. Rows of `logits` are not changed.
+// it with other rows.
 struct SampleParams {
-  const float* logits;  // (rows, vocab) `stride` apart
+  float* logits;  // (rows, vocab) `stride` apart; rows that are adjusted and do not keep them get their scores
   std::int64_t stride;
   int rows;
   int vocab;
@@ -72,7 +87,7 @@ void launch_sample(Stream& stream, const SampleParams& params);
 
 // Log-probability of targets[i] and the `top` best of row i, as Device::log_probs.
 struct LogProbParams {
-  const float* logits;
+  float* logits;  // not changed
   std::int64_t stride;
   int rows;
   int vocab;

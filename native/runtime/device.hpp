@@ -203,7 +203,7 @@ class Device {
   virtual void copy_blocks(const KvLayer& kv, std::span<const BlockCopy> copies) = 0;
   virtual void copy_out(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) = 0;
   virtual void copy_in(const KvLayer& kv, HostLayer host, std::span<const BlockCopy> copies) = 0;
-  // logits (rows.size(), vocab); results may be read after synchronize().
+  // logits (rows.size(), vocab), which may be overwritten; results may be read after synchronize().
   virtual void sample(Tensor logits, std::span<const SampleRow> rows, std::span<SampleResult> results) = 0;
   // Log-probability of targets[i] and the `top` best of row i: top_ids, top_logprobs (rows, stride).
   virtual void log_probs(Tensor logits, std::span<const std::int32_t> targets, int top, float* logprobs,

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernel_fixture.hpp"
+#include "plugin/sample_row.hpp"
 #include "runtime/sampling_reference.hpp"
 
 namespace millrace::test {
@@ -58,10 +59,11 @@ std::vector<Outcome> sample_on_card(const std::vector<Case>& cases) {
   std::vector<gpu::CardTokenCount> counts;
   std::vector<std::int32_t> bias_ids, banned, masks;
   std::vector<float> biases;
+  std::int32_t slots = 0;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Case& of = cases[i];
     std::copy(of.logits.begin(), of.logits.end(), logits.begin() + static_cast<std::ptrdiff_t>(i) * stride);
-    gpu::CardSampleRow row = gpu::card_sample_row(of.row());
+    gpu::CardSampleRow row = gpu::card_sample_row(to_c(of.row()));
     row.counts_start = static_cast<std::int32_t>(counts.size());
     for (const TokenCounts::Entry& entry : of.counts.entries())
       counts.push_back({entry.token, entry.in_output});
@@ -69,8 +71,10 @@ std::vector<Outcome> sample_on_card(const std::vector<Case>& cases) {
     append(biases, of.params.biases);
     row.banned_start = append(banned, of.banned);
     if (!of.mask.empty()) row.mask_start = append(masks, of.mask);
+    if (gpu::keeps_logits(row)) row.score_slot = slots++;
     card_rows.push_back(row);
   }
+  REQUIRE(slots <= gpu::kMostScoreRows);
   const auto card = [](const auto& values) { return CardArray(std::span(values)); };
   const auto card_logits = card(std::as_const(logits));
   const auto sample_rows = card(std::as_const(card_rows));
