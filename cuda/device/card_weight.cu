@@ -7,36 +7,17 @@
 
 #include "core/convert.hpp"
 #include "core/error.hpp"
-#include "cpu/block_formats.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/packed_weight.hpp"
 #include "cpu/quantize.hpp"
 #include "cpu/thread_pool.hpp"
+#include "device/weight_codes.hpp"
+#include "device/weight_layout.hpp"
 
 namespace millrace::gpu {
 namespace {
 
-constexpr std::int64_t kAlignment = 256;
 constexpr std::int64_t kMostRowsOrCols = std::int64_t{1} << 30;
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error("ERR_INVALID_PARAMETER", "a weight cannot be made of these views: " + what);
-}
-
-void check(const WeightView& view, std::int64_t cols) {
-  if (view.data == nullptr || view.rows < 1 || view.cols < 1) refuse("one of them is empty");
-  if (view.cols != cols)
-    refuse("they have " + std::to_string(cols) + " and " + std::to_string(view.cols) + " columns");
-  if (view.cols % block_elements(view.dtype) != 0) {
-    refuse(std::to_string(view.cols) + " columns are not a multiple of the " +
-           std::to_string(block_elements(view.dtype)) + " elements in a block of " +
-           std::string(dtype_name(view.dtype)));
-  }
-  if (view.row_bytes < storage_bytes(view.dtype, view.cols)) {
-    refuse("row_bytes is " + std::to_string(view.row_bytes) + ", a row takes " +
-           std::to_string(storage_bytes(view.dtype, view.cols)));
-  }
-}
 
 std::int64_t total_rows(std::span<const WeightView> views) {
   std::int64_t rows = 0;
@@ -44,174 +25,11 @@ std::int64_t total_rows(std::span<const WeightView> views) {
   return rows;
 }
 
-std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
-DType dtype_of(CardFormat format) {
-  if (format == CardFormat::kF32) return DType::kF32;
-  return format == CardFormat::kF16 ? DType::kF16 : DType::kBF16;
-}
-
-int float_bytes(CardFormat format) {
-  return format == CardFormat::kF32 ? 4 : 2;
-}
-
-// What the CPU packs or quantises the view to, and the card's format that says the same.
-struct Kind {
-  CardFormat format;
-  StoredFormat packed = {PanelFormat::kF32, 0};  // of whole numbers
-
-  [[nodiscard]] bool same_on_card(const Kind& other) const {
-    return format == other.format && packed.group == other.packed.group;
-  }
-};
-
-Kind kind_of(const WeightView& view, Quantization quantization, CardFormat activations) {
-  if (is_quantized(view.dtype)) {
-    const StoredFormat packed = stored_format(view.dtype);
-    const CardFormat format = packed.format == PanelFormat::kInt4      ? CardFormat::kInt4
-                              : packed.format == PanelFormat::kInt4Min ? CardFormat::kInt4Min
-                                                                       : CardFormat::kInt8;
-    return {format, packed};
-  }
-  switch (quantization.kind) {
-    case Quantization::Kind::kInt8:
-      return {CardFormat::kInt8, {PanelFormat::kInt8Channel, 0}};
-    case Quantization::Kind::kInt4: {
-      const int group = quantization.group;
-      if (group < 1 || view.cols % group != 0) {
-        refuse(std::to_string(view.cols) + " columns are not a multiple of the group of " +
-               std::to_string(group));
-      }
-      if (group != 32 && group != 64 && group != 128)
-        refuse("a group of " + std::to_string(group) + "; there are groups of 32, 64 and 128");
-      return {CardFormat::kInt4, {PanelFormat::kInt4, group}};
-    }
-    case Quantization::Kind::kNone:
-      break;
-  }
-  if (activations != CardFormat::kF32) return {activations};
-  return {view.dtype == DType::kF32   ? CardFormat::kF32
-          : view.dtype == DType::kF16 ? CardFormat::kF16
-                                      : CardFormat::kBF16};
-}
-
-// A matrix without its memory, and what its parts take of it.
-struct Shape {
-  CardMatrix matrix;
-  std::int64_t elements_bytes, scales_bytes, minima_bytes;
-  [[nodiscard]] std::int64_t bytes() const {
-    return rounded_up(elements_bytes, kAlignment) + rounded_up(scales_bytes, kAlignment) +
-           rounded_up(minima_bytes, kAlignment);
-  }
-};
-
-// Of rows that begin at a panel's first.
-Shape shape_of(Kind kind, std::int64_t rows, std::int64_t cols) {
-  Shape shape = {};
-  CardMatrix& matrix = shape.matrix;
-  matrix.format = kind.format;
-  matrix.group = static_cast<int>(kind.packed.group);
-  matrix.scales_of_block = matrix.group == 0 ? 0 : block_k(kind.format) / matrix.group;
-  matrix.rows = static_cast<int>(rows);
-  matrix.cols = static_cast<int>(cols);
-  if (!has_codes(kind.format)) {
-    matrix.row_elements = kind.format == CardFormat::kF32 ? rounded_up(cols, 8) : rounded_up(cols, 32);
-    shape.elements_bytes = rows * matrix.row_elements * float_bytes(kind.format);
-    return shape;
-  }
-  const std::int64_t padded_rows = rounded_up(rows, kPanelRowsOfCard);
-  matrix.blocks = static_cast<int>((cols + block_k(kind.format) - 1) / block_k(kind.format));
-  shape.elements_bytes = padded_rows * matrix.blocks * kBlockBytesOfRow;
-  shape.scales_bytes =
-      matrix.group == 0 ? padded_rows * 4 : padded_rows * matrix.blocks * matrix.scales_of_block * 2;
-  if (kind.format == CardFormat::kInt4Min) shape.minima_bytes = shape.scales_bytes;
-  return shape;
-}
-
-std::uint32_t word_at(const std::byte* from) {
-  return load_unaligned<std::uint32_t>(from);
-}
-
-// Four codes in bytes, to where an even step has them in a word of int4.
-std::uint32_t spread(std::uint32_t codes) {
-  return (codes & 15U) | (codes >> 8 & 15U) << 16 | (codes >> 16 & 15U) << 4 | (codes >> 24 & 15U) << 20;
-}
-
-// Row `row` of a packed panel (16 rows of the CPU), which follows from cpu/panels.hpp, four codes at a time.
-class PackedRow {
- public:
-  PackedRow(const PanelLayout& layout, const std::byte* panel, int row)
-      : layout_(layout),
-        elements_(panel + layout.elements),
-        high_bits_(panel + layout.high_bits),
-        row_(row) {}
-
-  // Codes 4 quad to 4 quad + 3, a byte each, as the card's format has them.
-  [[nodiscard]] std::uint32_t quad(std::int64_t quad) const {
-    constexpr std::uint32_t kHalves = 0x0F0F0F0F, kPairs = 0x03030303;
-    const std::int64_t group = quad / 8;
-    const auto v = static_cast<int>(quad % 8);
-    const auto vector = [&](const std::byte* from, std::int64_t index) {
-      return word_at(from + index * 64 + row_ * 4);
-    };
-    if (layout_.format == PanelFormat::kInt8 || layout_.format == PanelFormat::kInt8Channel)
-      return vector(elements_, quad);
-    const std::uint32_t low = vector(elements_, group * 4 + v % 4) >> (v < 4 ? 0 : 4) & kHalves;
-    if (layout_.format != PanelFormat::kInt6) return low;
-    const std::uint32_t high = vector(high_bits_, group * 2 + v / 4) >> (2 * (v % 4)) & kPairs;
-    // From 0 to 63 about 32, to about 128: no byte carries over.
-    return (low | high << 4) + 0x60606060U;
-  }
-
- private:
-  const PanelLayout& layout_;
-  const std::byte* elements_;
-  const std::byte* high_bits_;
-  int row_;
-};
-
-// The codes of one row, to its first block; its blocks are a panel's block apart.
-void put_codes(const CardMatrix& matrix, const PackedRow& from, std::byte* to) {
-  const int quads = (matrix.cols + 31) / 32 * 8;  // the CPU pads to 32
-  for (int block = 0; block < matrix.blocks; ++block, to += kPanelBlockBytes) {
-    const int first = block * block_k(matrix.format) / 4;
-    std::uint32_t words[kBlockBytesOfRow / 4] = {};
-    for (int i = 0; i < block_k(matrix.format) / 4 && first + i < quads; ++i) {
-      const int step = i / 4, quarter = i % 4;
-      const std::uint32_t codes = from.quad(first + i);
-      if (matrix.format == CardFormat::kInt8) {
-        words[quarter * 4 + step] = codes;
-      } else {
-        words[quarter * 4 + step / 2] |= spread(codes) << (8 * (step % 2));
-      }
-    }
-    std::memcpy(to, words, sizeof words);
-  }
-}
-
-// F16 of row `row` of a panel's scales or minima, to the row's first block.
-void put_scales(const CardMatrix& matrix, const std::byte* from, int row, std::byte* to) {
-  const int of_block = matrix.scales_of_block;
-  const int groups = matrix.cols / matrix.group;
-  for (int block = 0; block < matrix.blocks; ++block, to += kPanelRowsOfCard * of_block * 2) {
-    for (int i = 0; i < of_block; ++i) {
-      const int group = block * of_block + i;
-      if (group < groups) {
-        std::memcpy(to + i * 2, from + (group * kPanelRows + row) * 2, 2);
-      } else {
-        std::memset(to + i * 2, 0, 2);
-      }
-    }
-  }
-}
-
 // Neighbouring views that become one matrix.
 struct Part {
   std::vector<WeightView> views;
-  Kind kind;
-  Shape shape = {};
+  WeightKind kind;
+  WeightShape shape = {};
 
   // At most `count` rows of one view, from a row of the matrix on.
   [[nodiscard]] WeightView rows(std::int64_t row, std::int64_t count) const {
@@ -226,23 +44,23 @@ struct Part {
 
 // Rows of a matrix as they will lie on the card.
 struct Run {
-  Shape shape;
+  WeightShape shape;
   std::byte* elements;
   std::byte* scales;
   std::byte* minima;
 };
 
 Run run_at(const Part& part, std::int64_t rows, std::byte* memory) {
-  const Shape shape = shape_of(part.kind, rows, part.shape.matrix.cols);
-  std::byte* scales = memory + rounded_up(shape.elements_bytes, kAlignment);
-  return {shape, memory, scales, scales + rounded_up(shape.scales_bytes, kAlignment)};
+  const WeightShape shape = shape_of(part.kind, rows, part.shape.matrix.cols);
+  std::byte* scales = memory + rounded_up(shape.elements_bytes, kWeightAlignment);
+  return {shape, memory, scales, scales + rounded_up(shape.scales_bytes, kWeightAlignment)};
 }
 
 std::vector<Part> parts_of(std::span<const WeightView> views, Quantization quantization,
                            CardFormat activations) {
   std::vector<Part> parts;
   for (const WeightView& view : views) {
-    const Kind kind = kind_of(view, quantization, activations);
+    const WeightKind kind = kind_of(view, quantization, activations);
     if (parts.empty() || !parts.back().kind.same_on_card(kind)) parts.push_back({{}, kind});
     parts.back().views.push_back(view);
   }
@@ -288,7 +106,7 @@ void convert_codes(const WeightView& view, const Part& part, Isa isa, Room& room
   const CardMatrix& matrix = to.shape.matrix;
   for (int r = 0; r < static_cast<int>(view.rows); ++r) {
     const int at = static_cast<int>(row) + r;
-    put_codes(matrix, PackedRow(layout, room.panel.data(), r), to.elements + matrix.codes_at(at, 0));
+    put_codes(matrix, layout, room.panel.data(), r, to.elements + matrix.codes_at(at, 0));
     const std::byte* scales = room.panel.data() + layout.scales;
     if (matrix.group == 0) {
       std::memcpy(to.scales + static_cast<std::int64_t>(at) * 4, scales + r * 4, 4);
@@ -448,13 +266,14 @@ std::unique_ptr<CardWeight> WeightUploader::upload(std::span<const WeightView> v
                                                    Quantization quantization) {
   if (views.empty()) throw Error("ERR_INVALID_PARAMETER", "a weight needs at least one view");
   const std::int64_t rows = total_rows(views), cols = views[0].cols;
-  for (const WeightView& view : views) check(view, cols);
-  if (rows > kMostRowsOrCols || cols > kMostRowsOrCols) refuse("more than 2^30 rows or columns");
+  for (const WeightView& view : views) check_view(view, cols);
+  if (rows > kMostRowsOrCols || cols > kMostRowsOrCols) refuse_views("more than 2^30 rows or columns");
 
   // A vector is kept in F32; as a matrix of one column it is the same memory.
-  const std::int64_t vector_bytes = rows == 1 || cols == 1 ? rounded_up(rows * cols * 4, kAlignment) : 0;
+  const std::int64_t vector_bytes =
+      rows == 1 || cols == 1 ? rounded_up(rows * cols * 4, kWeightAlignment) : 0;
   const bool has_narrow = cols == 1 && work_->activations != CardFormat::kF32;
-  const std::int64_t narrow_bytes = has_narrow ? rounded_up(rows * 2, kAlignment) : 0;
+  const std::int64_t narrow_bytes = has_narrow ? rounded_up(rows * 2, kWeightAlignment) : 0;
   std::int64_t bytes = vector_bytes + narrow_bytes;
   const std::vector<Part> parts =
       cols == 1 ? std::vector<Part>{} : parts_of(views, quantization, work_->activations);

@@ -9,8 +9,17 @@
 namespace millrace::gpu {
 namespace {
 
+// A row with its temperature: weight = exp((score - best) * scale), 1 for the best.
+struct Tempered {
+  LogitRow scores;
+  float best, scale;
+  float* sums;      // (runs,)
+  double* running;  // (runs,)
+};
+
 struct Shared {
   SelectShared select;
+  Tempered tempered;  // the same for all threads, whose registers are few
   double total;
   float log_sum;
   int token;
@@ -63,14 +72,6 @@ __device__ double sum_up(const float* sums, int runs, double* running, Shared& s
   __syncthreads();
   return shared.total;
 }
-
-// A row with its temperature: weight = exp((score - best) * scale), 1 for the best.
-struct Tempered {
-  LogitRow scores;
-  float best, scale;
-  float* sums;      // (runs,)
-  double* running;  // (runs,)
-};
 
 // Fills the sums with those of the best tokens' weights: weigh() of runtime/logit_scan.hpp.
 __device__ void weigh_best(const Tempered& row, const BestTokens& best) {
@@ -217,8 +218,8 @@ __device__ void write_top(const LogitRow& row, float log_sum, int top, std::int3
   }
 }
 
-__device__ void write_result(CardSampleResult& result, SampleStatus status, int token, float logprob) {
-  if (own_thread() == 0) result = {static_cast<std::int32_t>(status), token, logprob};
+__device__ void write_result(const LogitPasses& p, SampleStatus status, int token, float logprob) {
+  if (own_thread() == 0) p.sample.results[blockIdx.x] = {static_cast<std::int32_t>(status), token, logprob};
 }
 
 // The end of a row by one block: sample_row() of runtime/sampling.cpp.
@@ -226,10 +227,9 @@ __global__ void __launch_bounds__(kRowThreads) draw_rows(LogitPasses p) {
   Shared& shared = block_shared<Shared>();
   const std::int64_t at = blockIdx.x;
   const CardSampleRow& row = p.sample.sample_rows[at];
-  CardSampleResult& result = p.sample.results[at];
   const LogitRow raw = raw_row(p, at);
   const float raw_best = largest_logit(raw);
-  if (!(raw_best > kMinusInfinity)) return write_result(result, SampleStatus::kBadLogits, -1, 0);
+  if (!(raw_best > kMinusInfinity)) return write_result(p, SampleStatus::kBadLogits, -1, 0);
   float log_sum = 0;
   if (row.want_logprobs) {
     log_sum = log_sum_exp(p, at, raw_best, shared);
@@ -241,20 +241,24 @@ __global__ void __launch_bounds__(kRowThreads) draw_rows(LogitPasses p) {
   const float best = largest_logit(scores);
   if (!(best > kMinusInfinity)) {
     const bool is_bad = best != best;
-    return write_result(result, is_bad ? SampleStatus::kBadLogits : SampleStatus::kBadMask, -1, 0);
+    return write_result(p, is_bad ? SampleStatus::kBadLogits : SampleStatus::kBadMask, -1, 0);
   }
   int token = 0;
   if (row.inverse_temperature == 0) {
     if (own_warp() == 0) token = first_best(scores, best);
   } else {
     const LogitSpace& space = p.space;
-    const Tempered tempered{scores, best, row.inverse_temperature, space.sums + at * space.runs,
-                            space.running + at * space.runs};
-    token = draw_token(tempered, row, shared);
+    if (own_thread() == 0) {
+      shared.tempered = {scores, best, row.inverse_temperature, space.sums + at * space.runs,
+                         space.running + at * space.runs};
+    }
+    __syncthreads();
+    token = draw_token(shared.tempered, row, shared);
   }
   const bool is_writer = own_thread() == 0;
-  const float logprob = row.want_logprobs && is_writer ? raw.logits[token] - log_sum : 0;
-  write_result(result, SampleStatus::kOk, token, logprob);
+  const float logprob =
+      row.want_logprobs && is_writer ? p.sample.logits[at * p.sample.stride + token] - log_sum : 0;
+  write_result(p, SampleStatus::kOk, token, logprob);
 }
 
 struct LogProbRows {
