@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "core/convert.hpp"
 #include "core/error.hpp"
+#include "cpu/block_formats.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/packed_weight.hpp"
 #include "cpu/quantize.hpp"

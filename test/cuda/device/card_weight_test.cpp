@@ -85,7 +85,7 @@ TEST("codes of views whose rows fill no panel lie behind each other") {
   CHECK(equals_cpu(*weight, static_cast<const CpuWeight&>(*cpu), gpu::CardFormat::kBF16, false));
 }
 
-TEST("vectors are on the card in F32") {
+TEST("vectors are on the card in F32, and those of one column in the activations' 16 bits too") {
   auto rng = make_rng(24);
   const RandomWeight bias(DType::kBF16, 37, 1, rng), row(DType::kF16, 1, 40, rng),
       both(DType::kF32, 2, 8, rng);
@@ -93,7 +93,12 @@ TEST("vectors are on the card in F32") {
   const auto vector = upload_to_card(gpu::CardFormat::kF16, biases);
   REQUIRE(vector->vector() != nullptr);
   for (int i = 0; i < 74; ++i) CHECK_EQ(static_cast<double>(vector->vector()[i]), bias.value(i % 37, 0));
-  CHECK(vector->device_bytes() <= 74 * 4 + 256);
+  REQUIRE(vector->narrow_vector() != nullptr);
+  const auto* narrow = static_cast<const gpu::f16*>(vector->narrow_vector());
+  for (int i = 0; i < 74; ++i)
+    CHECK_EQ(narrow[i].bits, gpu::from_float<gpu::f16>(static_cast<float>(bias.value(i % 37, 0))).bits);
+  CHECK(vector->device_bytes() <= 74 * (4 + 2) + 2 * 256);
+  CHECK(upload_to_card(gpu::CardFormat::kF32, biases)->narrow_vector() == nullptr);
   const auto one_row = upload_to_card(gpu::CardFormat::kBF16, rows);
   REQUIRE(one_row->vector() != nullptr);
   for (int i = 0; i < 40; ++i) CHECK_EQ(static_cast<double>(one_row->vector()[i]), row.value(0, i));
