@@ -62,7 +62,7 @@ constexpr int kMostTopLogprobs = 256;
 // All in memory of the card. The launch has the same shape for whatever the rows hold, so a graph can replay
 // it with other rows.
 struct SampleParams {
-  float* logits;  // (rows, vocab) `stride` apart; rows that are adjusted and do not keep them get their scores
+  float* logits;  // (rows, vocab) `stride` apart; rows that do not keep them get their scores
   std::int64_t stride;
   int rows;
   int vocab;
