@@ -104,6 +104,8 @@ class TokenizerTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             save_tokenizer(tokenizer, Path(folder))
             library = AutoTokenizer.from_pretrained(folder)
+        answer = '<tool_call>\n{}\n</tool_call><|im_end|>'
+        self.assertEqual(library.decode(library(answer)["input_ids"], skip_special_tokens=True), answer.removesuffix("<|im_end|>"))
         call = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
         for message in ({"content": "Wait.", "tool_calls": [{"function": {"name": "f", "arguments": '{"x": 1}'}}]}, {"content": [{"type": "text", "text": "Wait."}], "tool_calls": [{"name": "f", "arguments": {"x": 1}}]}):
             rendered = library.apply_chat_template([{"role": "user", "content": "Q"}, {"role": "assistant", **message}], tokenize=False)
