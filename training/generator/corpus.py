@@ -12,10 +12,10 @@ from training.generator.styles import block_of, draw_rtt, is_short, say, system_
 
 SYSTEM_SHARE = 0.2
 # Shares of the documents, not of the tokens, at the beginning and from the end of the curriculum on.
-SHARES = {"single": (30, 16), "many": (34, 24), "chat": (8, 24), "sums": (22, 10), "tools": (4, 16), "json": (2, 8), "text": (0, 1.5), "long": (0, 1)}
+SHARES = {"single": (30, 16), "many": (34, 27), "chat": (8, 24), "sums": (22, 10), "tools": (4, 13), "json": (2, 8), "text": (0, 1.5), "long": (0, 1)}
 CURRICULUM_SHARE = 0.3
 # Of the conversations, those that the server made network-aware.
-AWARE_SHARE = {"single": 0.35, "many": 0.75, "chat": 0.5, "sums": 0.6, "tools": 0.4, "json": 0.2, "long": 0.0}
+AWARE_SHARE = {"single": 0.25, "many": 0.55, "chat": 0.35, "sums": 0.5, "tools": 0.3, "json": 0.15, "long": 0.0}
 
 
 def plain_text(rng):
@@ -69,7 +69,7 @@ def document(rng, progress=1.0):
     if kind == "single":
         turns = [multi_turn.single(rng)]
     elif kind == "many":
-        turns = multi_turn.plain_turns(rng, rng.randint(3, 6))
+        turns = multi_turn.plain_turns(rng, rng.randint(4, 7))
     elif kind == "sums":
         turns = [arithmetic.drill_turn(rng) for _ in range(rng.randint(3, 6))]
     elif kind == "tools":
