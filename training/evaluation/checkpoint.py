@@ -21,12 +21,15 @@ class Checkpoint:
 
     @torch.no_grad()
     def greedy(self, prompts, max_tokens, past_end=False):
-        """Prompts of one length, as lists of ids -> (ids, top-2 logit gaps), one list each per prompt."""
-        inputs, cache = torch.tensor(prompts), None
+        """Prompts as lists of ids -> (ids, top-2 logit gaps), one list each per prompt. Shorter prompts are padded on the left."""
+        longest = max(map(len, prompts))
+        inputs = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
+        mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        positions, cache = (mask.cumsum(1) - 1).clamp(min=0), None
         ids, gaps = [[] for _ in prompts], [[] for _ in prompts]
         ended = [False] * len(prompts)
         for _ in range(max_tokens):
-            output = self.model(input_ids=inputs, past_key_values=cache, use_cache=True)
+            output = self.model(input_ids=inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
             cache = output.past_key_values
             top = output.logits[:, -1].topk(2)
             for i, token in enumerate(top.indices[:, 0].tolist()):
@@ -38,19 +41,18 @@ class Checkpoint:
             if all(ended):
                 break
             inputs = top.indices[:, :1]
+            mask = torch.cat((mask, torch.ones(len(prompts), 1, dtype=mask.dtype)), 1)
+            positions = positions[:, -1:] + 1
         return ids, gaps
 
-    def answers(self, cases, max_tokens=112, batch_size=64):
-        """The greedy answer text of each case. Prompts of one length share a batch, so nothing is padded."""
+    def answers(self, cases, max_tokens=112, batch_size=32):
+        """The greedy answer text of each case. Prompts of like length share a batch."""
         prompts = [self.prompt_ids(case.messages, case.tools) for case in cases]
-        by_length = {}
-        for i, prompt in enumerate(prompts):
-            by_length.setdefault(len(prompt), []).append(i)
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         answers = [""] * len(prompts)
-        for indices in by_length.values():
-            for start in range(0, len(indices), batch_size):
-                chosen = indices[start : start + batch_size]
-                ids, _ = self.greedy([prompts[i] for i in chosen], max_tokens)
-                for i, tokens in zip(chosen, ids):
-                    answers[i] = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            ids, _ = self.greedy([prompts[i] for i in chosen], max_tokens)
+            for i, tokens in zip(chosen, ids):
+                answers[i] = self.tokenizer.decode(tokens, skip_special_tokens=True)
         return answers

@@ -40,6 +40,12 @@ class CheckpointTest(unittest.TestCase):
             firm = min(row["near_tie_positions"], default=len(ids))
             self.assertEqual(ids[:firm], row["greedy_ids"][:firm])
 
+    def test_prompts_of_other_lengths_beside_it_do_not_change_an_answer(self):
+        prompts = [self.checkpoint.prompt_ids([{"role": "user", "content": text}]) for text in ("What is 4 + 5?", "What is the capital of France? I need it for a quiz, please.")]
+        together, _ = self.checkpoint.greedy(prompts, 16)
+        for prompt, ids in zip(prompts, together):
+            self.assertEqual(self.checkpoint.greedy([prompt], 16)[0][0], ids)
+
     def test_the_folder_is_small_and_under_20_million_parameters(self):
         self.assertLess(sum(path.stat().st_size for path in FOLDER.iterdir()), 42_000_000)
         parameters = sum(p.numel() for p in self.checkpoint.model.parameters())
