@@ -24,7 +24,7 @@ export default tseslint.config(
     }
   },
   {
-    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'conformance/**/*.ts'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -35,7 +35,7 @@ export default tseslint.config(
   },
   {
     // tap awaits its own promises; parsed JSON is looked at as it comes.
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'conformance/**/*.ts'],
     rules: {
       '@typescript-eslint/no-floating-promises': 'off',
       '@typescript-eslint/no-explicit-any': 'off',
