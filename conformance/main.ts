@@ -12,7 +12,7 @@ import { Target } from './lib/target.js'
 
 // npm run conformance -- --base-url http://127.0.0.1:8000: how well a server keeps to OpenAI's API (docs/conformance.md).
 
-const { baseUrl, apiKey, model, embeddingModel, contextTokens, only, json, full, start } = new Command('conformance')
+const { baseUrl, apiKey, model, embeddingModel, contextTokens, only, json, name, full, start } = new Command('conformance')
   .description('Tests a server of OpenAI\'s API by 120 items and prints a score.')
   .requiredOption('--base-url <url>', 'where the server is, with or without /v1')
   .option('--api-key <key>', 'a key that the server takes')
@@ -21,10 +21,11 @@ const { baseUrl, apiKey, model, embeddingModel, contextTokens, only, json, full,
   .option('--context-tokens <number>', 'the context of the model (default: as the server tells)', Number)
   .option('--only <items>', 'such as 69-93,101')
   .option('--json <file>', 'write the results there')
+  .option('--name <text>', 'what the results call the server, such as its name and version')
   .option('--full', 'the full sizes of the items under load, which take minutes')
   .option('--start <command>', 'starts one more instance, at {port}, which the suite may end: for items 20, 81, 119 and 120')
   .parse().opts<{
-  baseUrl: string, apiKey?: string, model?: string, embeddingModel?: string, contextTokens?: number, only?: string, json?: string, full?: boolean, start?: string
+  baseUrl: string, apiKey?: string, model?: string, embeddingModel?: string, contextTokens?: number, only?: string, json?: string, name?: string, full?: boolean, start?: string
 }>()
 
 const target = await Target.find({
@@ -37,12 +38,14 @@ for (const item of selectItems(items, only)) {
   const result = await runItem(item, checks, target)
   results.push(result)
   console.log(resultLine(result))
+  // What one item left behind is not the next one's failure.
+  if (result.outcome === 'failed') await target.recovers().catch((error: Error) => { console.log(`${' '.repeat(21)}${error.message}`) })
 }
 closeIdleConnections()
 console.log(`\n${scoreTable(results)}`)
 if (json !== undefined) {
   // Times and addresses are of one run, and of one machine.
   const rows = results.map(({ number, outcome, reason }) => ({ number, outcome, reason }))
-  writeFileSync(json, `${JSON.stringify({ model: target.model, score: scoreOf(results), results: rows }, null, 1)}\n`)
+  writeFileSync(json, `${JSON.stringify({ name, date: new Date().toISOString().slice(0, 10), model: target.model, sizes: full === true ? 'full' : 'small', score: scoreOf(results), results: rows }, null, 1)}\n`)
 }
 process.exit(scoreOf(results).failed > 0 ? 1 : 0)

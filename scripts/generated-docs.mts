@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client'
+import { conformancePage } from './conformance-page.mjs'
 import { errorCodes, type ErrorCode } from '../src/core/error-codes.js'
 import { engineOptions, flagOf, type OptionSchema } from '../src/engine/options.js'
 import { httpMetrics } from '../src/server/metrics/http-metrics.js'
@@ -7,12 +8,13 @@ import { collectProcess } from '../src/server/metrics/process-metrics.js'
 import type { SampledMetric } from '../src/server/metrics/sampled-metric.js'
 import { vllmMetrics } from '../src/server/metrics/vllm-metrics.js'
 import { serverOptions } from '../src/server/options.js'
+import { table } from './markdown-table.mjs'
 
 const notice = '<!-- Made by scripts/generate-docs.mts; edit the tables in src/ instead. -->\n'
 
 /** Texts of the generated pages by path. */
 export function generatedDocs (): Record<string, string> {
-  return { 'docs/options.md': optionsPage(), 'docs/errors.md': errorsPage(), 'docs/metrics.md': metricsPage() }
+  return { 'docs/options.md': optionsPage(), 'docs/errors.md': errorsPage(), 'docs/metrics.md': metricsPage(), 'docs/conformance.md': conformancePage() }
 }
 
 function optionsPage (): string {
@@ -130,9 +132,4 @@ What is good: \`length_top1_ratio\` well above \`length_majority_top1_ratio\`, \
 Requests for \`/metrics\`, \`/health\`, \`/version\` and \`/api/version\` are not counted. Paths that no route has share the handler \`none\`.
 
 ${table(['name', 'type', 'meaning'], own.getMetricsAsArray().map(({ name, type, help }) => [`\`${name}\``, String(type), help]))}`
-}
-
-function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
 }

@@ -30,6 +30,7 @@ function threadSanitized (program) {
 }
 
 part('npm test', process.execPath, ['scripts/test.mjs'])
+part('conformance in full sizes', process.execPath, ['--import', 'tsx', 'test/conformance/millrace.timing.ts'], { CONFORMANCE_SIZES: 'full' })
 
 const jobs = String(availableParallelism())
 const tsan = 'build-tsan'

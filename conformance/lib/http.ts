@@ -66,7 +66,9 @@ export async function exchange (url: URL, options: SendOptions = {}): Promise<St
     const timer = setTimeout(() => { request.destroy(new Error(`no whole answer within ${timeoutMs / 1000} s`)) }, timeoutMs)
     request.on('error', error => {
       clearTimeout(timer)
-      reject(new Error(`${what}: ${error.message}`))
+      // A server may close an idle connection in the moment in which it is used again: item 18 judges when.
+      if (request.reusedSocket && signal?.aborted !== true && (error as NodeJS.ErrnoException).code === 'ECONNRESET') resolve(exchange(url, options))
+      else reject(new Error(`${what}: ${error.message}`))
     })
     request.on('response', response => {
       const headersMs = performance.now() - began

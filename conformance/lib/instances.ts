@@ -23,11 +23,12 @@ export async function endedStreams (target: Target): Promise<EndedStreams> {
       begun.push(new Promise(resolve => { start = resolve }))
       return await exchange(url, { body, headers: target.authorization, onPiece: () => { start(); return undefined } }).finally(() => { start() })
     })
+    const ended = Promise.allSettled(streams)
     await Promise.all(begun)
     instance.terminate()
     await new Promise(resolve => setTimeout(resolve, 50))
     const refusal = await send(url, { body: target.chatBody({ max_tokens: 1 }), headers: target.authorization }).catch(() => undefined)
-    const whole = await Promise.all(streams)
+    const whole = (await ended).map(stream => stream.status === 'fulfilled' ? stream.value : fail(`a stream that the server ended: ${(stream.reason as Error).message}`))
     closeIdleConnections()
     return { streams: whole, refusal, exit: await instance.exited }
   })

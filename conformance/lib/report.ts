@@ -27,3 +27,13 @@ export function scoreTable (results: readonly Result[]): string {
     ...rows.map(([section, { passed, failed, notApplicable }]) => section.padEnd(22) + [passed, failed, notApplicable].map(count => String(count).padStart(8)).join(''))
   ].join('\n')
 }
+
+/** What --json writes: a server's results, without what is of one run only. */
+export interface ResultFile {
+  readonly name?: string
+  readonly date: string
+  readonly model: string
+  readonly sizes: 'small' | 'full'
+  readonly score: Score
+  readonly results: ReadonlyArray<Pick<Result, 'number' | 'outcome' | 'reason'>>
+}

@@ -41,7 +41,7 @@ export class Target {
   readonly contextTokens: number | undefined
   readonly #cache = new Map<string, Promise<unknown>>()
 
-  private constructor (options: TargetOptions, model: string, contextTokens: number | undefined) {
+  constructor (options: TargetOptions, model: string, contextTokens: number | undefined) {
     this.options = options
     this.model = model
     this.contextTokens = contextTokens

@@ -171,24 +171,44 @@ export const chatRequest: Checks = {
   },
   56: async target => {
     const { largeBodyBytes, stallMs } = target.sizes
-    let isDone = false
-    let longestMs = 0
-    const watching = (async () => {
-      while (!isDone) {
-        longestMs = Math.max(longestMs, (await target.send('/v1/models')).ms)
-        await new Promise(resolve => setTimeout(resolve, 10))
-      }
-    })()
     const body = JSON.stringify(target.chatBody({ messages: Array.from({ length: 16 }, () => ({ role: 'user', content: 'mill '.repeat(largeBodyBytes / 80 - 20) })) }))
-    const answer = await target.send('/v1/chat/completions', { body, timeoutMs: 120_000 }).finally(() => { isDone = true })
-    await watching
-    expect([200, 400, 413].includes(answer.status), `a body of ${body.length} bytes got ${answer.status}`)
-    expect(longestMs < stallMs, `another request took ${longestMs.toFixed(0)} ms beside a body of ${body.length} bytes`)
+    const sendLarge = async (): Promise<void> => {
+      const { status } = await target.send('/v1/chat/completions', { body, timeoutMs: 120_000 })
+      expect([200, 400, 413].includes(status), `a body of ${body.length} bytes got ${status}`)
+    }
+    const idleMs = await longestWaitMs(target, async () => { await new Promise(resolve => setTimeout(resolve, 500)) })
+    const waitsMs: number[] = []
+    // What else the machine does adds to a wait, so that the shortest of three tells of the server.
+    for (let attempt = 0; attempt < 3 && Math.min(...waitsMs) - idleMs >= stallMs; attempt++) waitsMs.push(await longestWaitMs(target, sendLarge))
+    const shortestMs = Math.min(...waitsMs) - idleMs
+    expect(shortestMs < stallMs, `another request takes ${shortestMs.toFixed(0)} ms longer beside a body of ${body.length} bytes`)
   }
 }
 
 async function refused (target: Target, fields: object): Promise<void> {
   expectRefusal(await target.chat(fields), show(fields), { statuses: [400, 422] })
+}
+
+/** The longest that other requests take meanwhile. */
+async function longestWaitMs (target: Target, work: () => Promise<void>): Promise<number> {
+  let isDone = false
+  let longestMs = 0
+  const watching = (async () => {
+    while (!isDone) {
+      // The pause counts: whoever asks in it waits as well.
+      const began = performance.now()
+      await new Promise(resolve => setTimeout(resolve, 10))
+      await target.send('/v1/models')
+      longestMs = Math.max(longestMs, performance.now() - began)
+    }
+  })()
+  try {
+    await work()
+  } finally {
+    isDone = true
+    await watching
+  }
+  return longestMs
 }
 
 /** Each by itself, so that one sentence can name all that are refused. */

@@ -118,14 +118,14 @@ export const chatStream: Checks = {
     const before = await readMetrics(target)
     if (before === undefined) notApplicable('the server shows no /metrics to see it by')
     for (const stream of [true, false]) await leave(target, stream)
-    const after = await settled(target, metrics => metrics.active === 0 && (metrics.aborted ?? 0) >= (before.aborted ?? 0) + 2, 3000)
+    const after = await settled(target, metrics => metrics.active === 0 && (metrics.aborted ?? 0) >= (before.aborted ?? 0) + 2, 5000)
     expect(after?.active === 0, `${after?.active ?? 'an unknown number of'} requests run on after their clients left`)
     expect((after.aborted ?? 0) >= (before.aborted ?? 0) + 2, `the counter of aborts rose by ${show((after.aborted ?? 0) - (before.aborted ?? 0))} for two clients that left`)
   },
   91: async target => {
     const expected = await target.story()
     const [half, stalled] = [target.raw(), target.raw()]
-    const post = target.post(target.chatBody({ stream: true, n: 4, temperature: 1, max_tokens: 100 }))
+    const post = target.post(target.chatBody({ stream: true, n: 4, temperature: 1, max_tokens: 200, ignore_eos: true }))
     half.socket.end(post, 'latin1')
     stalled.write(post)
     stalled.socket.pause()
@@ -139,7 +139,7 @@ export const chatStream: Checks = {
     const padded = { stream_options: { include_obfuscation: true } }
     const stream = await target.chatStream(padded)
     expect(streamedText(stream.events) === await target.story(), 'with include_obfuscation the text is another')
-    for (const item of [70, 71, 72, 75, 76]) throwProblem(stream, {}, item)
+    expect(stream.events.at(-1)?.data === '[DONE]', 'with include_obfuscation [DONE] is not last')
   },
   93: async target => {
     const fields = { ...scored, ...usageWanted, n: 2, temperature: 1, max_tokens: 60 }
@@ -147,7 +147,9 @@ export const chatStream: Checks = {
     let pieces = 0
     const slow = await target.chatStream(fields, { onPiece: () => ++pieces <= 3 ? new Promise(resolve => setTimeout(resolve, 150)) : undefined })
     const quick = await target.chatStream(fields)
-    for (const item of [70, 71, 72, 73, 74, 76, 78, 82, 87, 88]) throwProblem(slow, expected, item)
+    // What is wrong with every stream is the failure of another item.
+    const [own, others] = [slow, quick].map(({ raw, events }) => streamProblems(raw.toString('utf8'), events, expected))
+    for (const [item, reason] of own!) expect(others!.has(item), reason)
     for (const index of [0, 1]) expect(streamedText(slow.events, index) === streamedText(quick.events, index), 'a reader that pauses gets another text')
     expect(chunksOf(slow.events).length > 0, 'a reader that pauses gets nothing')
   }
@@ -160,8 +162,8 @@ async function toolStream (target: Target): Promise<Stream> {
 /** Starts a long answer and closes the connection after its first bytes, or while it is made. */
 async function leave (target: Target, isStream: boolean): Promise<void> {
   const raw = target.raw()
-  raw.write(target.post(target.chatBody({ stream: isStream, max_tokens: 1500, ignore_eos: true })))
+  raw.write(target.post(target.chatBody({ stream: isStream, n: 4, temperature: 1, max_tokens: 1500, ignore_eos: true })))
   if (isStream) await raw.until(text => text.includes('data: '), 'the beginning of a stream', 30_000)
-  else await settled(target, metrics => (metrics.active ?? 1) > 0, 2000)
+  else await settled(target, metrics => (metrics.active ?? 1) > 0, 5000)
   raw.close()
 }

@@ -14,7 +14,7 @@ export const completions: Checks = {
     }
     await refused(target, { prompt: [99_999_999] })
     await refused(target, { prompt: [-1] })
-    await refused(target, { prompt: Array.from({ length: 50_000 }, () => 'a'), max_tokens: 1 })
+    await refused(target, { prompt: Array.from({ length: 5000 }, () => 'a'), max_tokens: 1 })
   },
   95: async target => {
     const { usage, choices: [choice] } = await target.completeOk({ max_tokens: undefined, ignore_eos: true }, 'a request without max_tokens')

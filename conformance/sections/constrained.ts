@@ -1,4 +1,4 @@
-import { expectRefusal, okBody } from '../lib/answers.js'
+import { expectRefusal, messageOf, okBody } from '../lib/answers.js'
 import type { Checks } from '../lib/run.js'
 import type { Target } from '../lib/target.js'
 import { expect, fail, notApplicable, show } from '../lib/verdict.js'
@@ -59,7 +59,7 @@ export const constrained: Checks = {
     await target.chatOk(jsonSchema(boundedSchema), 'a schema that can be done')
     const impossible = await target.chat(jsonSchema({ type: 'object', properties: { a: { type: 'no-such-type' } }, required: ['a'] }))
     expectRefusal(impossible, 'a schema of an unknown type')
-    expect(/type|no-such-type/.test(impossible.text), `the error does not name the keyword: ${show(impossible.text)}`)
+    expect(/type/.test(messageOf(impossible)), `the error does not name the keyword: ${messageOf(impossible)}`)
     // Its states double with each of the last fifteen characters.
     const exploding = jsonSchema({ type: 'object', properties: { a: { type: 'string', pattern: '^(a|b)*a(a|b){15,4000}(a|b){4000}$' } }, required: ['a'] })
     const { status, ms } = await target.chat({ ...exploding, max_tokens: 1 }, { timeoutMs: 20_000 })

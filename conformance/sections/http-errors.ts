@@ -152,7 +152,7 @@ export const httpErrors: Checks = {
   },
   17: async target => {
     for (const { answer, what } of [...await mistakes(target), { answer: await tooLong(target), what: 'a prompt beyond the context' }]) {
-      const found = /Traceback|\n\s+at |node_modules|\.(?:cpp|py|js|ts|go|rs):\d+|(?<![\w/])\/(?:home|usr|root|opt|tmp|var|work|app|src)\/|\b0x[0-9a-f]{6,}/i.exec(answer.text)
+      const found = /Traceback|\n\s+at |node_modules|\.(?:cpp|py|js|ts|go|rs):\d+|(?<![\w/])\/(?:home|usr|root|opt|tmp|var|work|app|src)\/|\b0x[0-9a-f]{6,}/i.exec(answer.text.replaceAll('\\n', '\n'))
       expect(found === null, `${what} tells of the server's inside: ${show(found?.[0])}`)
     }
   },

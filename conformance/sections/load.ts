@@ -21,8 +21,7 @@ export const load: Checks = {
       }))
     }
     closeIdleConnections()
-    const after = await settled(target, metrics => metrics.active === 0 && (metrics.kvUsage ?? 0) === 0, 10_000)
-    await target.recovers()
+    const after = await settled(target, metrics => metrics.active === 0 && (metrics.kvUsage ?? 0) === 0, 5000)
     if (after?.active === undefined) notApplicable('the server shows no /metrics to see what is left')
     expect(after.active === 0, `${after.active} requests are left of ${aborts} that were aborted`)
     expect((after.kvUsage ?? 0) === 0, `${show(after.kvUsage)} of the KV cache is left in use`)
@@ -30,20 +29,25 @@ export const load: Checks = {
     await new Promise(resolve => setTimeout(resolve, 200))
     const sockets = openSockets(target)
     if (sockets !== undefined) expect(sockets <= socketsBefore! + 4, `${sockets} sockets are open after ${aborts} aborted requests, ${socketsBefore} before`)
+    await target.recovers()
   },
   116: async target => {
-    const expected = streamedText((await target.chatStream({ max_tokens: 100 })).events)
+    const long = { max_tokens: 100, ignore_eos: true }
+    const expected = streamedText((await target.chatStream(long)).events)
     const bad: object[] = [
       { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'string', pattern: '((((' } } } },
       { temperature: 1e308 }, { logit_bias: { 99999999: 100 } }, { logit_bias: { 4294967296: 1 } }, { max_tokens: -1 }, { n: 1e9 }, { seed: 1e300 },
       { tools: [{ type: 'function', function: { name: 'x'.repeat(2 ** 20), parameters: {} } }], tool_choice: 'required' },
       { grammar: 'root ::= (((' }, { structured_outputs: { regex: '(((' } }, { stop_token_ids: [-1] }, { messages: [{ role: 'user', content: '\u0000'.repeat(1000) }] }
     ]
-    const streams = Array.from({ length: 3 }, async () => streamedText((await target.chatStream({ max_tokens: 100 })).events))
+    const streams = Promise.allSettled(Array.from({ length: 3 }, async () => streamedText((await target.chatStream(long)).events)))
     const answers = await Promise.all(bad.map(async fields => ({ fields, answer: await target.chat(fields).catch((error: Error) => error) })))
     const nan = await target.send(chatPath, { body: JSON.stringify(target.chatBody({ temperature: 0.125 })).replace('0.125', 'NaN') })
     const ids = await target.complete({ prompt: [2 ** 31, -5] })
-    for (const text of await Promise.all(streams)) expect(text === expected, 'a stream beside bad requests is another than alone')
+    for (const stream of await streams) {
+      if (stream.status === 'rejected') fail(`a stream beside bad requests: ${(stream.reason as Error).message}`)
+      expect(stream.value === expected, 'a stream beside bad requests is another than alone')
+    }
     for (const { fields, answer } of [...answers, { fields: { temperature: NaN }, answer: nan }, { fields: { prompt: 'ids' }, answer: ids }]) {
       if (answer instanceof Error) fail(`${show(fields)}: ${answer.message}`)
       expect(answer.status < 500 || answer.status === 501, `${show(fields)} got ${answer.status}`)

@@ -109,5 +109,5 @@ function jsonOf (events: readonly ServerEvent[], type: string): any {
 }
 
 function textOf (body: any): string {
-  return body.output.flatMap((item: any) => item.content ?? []).map((part: any) => part.text ?? '').join('')
+  return body.output.filter((item: any) => item.type === 'message').flatMap((item: any) => item.content).map((part: any) => part.text ?? '').join('')
 }

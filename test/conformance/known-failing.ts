@@ -1,0 +1,42 @@
+/**
+ * Items that Millrace fails today, and what is missing for them. The list may only become shorter: an item that
+ * passes is taken off, and one that is not on it must pass.
+ */
+export const knownFailing: Readonly<Record<number, string>> = {
+  11: 'a bound of the queue',
+  26: 'function_call in a message of the assistant',
+  43: 'structured output',
+  44: 'structured output',
+  45: 'structured output',
+  46: 'tools over HTTP',
+  47: 'tools over HTTP',
+  48: 'tools over HTTP',
+  49: 'tools over HTTP',
+  50: 'tools over HTTP',
+  55: 'continue_final_message and structured output',
+  60: 'tools over HTTP',
+  61: 'tools over HTTP',
+  83: 'tools over HTTP',
+  84: 'tools over HTTP',
+  85: 'tools over HTTP',
+  102: '/v1/embeddings',
+  103: '/v1/embeddings',
+  104: '/v1/embeddings',
+  105: '/v1/embeddings',
+  106: '/v1/embeddings',
+  107: '/v1/responses',
+  108: '/v1/responses',
+  109: '/v1/responses',
+  110: '/v1/responses',
+  111: '/v1/responses',
+  112: '/v1/responses',
+  113: '/v1/responses',
+  114: '/v1/responses'
+}
+
+/** Items that cannot be judged with the demo model and the default options, and why. */
+export const notJudged: Readonly<Record<number, string>> = {
+  16: 'CORS is off',
+  64: 'the model does not reason',
+  86: 'the model does not reason'
+}
