@@ -12,6 +12,8 @@ export interface Sizes {
   readonly stallMs: number
   /** Item 115 */
   readonly aborts: number
+  /** Items 115 and 117: what the server may take until nothing runs any more. */
+  readonly settleMs: number
   /** Item 117: readers, and the memory that each may cost beside a fixed 64 MiB. */
   readonly slowReaders: number
   readonly bytesPerReader: number
@@ -28,6 +30,7 @@ export const fullSizes: Sizes = {
   largeBodyBytes: 16 * 2 ** 20 - 4096,
   stallMs: 500,
   aborts: 10_000,
+  settleMs: 30_000,
   slowReaders: 512,
   bytesPerReader: 256 * 1024,
   priorityClients: 64,

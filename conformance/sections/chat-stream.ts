@@ -147,9 +147,9 @@ export const chatStream: Checks = {
     let pieces = 0
     const slow = await target.chatStream(fields, { onPiece: () => ++pieces <= 3 ? new Promise(resolve => setTimeout(resolve, 150)) : undefined })
     const quick = await target.chatStream(fields)
-    // What is wrong with every stream is the failure of another item.
+    // What is wrong with every stream is the failure of another item; so is the time of a chunk (70), which a pause brings out.
     const [own, others] = [slow, quick].map(({ raw, events }) => streamProblems(raw.toString('utf8'), events, expected))
-    for (const [item, reason] of own!) expect(others!.has(item), reason)
+    for (const [item, reason] of own!) expect(item === 70 || others!.has(item), reason)
     for (const index of [0, 1]) expect(streamedText(slow.events, index) === streamedText(quick.events, index), 'a reader that pauses gets another text')
     expect(chunksOf(slow.events).length > 0, 'a reader that pauses gets nothing')
   }

@@ -12,7 +12,7 @@ const fixedMemory = 64 * 2 ** 20
 
 export const load: Checks = {
   115: async target => {
-    const { aborts } = target.sizes
+    const { aborts, settleMs } = target.sizes
     const socketsBefore = openSockets(target)
     for (let begun = 0; begun < aborts; begun += 50) {
       await Promise.all(Array.from({ length: Math.min(50, aborts - begun) }, async (_, i) => {
@@ -21,7 +21,7 @@ export const load: Checks = {
       }))
     }
     closeIdleConnections()
-    const after = await settled(target, metrics => metrics.active === 0 && (metrics.kvUsage ?? 0) === 0, 5000)
+    const after = await settled(target, metrics => metrics.active === 0 && (metrics.kvUsage ?? 0) === 0, settleMs)
     if (after?.active === undefined) notApplicable('the server shows no /metrics to see what is left')
     expect(after.active === 0, `${after.active} requests are left of ${aborts} that were aborted`)
     expect((after.kvUsage ?? 0) === 0, `${show(after.kvUsage)} of the KV cache is left in use`)
@@ -55,7 +55,7 @@ export const load: Checks = {
     await target.recovers()
   },
   117: async target => {
-    const { slowReaders, bytesPerReader } = target.sizes
+    const { slowReaders, bytesPerReader, settleMs } = target.sizes
     const rss = async (): Promise<number | undefined> => (await readMetrics(target))?.residentBytes
     const aloneMs = await fastReaderMs(target)
     const before = await rss()
@@ -69,7 +69,7 @@ export const load: Checks = {
       return { raw, timer }
     })
     try {
-      await settled(target, metrics => metrics.active === 0, 5000)
+      await settled(target, metrics => metrics.active === 0, settleMs)
       const besideMs = await fastReaderMs(target)
       const after = await rss()
       expect(besideMs < aloneMs * 5 + 2000, `a fast reader takes ${besideMs.toFixed(0)} ms beside ${slowReaders} slow ones, ${aloneMs.toFixed(0)} ms alone`)
@@ -125,11 +125,15 @@ export const load: Checks = {
   }
 }
 
-/** How long a stream of 60 tokens takes. */
+/** How long a stream of 60 tokens takes, the best of three: what else the machine does adds to it. */
 async function fastReaderMs (target: Target): Promise<number> {
-  const began = performance.now()
-  await target.chatStream({ messages: storyMessages, max_tokens: 60, ignore_eos: true })
-  return performance.now() - began
+  const times: number[] = []
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const began = performance.now()
+    await target.chatStream({ messages: storyMessages, max_tokens: 60, ignore_eos: true })
+    times.push(performance.now() - began)
+  }
+  return Math.min(...times)
 }
 
 /** Connections to the server on this machine, as Linux counts them; undefined elsewhere. */
