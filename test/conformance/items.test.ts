@@ -53,7 +53,7 @@ t.test('every item fails by each of its faults', async t => {
     for (const [name, fault] of Object.entries(faults[number]!)) {
       const fake = await FakeServer.start(fault)
       const { outcome, reason } = await run(number, fake, fault)
-        t.equal(outcome, 'failed', `${number} (${title}) when ${name}: ${reason ?? 'no reason'}`)
+      t.equal(outcome, 'failed', `${number} (${title}) when ${name}: ${reason ?? 'no reason'}`)
       fake.close()
     }
   }
