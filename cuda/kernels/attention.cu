@@ -12,7 +12,7 @@ std::int64_t attention_workspace_bytes(int max_rows, int num_heads, int num_kv_h
   if (!is_tensor_width(head_dim)) return 0;
   const std::int64_t few = few_partial_bytes(max_rows, num_heads, num_kv_heads, head_dim, multiprocessors);
   const std::int64_t many = many_partial_bytes(head_dim, multiprocessors);
-  return static_cast<std::int64_t>(sizeof(int)) * (kFewCounters + kManyCounters) + std::max(few, many);
+  return static_cast<std::int64_t>(sizeof(int)) * kFewCounters + std::max(few, many);
 }
 
 template <typename T>
@@ -20,9 +20,10 @@ void launch_attention(Stream& stream, const AttentionParams<T>& params) {
   if (params.batch.num_tokens == 0) return;
   if constexpr (sizeof(T) == 2) {
     if (is_tensor_width(params.kv.head_dim)) {
-      launch_few_attention(stream, params);
-      const int group = params.num_heads / params.kv.num_kv_heads;
-      if (params.max_query_tokens > few_tokens(group)) launch_many_attention(stream, params);
+      const int few = few_tokens(params.num_heads / params.kv.num_kv_heads);
+      // A prompt alone is the only row that the host knows all about.
+      if (params.batch.num_rows > 1 || params.batch.num_tokens <= few) launch_few_attention(stream, params);
+      if (params.max_query_tokens > few) launch_many_attention(stream, params);
       return;
     }
   }

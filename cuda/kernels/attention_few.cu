@@ -6,7 +6,6 @@
 
 #include "kernels/attention_few_merge.cuh"
 #include "kernels/attention_few_warp.cuh"
-#include "kernels/attention_parts.cuh"
 #include "kernels/attention_paths.hpp"
 #include "kernels/attention_widths.hpp"
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/attention_few_warp.cuh"
+#include "platform/arrival.hpp"
 
 namespace millrace::gpu::few {
 
@@ -36,7 +37,7 @@ struct Piece {
   }
   template <typename T>
   __device__ void write(T* to) const {
-    const float factor = total == 0 ? 0.0F : __fdividef(1.0F, total);  // NaN goes on
+    const float factor = inverse_total(total);
     const std::uint64_t low = pack_pair<T>(sums.at[0] * factor, sums.at[1] * factor);
     const std::uint64_t high = pack_pair<T>(sums.at[2] * factor, sums.at[3] * factor);
     *reinterpret_cast<std::uint64_t*>(to) = low | high << 32U;
@@ -107,6 +108,19 @@ struct Partial {
     if (element == 0) states[query] = {{piece.best, piece.total}};
   }
 };
+
+// Whether the block is the last to end of those whose `mine` add up to `all`. The counter is zero before and
+// after, so that the next launch finds it so. `flag` is of shared memory, and nobody else's meanwhile.
+__device__ inline bool ends_last(int* counter, int mine, int all, int& flag) {
+  __syncthreads();  // all of the block's threads have written
+  if (threadIdx.x == 0) {
+    const bool is_last = count_arrival(counter, mine) + mine == all;
+    if (is_last) *counter = 0;
+    flag = is_last ? 1 : 0;
+  }
+  __syncthreads();
+  return flag == 1;
+}
 
 template <int kDim>
 __device__ Piece merge_parts(const Partial<kDim>* partials, int parts, int query, int element) {

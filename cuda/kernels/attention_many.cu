@@ -5,9 +5,9 @@
 // is copied to shared memory meanwhile.
 #include <algorithm>
 
+#include "kernels/attention_many_merge.cuh"
 #include "kernels/attention_many_tile.cuh"
 #include "kernels/attention_many_warp.cuh"
-#include "kernels/attention_parts.cuh"
 #include "kernels/attention_paths.hpp"
 #include "kernels/attention_widths.hpp"
 
@@ -21,16 +21,23 @@ constexpr int kLeastPartPositions = 256, kMostParts = 16;
 template <typename T>
 struct Params {
   AttentionParams<T> p;
-  int few_tokens;   // rows of so many are not computed here
-  int most_parts;   // of what a block's queries see; gridDim.y
-  float* partials;  // (gridDim.x, most_parts) of Warp::kPartialFloats for each thread
-  int* counters;    // (gridDim.x,) parts that are done
+  int few_tokens;           // rows of so many are not computed here
+  int most_parts;           // of what a block's queries see; gridDim.y
+  Vec<float, 4>* partials;  // (units, most_parts, kPartFours)
 };
 
-template <typename T, int kDim>
-__global__ void __launch_bounds__(Shape<kDim>::kThreads, Shape<kDim>::kBlocks) attend_many(Params<T> many) {
-  constexpr int kPositions = Shape<kDim>::kPositions, kThreads = Shape<kDim>::kThreads;
-  auto& shared = block_shared<Shared<T, kDim>>();
+template <int kDim>
+constexpr std::int64_t kPartFours =
+    std::int64_t{Shape<kDim>::kTiles * Warp<bf16, kDim>::kTileFours} * Shape<kDim>::kThreads;
+
+// A unit, and the positions [first, last) that its queries see, in parts of whole tiles.
+struct Work {
+  Unit unit;
+  int first, last, first_tile, part_tiles, parts;  // 0: there is no such unit
+};
+
+template <int kPositions, typename T>
+__device__ Work find_work(const Params<T>& many, int index) {
   const AttentionParams<T>& p = many.p;
   const int num_kv_heads = p.kv.num_kv_heads, group = p.num_heads / num_kv_heads;
   const auto tokens_of = [&](int row) { return p.batch.query_starts[row + 1] - p.batch.query_starts[row]; };
@@ -38,29 +45,43 @@ __global__ void __launch_bounds__(Shape<kDim>::kThreads, Shape<kDim>::kBlocks) a
     const int tokens = tokens_of(row);
     return tokens <= many.few_tokens ? 0 : (tokens * group + kQueries - 1) / kQueries;
   };
-  const RowItem found = find_item(static_cast<int>(blockIdx.x) / num_kv_heads, p.batch.num_rows, tiles_of);
-  if (found.row < 0) return;
+  Work work{};
+  const RowItem found = find_item(index / num_kv_heads, p.batch.num_rows, tiles_of);
+  if (found.row < 0) return work;
   // A row's last tile sees the most: it begins first.
   const int first_query = (tiles_of(found.row) - 1 - found.index) * kQueries;
   const int tokens = tokens_of(found.row);
-  const Unit unit{found.row,
-                  static_cast<int>(blockIdx.x) % num_kv_heads,
-                  first_query,
-                  min(kQueries, tokens * group - first_query),
-                  p.batch.query_starts[found.row],
-                  tokens,
-                  p.batch.context_lens[found.row],
-                  group,
-                  p.sliding_window};
+  work.unit = {found.row,
+               index % num_kv_heads,
+               first_query,
+               min(kQueries, tokens * group - first_query),
+               p.batch.query_starts[found.row],
+               tokens,
+               p.batch.context_lens[found.row],
+               group,
+               p.sliding_window};
+  work.first = work.unit.visible(0).first;
+  work.last = work.unit.visible(work.unit.queries - 1).last;
+  work.first_tile = work.first / kPositions;
+  const int tiles = (work.last + kPositions - 1) / kPositions - work.first_tile;
+  work.part_tiles = max(kLeastPartPositions / kPositions, (tiles + many.most_parts - 1) / many.most_parts);
+  work.parts = max(1, (tiles + work.part_tiles - 1) / work.part_tiles);
+  return work;
+}
+
+template <typename T, int kDim>
+__global__ void __launch_bounds__(Shape<kDim>::kThreads, Shape<kDim>::kBlocks) attend_many(Params<T> many) {
+  constexpr int kPositions = Shape<kDim>::kPositions;
+  auto& shared = block_shared<Shared<T, kDim>>();
+  const AttentionParams<T>& p = many.p;
+  const Work work = find_work<kPositions>(many, static_cast<int>(blockIdx.x));
+  const auto part = static_cast<int>(blockIdx.y);
+  if (part >= work.parts) return;
+  const Unit& unit = work.unit;
+  const int first = work.first;
   const CacheRows cache(p.batch, p.kv, unit.row, unit.kv_head);
-  const int first = unit.visible(0).first, last = unit.visible(unit.queries - 1).last;
-  const int first_tile = first / kPositions, tiles = (last + kPositions - 1) / kPositions - first_tile;
-  const int part_tiles =
-      max(kLeastPartPositions / kPositions, (tiles + many.most_parts - 1) / many.most_parts);
-  const int parts = max(1, (tiles + part_tiles - 1) / part_tiles), part = static_cast<int>(blockIdx.y);
-  if (part >= parts) return;
-  int start = (first_tile + part * part_tiles) * kPositions;
-  const int end = min(last, start + part_tiles * kPositions);
+  int start = (work.first_tile + part * work.part_tiles) * kPositions;
+  const int end = min(work.last, start + work.part_tiles * kPositions);
   // Tiles [all_from, all_to) are seen whole by every query.
   const int all_from = unit.visible(unit.queries - 1).first, all_to = unit.visible(0).last;
   const int warp_last =
@@ -96,21 +117,28 @@ __global__ void __launch_bounds__(Shape<kDim>::kThreads, Shape<kDim>::kBlocks) a
     state.soften(p.scale * kLog2E);
     state.add_values(shared);
   }
-  if (parts > 1) {
-    constexpr std::int64_t kStride = std::int64_t{Warp<T, kDim>::kPartialFloats} * kThreads;
-    float* partials = many.partials + blockIdx.x * many.most_parts * kStride + threadIdx.x;
-    state.store(partials + part * kStride);
-    if (!ends_last(&many.counters[blockIdx.x], 1, parts, shared.flag)) return;
-    state.merge(partials, kStride, parts);
+  if (work.parts > 1) {
+    state.store(many.partials + (std::int64_t{blockIdx.x} * many.most_parts + part) * kPartFours<kDim>);
+    return;
   }
   state.finish(shared);
   __syncwarp();
   write_results(p.out, p.out_stride, unit, shared);
 }
 
+// A block for a slice of every unit's results: one for all of them would read for longer than a part takes.
+// With two blocks asked for, the compiler takes the registers that the loads need.
+template <typename T, int kDim>
+__global__ void __launch_bounds__(Shape<kDim>::kThreads, 2) merge_many(Params<T> many) {
+  const Work work = find_work<Shape<kDim>::kPositions>(many, static_cast<int>(blockIdx.x));
+  if (work.parts <= 1) return;
+  merge_slice<T, kDim>(many.partials + std::int64_t{blockIdx.x} * many.most_parts * kPartFours<kDim>,
+                       kPartFours<kDim>, work.parts, work.unit, static_cast<int>(blockIdx.y), many.p.out,
+                       many.p.out_stride);
+}
+
 // Units of work with their parts are not more than blocks that the card runs at once.
 int parts_of_units(int units, int multiprocessors) {
-  if (units > kManyCounters) return 1;
   return std::clamp(2 * multiprocessors / units, 1, kMostParts);
 }
 
@@ -123,21 +151,21 @@ void launch_of_width(Stream& stream, const AttentionParams<T>& params) {
   const int units = most_tiles * num_kv_heads;
   const AttentionWorkspace workspace(params.workspace);
   const Params<T> many{params, few_tokens(group), parts_of_units(units, params.multiprocessors),
-                       workspace.partials, workspace.many_counters};
+                       reinterpret_cast<Vec<float, 4>*>(workspace.partials)};
   const Grid grid{static_cast<unsigned>(units), static_cast<unsigned>(many.most_parts)};
   launch(stream, attend_many<T, kDim>, grid, Shape<kDim>::kThreads, sizeof(Shared<T, kDim>), many);
+  if (many.most_parts == 1 || params.batch.max_context_tokens <= kLeastPartPositions) return;
+  const Grid slices{static_cast<unsigned>(units), kSlices<kDim>};
+  launch(stream, merge_many<T, kDim>, slices, Shape<kDim>::kThreads, 0, many);
 }
 
 }  // namespace
 }  // namespace many
 
 std::int64_t many_partial_bytes(int head_dim, int multiprocessors) {
-  std::int64_t floats = 0;
-  with_head_width(head_dim, [&](auto width) {
-    constexpr int kDim = decltype(width)::value;
-    floats = std::int64_t{many::Warp<bf16, kDim>::kPartialFloats} * many::Shape<kDim>::kThreads;
-  });
-  return 2 * multiprocessors * floats * static_cast<std::int64_t>(sizeof(float));
+  std::int64_t fours = 0;
+  with_head_width(head_dim, [&](auto width) { fours = many::kPartFours<decltype(width)::value>; });
+  return 2 * multiprocessors * fours * static_cast<std::int64_t>(sizeof(Vec<float, 4>));
 }
 
 template <typename T>

@@ -28,10 +28,7 @@ struct Shared {
   static constexpr int kStride = kDim + 8;
   alignas(16) T q[kQueries][kStride];
   alignas(16) T keys[Shape<kDim>::kPositions][kStride];
-  union {
-    alignas(16) T values[Shape<kDim>::kPositions][kStride];
-    int flag;  // when the values are not needed any more
-  };
+  alignas(16) T values[Shape<kDim>::kPositions][kStride];
 };
 
 // The queries of a block: `first_query` and those after it, of a row's tokens times the heads of a group.

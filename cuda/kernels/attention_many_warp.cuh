@@ -160,57 +160,17 @@ struct Warp {
       }
     }
   }
-  // A thread's part of the state in memory: its floats are kThreads apart, so that a warp's lie together.
-  static constexpr int kPartialFloats = kTiles * (kDim / 8 * 4 + 4);
-  __device__ void store(float* partial) const {
+  // The state in memory: of each tile of queries the softmax state, then the sums, by fours, each of which
+  // all threads have side by side.
+  static constexpr int kTileFours = 1 + kDim / 8;
+  __device__ void store(Vec<float, 4>* fours) const {
 #pragma unroll
     for (int t = 0; t < kTiles; ++t) {
+      Vec<float, 4>* of_tile = fours + t * kTileFours * kThreads + threadIdx.x;
+      *of_tile = {{best[t][0], best[t][1], total[t][0], total[t][1]}};
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        *partial = best[t][half];
-        partial[kThreads] = total[t][half];
-        partial += 2 * kThreads;
-      }
-#pragma unroll
-      for (int i = 0; i < kDim / 8; ++i) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          *partial = sums[t][i][e];
-          partial += kThreads;
-        }
-      }
-    }
-  }
-  // The states of all parts, which are `stride` floats apart.
-  __device__ void merge(const float* partials, std::int64_t stride, int parts) {
-    clear();
-    constexpr int kTileFloats = kPartialFloats / kTiles;
-#pragma unroll
-    for (int t = 0; t < kTiles; ++t) {
-      const float* of_tile = partials + t * kTileFloats * kThreads;
-      for (int part = 0; part < parts; ++part) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half)
-          best[t][half] = fmaxf(best[t][half], of_tile[part * stride + half * 2 * kThreads]);
-      }
-#pragma unroll 1
-      for (int part = 0; part < parts; ++part) {
-        const float* from = of_tile + part * stride;
-        float factors[2];
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          const float of_part = *from;
-          factors[half] = of_part == -INFINITY ? 0.0F : exp2_approx(of_part - best[t][half]);
-          total[t][half] = fmaf(from[kThreads], factors[half], total[t][half]);
-          from += 2 * kThreads;
-        }
-#pragma unroll
-        for (int i = 0; i < kDim / 8; ++i) {
-#pragma unroll
-          for (int e = 0; e < 4; ++e)
-            sums[t][i][e] = fmaf(from[(i * 4 + e) * kThreads], factors[e / 2], sums[t][i][e]);
-        }
-      }
+      for (int i = 0; i < kDim / 8; ++i)
+        of_tile[(1 + i) * kThreads] = {{sums[t][i][0], sums[t][i][1], sums[t][i][2], sums[t][i][3]}};
     }
   }
   // Into the rows of shared.q that are the warp's own.
@@ -223,7 +183,7 @@ struct Warp {
         float sum = total[t][half];
 #pragma unroll
         for (int distance = 1; distance < 4; distance *= 2) sum += __shfl_xor_sync(kFullWarp, sum, distance);
-        const float factor = sum > 0 ? 1 / sum : sum == 0 ? 0.0F : sum;  // NaN goes on
+        const float factor = inverse_total(sum);
         T* row = shared.q[warp_of_thread() * kWarpQueries + t * 16 + half * 8 + lane / 4];
 #pragma unroll
         for (int i = 0; i < kDim / 8; ++i) {

@@ -11,19 +11,18 @@ void launch_plain_attention(Stream& stream, const AttentionParams<T>& params);
 
 // On tensor cores: T is bf16 or f16 and so is the cache; heads of a width in attention_widths.hpp. Every row
 // is computed by one of the two, by its number of tokens. Sequences are cut into parts, whose results lie in
-// the workspace until the last block to end merges them.
+// the workspace until they are merged.
 
 // Counters of parts that are done, first in the workspace, where no launch writes anything else: they are
 // zero between launches. With more units of work than counters nothing is cut.
-constexpr int kFewCounters = 1 << 16, kManyCounters = 1 << 12;
+constexpr int kFewCounters = 1 << 16;
 struct AttentionWorkspace {
-  int *few_counters, *many_counters;
+  int* few_counters;
   float* partials;
 
   explicit AttentionWorkspace(void* memory)
       : few_counters(static_cast<int*>(memory)),
-        many_counters(few_counters + kFewCounters),
-        partials(reinterpret_cast<float*>(many_counters + kManyCounters)) {}
+        partials(reinterpret_cast<float*>(few_counters + kFewCounters)) {}
 };
 
 // Rows of at most few_tokens() tokens.

@@ -8,6 +8,11 @@ namespace millrace::gpu {
 
 constexpr float kLog2E = 1.44269504F;
 
+// What sums are multiplied by at the end: 0 for queries that have seen nothing. NaN goes on.
+__device__ inline float inverse_total(float total) {
+  return total == 0 ? 0.0F : __fdividef(1.0F, total);
+}
+
 struct RowItem {
   int row;    // -1: there is no such item
   int index;  // among the row's

@@ -11,6 +11,7 @@ class CardBatch {
  public:
   explicit CardBatch(const RaggedBatch& batch)
       : shape_(batch.batch()),
+        max_context_tokens_(*std::max_element(batch.context_lens.begin(), batch.context_lens.end())),
         token_ids_(span(batch.token_ids)),
         positions_(span(batch.positions)),
         token_rows_(span(batch.token_rows)),
@@ -19,6 +20,7 @@ class CardBatch {
         tables_(span(batch.tables)) {}
   [[nodiscard]] Batch batch() const {
     Batch batch = shape_;
+    batch.max_context_tokens = max_context_tokens_;
     batch.token_ids = token_ids_.data();
     batch.positions = positions_.data();
     batch.token_rows = token_rows_.data();
@@ -31,6 +33,7 @@ class CardBatch {
  private:
   static std::span<const std::int32_t> span(const std::vector<std::int32_t>& values) { return values; }
   Batch shape_;
+  int max_context_tokens_;
   CardArray<std::int32_t> token_ids_, positions_, token_rows_, query_starts_, context_lens_, tables_;
 };
 
