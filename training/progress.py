@@ -29,7 +29,7 @@ class Progress:
         self.losses, self.tokens, self.since = [], 0, time.monotonic()
 
     def add(self, step, share, loss, tokens, total_tokens, minutes, rate):
-        """share: of the schedule, 0 to 1."""
+        """share: of the schedule, 0 to 1; minutes: on its clock."""
         self.losses.append(loss)
         self.tokens += tokens
         if step % EVERY_STEPS != 0:

@@ -37,8 +37,9 @@ def parse_arguments():
     parser.add_argument("--out", type=Path, default=Path("models/millrace-demo"))
     parser.add_argument("--init", type=Path, help="model folder to start from, with its tokenizer, instead of random weights")
     parser.add_argument("--steps", type=int, default=15_000)
-    parser.add_argument("--max-minutes", type=float, default=235.0, help="training ends after this wall time over all sessions, with the schedule shortened to fit")
-    parser.add_argument("--session-minutes", type=float, default=math.inf, help="this run stops after so long with a checkpoint; the next one goes on")
+    parser.add_argument("--max-minutes", type=float, default=235.0, help="training ends after so much time over all sessions, with the schedule shortened to fit: "
+                        "computing time of one process on a CPU, so that a busy machine trains no less than an idle one; wall time on a GPU")
+    parser.add_argument("--session-minutes", type=float, default=math.inf, help="this run stops after so much wall time with a checkpoint; the next one goes on")
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.05)
@@ -109,7 +110,7 @@ def batch_of(rows, step, args, rank):
 
 
 def schedule_share(args, step, elapsed_seconds):
-    """0 to 1: of the steps or of the wall time, whichever is further."""
+    """0 to 1: of the steps or of the time, whichever is further."""
     return min(1.0, max(step / args.steps, elapsed_seconds / (args.max_minutes * 60)))
 
 
@@ -178,21 +179,23 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
     if args.init:
         model.load_state_dict({name: value.float() for name, value in load_file(args.init / "model.safetensors").items()})
     optimizer = make_optimizer(model, args)
-    step, before, cpu_before, path = 0, 0.0, 0.0, args.work / f"checkpoint-{digest[:12]}.pt"
+    step, before, wall_before, path = 0, 0.0, 0.0, args.work / f"checkpoint-{digest[:12]}.pt"
     if state := load_checkpoint(path):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
-        step, before, cpu_before = state["step"], state["elapsed"], state["cpu"]
+        step, before, wall_before = state["step"], state["elapsed"], state["wall"]
     hidden_of = model.hidden if args.no_compile else torch.compile(model.hidden, dynamic=False)
     progress = Progress(args.work / "loss.csv", step, args.max_minutes) if rank == 0 else None
     evaluator = Evaluator(args, model, Tokenizer.from_str(tokenizer_json)) if rank == 0 and args.evaluate_minutes > 0 else None
+    clock = time.process_time if args.device == "cpu" else time.monotonic
     start = saved = time.monotonic()
+    clock_start = clock()
     elapsed, is_over = before, before >= args.max_minutes * 60 or step >= args.steps
 
     def save():
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": torch.get_rng_state(),
-                 "step": step, "elapsed": elapsed, "cpu": cpu_before + time.process_time()}
+                 "step": step, "elapsed": elapsed, "wall": wall_before + time.monotonic() - start}
         save_checkpoint(path, state)
 
     is_asked_to_stop = False
@@ -210,9 +213,8 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
-        run_seconds = time.monotonic() - start
-        wants_stop = (args.work / "stop").exists() or run_seconds > args.session_minutes * 60
-        elapsed, is_asked_to_stop = shared_clock(before + run_seconds, wants_stop, args)
+        wants_stop = (args.work / "stop").exists() or time.monotonic() - start > args.session_minutes * 60
+        elapsed, is_asked_to_stop = shared_clock(before + clock() - clock_start, wants_stop, args)
         is_over = elapsed >= args.max_minutes * 60 or step >= args.steps
         if progress:
             progress.add(step, schedule_share(args, step, elapsed), mean_loss, args.batch_tokens, step * args.batch_tokens, elapsed / 60, rate)
@@ -221,15 +223,12 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
                 saved = time.monotonic()
             if evaluator:
                 evaluator.look(step, elapsed)
-    cpu = torch.tensor(time.process_time())
-    if args.workers > 1:
-        distributed.all_reduce(cpu)
     if rank == 0:
         save()
         if is_over:
-            finish(args, model, Tokenizer.from_str(tokenizer_json), digest, step, elapsed, cpu.item() + cpu_before * args.workers)
+            finish(args, model, Tokenizer.from_str(tokenizer_json), digest, step, elapsed, wall_before + time.monotonic() - start)
         else:
-            print(f"\nstopped at step {step} after {elapsed / 60:.1f} minutes; the same command goes on from here", flush=True)
+            print(f"\nstopped at step {step} after {elapsed / 60:.1f} minutes of the schedule; the same command goes on from here", flush=True)
 
 
 def shared_clock(seconds, wants_stop, args):
@@ -263,21 +262,21 @@ class Evaluator:
             self.process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT)
 
 
-def finish(args, model, tokenizer, digest, step, elapsed, cpu):
+def finish(args, model, tokenizer, digest, step, elapsed, wall):
     """The model folder with its loss curve and training.json, one record per stage."""
     with open(args.corpus, "rb") as file:
         documents = sum(1 for _ in file)
     stages = json.loads((args.init / "training.json").read_text())["stages"] if args.init else []
     stages.append({
-        "corpus_sha256": digest, "documents": documents, "steps": step, "tokens": step * args.batch_tokens, "minutes": round(elapsed / 60, 1),
-        "cpu_minutes": round(cpu / 60, 1), "batch_tokens": args.batch_tokens, "learning_rate": args.learning_rate, "seed": args.seed,
+        "corpus_sha256": digest, "documents": documents, "steps": step, "tokens": step * args.batch_tokens, "minutes": round(wall / 60, 1),
+        "cpu_minutes": round(elapsed * args.workers / 60, 1) if args.device == "cpu" else 0, "batch_tokens": args.batch_tokens, "learning_rate": args.learning_rate, "seed": args.seed,
         "workers": args.workers, "device": args.device,
     })
     export_checkpoint(model, tokenizer, args.out)
     shutil.copy(args.work / "loss.csv", args.out / f"loss-{len(stages)}.csv")
     record = {"parameters": sum(p.numel() for p in model.parameters()), "torch": torch.__version__, "stages": stages}
     (args.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
-    print(f"\ndone: {step} steps in {elapsed / 60:.1f} minutes; wrote {args.out}", flush=True)
+    print(f"\ndone: {step} steps in {wall / 60:.1f} minutes; wrote {args.out}", flush=True)
 
 
 if __name__ == "__main__":
