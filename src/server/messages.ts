@@ -13,7 +13,10 @@ export function readMessages (messages: readonly RequestMessage[]): ChatMessage[
 
 function readMessage (message: RequestMessage, path: string): ChatMessage {
   const { role, name, tool_call_id: toolCallId } = message
-  const toolCalls = message.tool_calls ?? undefined
+  const toolCalls = callsOf(message)
+  if (message.function_call != null && role !== 'assistant') {
+    throw new InvalidParameterError(`${path}.function_call`, `Only an assistant's message has a function_call; ${path} is of the role ${role}.`)
+  }
   if (toolCalls !== undefined && role !== 'assistant') {
     throw new InvalidParameterError(`${path}.tool_calls`, `Only an assistant's message has tool_calls; ${path} is of the role ${role}.`)
   }
@@ -33,12 +36,18 @@ function readMessage (message: RequestMessage, path: string): ChatMessage {
   }
 }
 
+/** Templates know tool_calls only: a function_call of old conversations becomes one. */
+function callsOf ({ tool_calls: toolCalls, function_call: functionCall }: RequestMessage): readonly object[] | undefined {
+  if (toolCalls != null || functionCall == null) return toolCalls ?? undefined
+  return [{ id: `call_${functionCall.name}`, type: 'function', function: functionCall }]
+}
+
 function readContent (message: RequestMessage, path: string): string | null {
   const { content } = message
   if (typeof content === 'string') return content
   if (Array.isArray(content)) return content.map((part, j) => readPart(part, `${path}.content[${j}]`)).join('\n')
-  if (message.role === 'assistant' && (message.tool_calls?.length ?? 0) > 0) return null
-  throw new InvalidParameterError(`${path}.content`, `${path}.content is required; only an assistant's message with tool_calls may do without.`)
+  if (message.role === 'assistant' && (callsOf(message)?.length ?? 0) > 0) return null
+  throw new InvalidParameterError(`${path}.content`, `${path}.content is required; only an assistant's message with tool_calls or function_call may do without.`)
 }
 
 function readPart (part: { readonly type: string, readonly text?: string }, path: string): string {

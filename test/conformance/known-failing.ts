@@ -4,7 +4,6 @@
  */
 export const knownFailing: Readonly<Record<number, string>> = {
   11: 'a bound of the queue',
-  26: 'function_call in a message of the assistant',
   43: 'structured output',
   44: 'structured output',
   45: 'structured output',

@@ -120,6 +120,25 @@ t.test('every sampling field reaches the engine, and missing ones are left to it
   }
 })
 
+t.test('a function_call of the older form arrives as a tool call, and stands in for content', async t => {
+  const engine = new FakeEngine()
+  const { app } = await injectable(t, engine)
+  const call = { name: 'f', arguments: '{"a":1}' }
+  const send = async (message: object) => await app.inject({ method: 'POST', url, payload: { model: 'fake', messages: [...messages, message] } })
+  t.equal((await send({ role: 'assistant', content: null, function_call: call })).statusCode, 200)
+  t.same(engine.chats[0]!.messages[1], { role: 'assistant', content: null, tool_calls: [{ id: 'call_f', type: 'function', function: call }] })
+  t.equal((await send({ role: 'assistant', content: 'x', function_call: null })).statusCode, 200)
+  t.same(engine.chats[1]!.messages[1], { role: 'assistant', content: 'x' })
+  for (const [message, param] of [
+    [{ role: 'user', content: 'x', function_call: call }, 'messages[1].function_call'],
+    [{ role: 'assistant', function_call: { name: 'f' } }, 'messages[1].function_call']
+  ] as const) {
+    const response = await send(message)
+    t.equal(response.statusCode, 400)
+    t.equal(response.json().error.param, param)
+  }
+})
+
 t.test('messages of all roles and forms arrive as texts', async t => {
   const engine = new FakeEngine()
   const { app } = await injectable(t, engine)

@@ -15,7 +15,10 @@ const message = Type.Object({
     { title: 'a text, a list of text parts, or null' })),
   name: Type.Optional(Type.String()),
   tool_call_id: Type.Optional(Type.String()),
-  tool_calls: Type.Optional(Type.Union([Type.Array(Type.Object({})), Type.Null()], { title: 'a list of tool calls' }))
+  tool_calls: Type.Optional(Type.Union([Type.Array(Type.Object({})), Type.Null()], { title: 'a list of tool calls' })),
+  /** A call in the form that tool_calls replaced. */
+  function_call: Type.Optional(Type.Union([Type.Object({ name: Type.String(), arguments: Type.String() }), Type.Null()],
+    { title: 'a call, with name and arguments as texts' }))
 })
 
 export const chatRequest = Type.Object({
