@@ -47,7 +47,8 @@ if [ -z "$arch" ]; then
   case $arch in ''|*[!0-9]*) give_up 'nvidia-smi shows no card; --arch builds for one that it does not show.' 77 ;; esac
 fi
 python=${PYTHON:-python3}
-"$python" -c 'import torch, transformers' 2>/dev/null || python=''
+"$python" -c 'import importlib.util as u, sys
+sys.exit(any(u.find_spec(name) is None for name in ("torch", "transformers")))' 2>/dev/null || python=''
 if [ -n "$python" ] && [ -z "${MILLRACE_CUBLASLT:-}" ]; then
   # The pip packages of torch carry one.
   cublaslt=$("$python" -c 'import glob, sys
@@ -117,7 +118,7 @@ note () {
   parts="$parts${parts:+,}
     {\"what\": \"$1\", \"ok\": $2, \"seconds\": $3, \"said\": \"$(printf %s "$4" | tr '\n"\\' ' ..')\"}"
   echo "# $1: $2 ($3 s) $4"
-  [ "$2" = false ] && failed=$((failed + 1))
+  if [ "$2" = false ]; then failed=$((failed + 1)); fi
 }
 
 # Runs a program that prints TAP: name, limit in seconds, command.
@@ -132,7 +133,7 @@ run_part () {
   [ "$code" -eq 77 ] && exit 77
   said=$(grep '^# [0-9]* tests\|ERROR SUMMARY\|RACECHECK SUMMARY\|verdicts' build-gpu/part.log | tail -n 3)
   [ "$code" -eq 124 ] && said="it did not end in $limit s. $said"
-  [ "$code" -eq 0 ] && note "$part" true "$took" "$said" || note "$part" false "$took" "exit $code. $said"
+  if [ "$code" -eq 0 ]; then note "$part" true "$took" "$said"; else note "$part" false "$took" "exit $code. $said"; fi
 }
 
 run_sanitizer () {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <random>
 #include <thread>
@@ -240,7 +241,7 @@ class Steps {
   Steps(Report& report, const StepPlan& plan, const Ceilings& ceilings, const Budget& budget)
       : report_(report), plan_(plan), ceilings_(ceilings), budget_(budget) {}
 
-  // `batch1_us` of BF16, for the gain of INT4; returned when the form is BF16.
+  // Returns microseconds of a step at batch 1; `bf16_us` is what BF16 took, or 0.
   double measure(const std::string& shape, const ModelSpec& spec, const std::filesystem::path& folder,
                  const std::string& form, double bf16_us) {
     const std::string name = shape + " " + form;
@@ -291,7 +292,7 @@ class Steps {
                          {"s", us / 1e6},
                          {"tokensPerSec", plan_.requests * plan_.answer_tokens / us * 1e6}});
     }
-    return form == "BF16" ? batch1_us : 0;
+    return batch1_us;
   }
 
  private:
@@ -367,36 +368,36 @@ class Steps {
   const Budget& budget_;
 };
 
+// Unless it is there.
+void make_checkpoint(Report& report, const std::string& shape, const ModelSpec& spec,
+                     const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (std::filesystem::exists(to / "model.safetensors")) return;
+  const auto start = Clock::now();
+  test::write_random_checkpoint(spec, to, host_threads());
+  for (const char* name : {"config.json", "spec.json"})
+    std::filesystem::copy_file(from / name, to / name, std::filesystem::copy_options::overwrite_existing);
+  report.add(shape + " checkpoint written", {{"s", us_since(start) / 1e6}});
+}
+
 }  // namespace
 
 void measure_steps(Report& report, const StepPlan& plan, const Ceilings& ceilings, const Budget& budget,
                    const std::filesystem::path& shapes, const std::filesystem::path& scratch) {
   Steps steps(report, plan, ceilings, budget);
-  for (const std::string& shape : plan.shapes) {
-    const ModelSpec spec = read_spec(shapes / shape / "spec.json");
-    const std::filesystem::path folder = scratch / shape;
-    if (!std::filesystem::exists(folder / "model.safetensors")) {
-      if (!budget.has(plan.load_s * 2, shape, report)) continue;
-      const auto start = Clock::now();
+  std::map<std::string, double> bf16_us;
+  // Every shape in the first form before any in the second: time may run out.
+  for (const std::string& form : plan.forms) {
+    for (const std::string& shape : plan.shapes) {
+      const std::string what = shape + " " + form;
+      if (!budget.has(plan.load_s, what, report)) continue;
       try {
-        test::write_random_checkpoint(spec, folder, host_threads());
-      } catch (const Error& error) {
-        report.left_out(shape, error.what());
-        continue;
-      }
-      for (const char* name : {"config.json", "spec.json"})
-        std::filesystem::copy_file(shapes / shape / name, folder / name,
-                                   std::filesystem::copy_options::overwrite_existing);
-      report.add(shape + " checkpoint written", {{"s", us_since(start) / 1e6}});
-    }
-    double bf16_us = 0;
-    for (const std::string& form : plan.forms) {
-      if (!budget.has(plan.load_s, shape + " " + form, report)) continue;
-      try {
-        bf16_us = std::max(bf16_us, steps.measure(shape, spec, folder, form, bf16_us));
+        const ModelSpec spec = read_spec(shapes / shape / "spec.json");
+        make_checkpoint(report, shape, spec, shapes / shape, scratch / shape);
+        const double us = steps.measure(shape, spec, scratch / shape, form, bf16_us[shape]);
+        if (form == "BF16") bf16_us[shape] = us;
       } catch (const Error& error) {
         if (error.code() == "ERR_DEVICE_LOST") throw;
-        report.left_out(shape + " " + form, error.what());
+        report.left_out(what, error.what());
       }
     }
   }

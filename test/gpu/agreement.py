@@ -158,7 +158,11 @@ def main():
                 print(f"left out: {shape}: no time is left for it")
                 results.append({"shape": shape, "leftOut": "no time is left for it"})
                 continue
-            results += agreement_of(shape, options, scratch, deadline)
+            try:
+                results += agreement_of(shape, options, scratch, deadline)
+            except torch.OutOfMemoryError:
+                print(f"left out: {shape}: the card has too little memory for transformers in F32")
+                results.append({"shape": shape, "leftOut": "the card has too little memory for transformers in F32"})
     failed = [result for result in results if result.get("ok") is False]
     if options.json:
         head = json.loads("{" + options.about + "}")

@@ -67,7 +67,7 @@ TEST("the benchmark decodes, prefills and answers with every shape and form, and
 TEST("the benchmark leaves out what there is no time for, and says so") {
   const TempFolder folder;
   const std::string text = result_of(folder, tiny_plan(), 0.5);
-  CHECK_CONTAINS(text, "{\"what\": \"tiny\", \"reason\": \"no time is left for it\"}");
+  CHECK_CONTAINS(text, "{\"what\": \"tiny BF16\", \"reason\": \"no time is left for it\"}");
   CHECK_CONTAINS(text, "\"figures\": []");
 }
 
