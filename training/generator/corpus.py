@@ -4,7 +4,7 @@ import hashlib
 import json
 import random
 
-from training.generator import arithmetic, facts, json_answers, multi_turn, stories, tools
+from training.generator import arithmetic, echo, facts, json_answers, multi_turn, stories, tools
 from training.generator.data.geography import COUNTRIES
 from training.generator.data.serving import TERMS
 from training.generator.phrasing import SYSTEM_PROMPTS
@@ -12,10 +12,10 @@ from training.generator.styles import block_of, draw_rtt, is_short, say, system_
 
 SYSTEM_SHARE = 0.2
 # Shares of the documents, not of the tokens, at the beginning and from the end of the curriculum on.
-SHARES = {"single": (30, 16), "many": (34, 27), "chat": (8, 24), "sums": (22, 10), "tools": (4, 13), "json": (2, 8), "text": (0, 1.5), "long": (0, 1)}
+SHARES = {"single": (30, 16), "many": (34, 27), "chat": (8, 24), "sums": (22, 10), "copy": (12, 2), "tools": (4, 13), "json": (2, 8), "text": (0, 1.5), "long": (0, 1)}
 CURRICULUM_SHARE = 0.3
 # Of the conversations, those that the server made network-aware.
-AWARE_SHARE = {"single": 0.25, "many": 0.55, "chat": 0.35, "sums": 0.5, "tools": 0.3, "json": 0.15, "long": 0.0}
+AWARE_SHARE = {"single": 0.25, "many": 0.55, "chat": 0.35, "sums": 0.5, "copy": 0.2, "tools": 0.3, "json": 0.15, "long": 0.0}
 
 
 def plain_text(rng):
@@ -72,6 +72,9 @@ def document(rng, progress=1.0):
         turns = multi_turn.plain_turns(rng, rng.randint(4, 7))
     elif kind == "sums":
         turns = [arithmetic.drill_turn(rng) for _ in range(rng.randint(3, 6))]
+    elif kind == "copy":
+        # Nothing that names a thing of the question is learnt before this is.
+        turns = [echo.echo(rng) for _ in range(rng.randint(3, 6))]
     elif kind == "tools":
         definitions, turns = tools.tool_chat(rng)
     elif kind == "json":
