@@ -13,7 +13,7 @@ struct NormParams {
   std::int64_t x_stride;
   const T* delta;  // null: nothing is added
   std::int64_t delta_stride;
-  const float* weight;  // (cols,)
+  const float* weight;  // (cols,), aligned to 16 bytes
   T* out;
   std::int64_t out_stride;
   int rows;

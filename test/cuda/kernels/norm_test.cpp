@@ -50,7 +50,7 @@ void check_norm(int rows, int cols, bool with_delta, float tolerance) {
 }  // namespace
 
 TEST("the CUDA norm is that of the definition for rows of every length") {
-  for (const int cols : {8, 64, 136, 1024, 4096 + 64}) {
+  for (const int cols : {8, 64, 136, 1024, 4096 + 64, 12288 + 8}) {
     for (const bool with_delta : {false, true}) {
       check_norm<float>(3, cols, with_delta, 1e-5F);
       check_norm<gpu::bf16>(3, cols, with_delta, 8e-3F);
