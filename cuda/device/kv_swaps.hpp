@@ -39,7 +39,7 @@ class KvSwaps {
   Layer& layer_of(const KvLayer& kv);
 
   Stream& compute_;
-  Stream stream_;
+  Stream stream_{true};  // its few blocks would wait for all of a large product's otherwise
   Event queued_{false};
   std::vector<Layer> layers_;
   int num_pending_ = 0;

@@ -240,7 +240,7 @@ Graph::~Graph() = default;
 Graph::Graph(Graph&&) noexcept = default;
 Graph& Graph::operator=(Graph&&) noexcept = default;
 
-Stream::Stream() : state_(std::make_unique<State>()) {}
+Stream::Stream(bool /*urgent*/) : state_(std::make_unique<State>()) {}
 Stream::~Stream() = default;
 
 void* Stream::native() const {

@@ -213,8 +213,11 @@ Graph::~Graph() {
   if (state_ != nullptr) (void)cudaGraphExecDestroy(state_->graph);
 }
 
-Stream::Stream() : state_(std::make_unique<State>()) {
-  check(cudaStreamCreateWithFlags(&state_->stream, cudaStreamNonBlocking), "making a stream");
+Stream::Stream(bool urgent) : state_(std::make_unique<State>()) {
+  int least = 0, greatest = 0;
+  check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "reading the priorities of streams");
+  check(cudaStreamCreateWithPriority(&state_->stream, cudaStreamNonBlocking, urgent ? greatest : least),
+        "making a stream");
 }
 
 Stream::~Stream() {

@@ -88,7 +88,8 @@ class Graph {
 // Work in order on one card. Errors of work come out of a later call, as GpuError.
 class Stream {
  public:
-  Stream();  // of the thread's card
+  // Of the thread's card. Blocks of an `urgent` one begin before those of others that wait.
+  explicit Stream(bool urgent = false);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
