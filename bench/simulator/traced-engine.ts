@@ -52,6 +52,7 @@ class KnownAnswers extends OnlineLengthPredictor {
     return {
       kv: model.kv,
       memory: model.memory,
+      exchange: model.exchange,
       fingerprint: model.fingerprint,
       maxRows: model.maxRows,
       maxTokens: model.maxTokens,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "device/card_group.hpp"
 #include "libraries/cublaslt_choice.hpp"
 
 namespace millrace::gpu {
@@ -65,6 +66,7 @@ void CardDevice::enter() const {
 
 void CardDevice::lose(const std::string& reason) {
   if (lost_.empty()) lost_ = reason;
+  if (group_ != nullptr) group_->fail("cuda:" + std::to_string(card_) + ": " + reason);
   copies_.drop();
   logits_.drop();
 }
@@ -166,6 +168,7 @@ void CardDevice::end_repeat(bool failed) {
 void CardDevice::synchronize() {
   refuse_while_recording("to wait");
   stream_.synchronize();
+  if (group_ != nullptr) group_->check();
   copies_.finish();
   logits_.finish();
 }

@@ -16,6 +16,8 @@
 
 namespace millrace::gpu {
 
+class CardGroup;
+
 // One card, open for one model: the operations of the table (plugin/device_abi.h) over kernels. All work is
 // queued on one stream, but for KV that is swapped. Functions throw GpuError, and Error for what is wrong
 // with an argument.
@@ -31,6 +33,13 @@ class CardDevice {
   void enter() const;
   // All that follows is refused with this reason.
   void lose(const std::string& reason);
+
+  // What its group, if it is in one, needs of it.
+  [[nodiscard]] int card() const { return card_; }
+  [[nodiscard]] DType activations() const { return activations_; }
+  [[nodiscard]] Stream& stream() { return stream_; }
+  void join(CardGroup* group) { group_ = group; }
+  void leave() { group_ = nullptr; }
 
   // Returns the bytes taken.
   std::int64_t prepare(const MillraceWorkLimits& limits);
@@ -73,6 +82,7 @@ class CardDevice {
   const DType activations_;
   const CardInfo info_;
   std::string lost_;
+  CardGroup* group_ = nullptr;
   Stream stream_;
   HostCopies copies_;
   KvSwaps swaps_;

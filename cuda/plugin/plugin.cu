@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "device/card_device.hpp"
+#include "device/card_group.hpp"
 #include "libraries/cublaslt_choice.hpp"
 
 namespace millrace::gpu {
@@ -238,6 +239,36 @@ std::int32_t synchronize(MillraceDevice* device, MillraceError* error) {
   return on_device(device, error, [](CardDevice& card) { card.synchronize(); });
 }
 
+CardGroup& group_of(MillraceGroup* group) {
+  return *reinterpret_cast<CardGroup*>(group);
+}
+
+std::int32_t open_group(MillraceDevice* const* members, std::int32_t count,
+                        const MillraceGroupOptions* options, MillraceGroup** group, MillraceError* error) {
+  return guarded(error, [&] {
+    std::vector<CardDevice*> cards;
+    for (std::int32_t i = 0; i < count; ++i) cards.push_back(&device_of(members[i]));
+    std::string reason;
+    auto opened =
+        CardGroup::open(cards, {options->nccl, std::chrono::milliseconds(options->patience_ms)}, reason);
+    if (opened == nullptr) fail(error, "", reason.c_str());
+    *group = reinterpret_cast<MillraceGroup*>(opened.release());
+  });
+}
+
+void close_group(MillraceGroup* group) {
+  delete &group_of(group);
+}
+
+void name_group(MillraceGroup* group, char* name, std::int32_t bytes) {
+  std::snprintf(name, static_cast<std::size_t>(bytes), "%s", group_of(group).name().c_str());
+}
+
+std::int32_t all_reduce(MillraceGroup* group, std::int32_t member, MillraceTensor mine,
+                        MillraceError* error) {
+  return guarded(error, [&] { group_of(group).all_reduce(member, mine); });
+}
+
 constexpr MillraceDeviceTable kTable = {
     MILLRACE_DEVICE_ABI,
     sizeof(MillraceDeviceTable),
@@ -270,6 +301,10 @@ constexpr MillraceDeviceTable kTable = {
     begin_repeat,
     end_repeat,
     synchronize,
+    open_group,
+    close_group,
+    name_group,
+    all_reduce,
 };
 
 }  // namespace

@@ -35,7 +35,10 @@ std::shared_ptr<Device> open_device(const std::string& name, const DeviceOptions
   if (plugin.get() == nullptr) {
     throw Error("ERR_DEVICE_UNAVAILABLE", "there is no device " + name + " here: " + plugin.reason() + ".");
   }
-  return plugin.get()->open(*card, options.activations, Registry::instance().threads());
+  return plugin.get()->open(*card, options.activations, Registry::instance().threads(),
+                            {.allowed = options.nccl != "off",
+                             .nccl = options.nccl == "auto" || options.nccl == "off" ? "" : options.nccl,
+                             .deterministic = options.deterministic});
 }
 
 }  // namespace millrace

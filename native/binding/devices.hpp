@@ -14,6 +14,7 @@ struct DeviceOptions {
   std::optional<Isa> isa;  // of a CPU; nothing: the best
   bool deterministic = false;
   DType activations = DType::kF32;  // of a card; a CPU computes in F32
+  std::string nccl = "auto";        // of cards that split layers: auto, off, or its path
 };
 
 // All devices of this machine, those that cannot be used with the reason.

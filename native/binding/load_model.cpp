@@ -34,6 +34,7 @@ struct LoadOptions {
   std::string path, spec, kernels;
   std::vector<MapEntry> device_map;
   bool deterministic = false;
+  std::string nccl = "auto";
   bool preallocate_kv = false;
   Quantization quantization;
   DType activation_dtype = DType::kF32, kv_dtype = DType::kF32;
@@ -78,6 +79,7 @@ LoadOptions read_options(const Napi::Object& object) {
   options.kernels = string_field(object, "kernels");
   read_isa(options.kernels);
   options.deterministic = bool_field(object, "deterministic");
+  if (object.Has("nccl")) options.nccl = string_field(object, "nccl");
   options.preallocate_kv = bool_field(object, "preallocateKv");
   options.quantization = read_quantization(object);
   options.kv_dtype = read_dtype(object, "kvDtype");
@@ -118,8 +120,8 @@ Loaded load(const LoadOptions& options, const std::function<void(double)>& repor
   for (const MapEntry& entry : options.device_map) {
     DeviceMapEntry stage{entry.start, entry.end, {}};
     for (const std::string& name : entry.devices) {
-      stage.devices.push_back(
-          open_device(name, {read_isa(options.kernels), options.deterministic, options.activation_dtype}));
+      stage.devices.push_back(open_device(
+          name, {read_isa(options.kernels), options.deterministic, options.activation_dtype, options.nccl}));
     }
     runtime.device_map.push_back(std::move(stage));
   }

@@ -68,6 +68,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
   return DefineClass(
       env, "NativeModel",
       {InstanceAccessor<&ModelObject::get_kv>("kv"), InstanceAccessor<&ModelObject::get_memory>("memory"),
+       InstanceAccessor<&ModelObject::get_exchange>("exchange"),
        InstanceAccessor<&ModelObject::get_fingerprint>("fingerprint"),
        InstanceAccessor<&ModelObject::get_max_rows>("maxRows"),
        InstanceAccessor<&ModelObject::get_max_tokens>("maxTokens"),
@@ -93,6 +94,7 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
     runtime_ = model.runtime;
     fingerprint_ = model.fingerprint;
     limits_ = runtime_->limits();
+    exchange_ = runtime_->exchange();
     kv_ = Napi::Persistent(KvPoolObject::make(env, runtime_->kv()));
     memory_ = Napi::Persistent(memory_use(env, *runtime_));
     step_done_ = StepDone::New(env, "millrace step", 0, 1, this);
@@ -129,6 +131,9 @@ Napi::Value ModelObject::get_kv(const Napi::CallbackInfo&) {
 }
 Napi::Value ModelObject::get_memory(const Napi::CallbackInfo&) {
   return memory_.Value();
+}
+Napi::Value ModelObject::get_exchange(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), exchange_);
 }
 Napi::Value ModelObject::get_fingerprint(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), fingerprint_);

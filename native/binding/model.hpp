@@ -34,6 +34,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
 
   Napi::Value get_kv(const Napi::CallbackInfo& info);
   Napi::Value get_memory(const Napi::CallbackInfo& info);
+  Napi::Value get_exchange(const Napi::CallbackInfo& info);
   Napi::Value get_fingerprint(const Napi::CallbackInfo& info);
   Napi::Value get_max_rows(const Napi::CallbackInfo& info);
   Napi::Value get_max_tokens(const Napi::CallbackInfo& info);
@@ -56,7 +57,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
   std::shared_ptr<ModelRuntime> runtime_;
   Napi::ObjectReference kv_;
   Napi::ObjectReference memory_;
-  std::string fingerprint_;
+  std::string fingerprint_, exchange_;
   StepLimits limits_;
   StepDone step_done_;
   ThreadHandle javascript_;

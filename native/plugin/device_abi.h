@@ -11,10 +11,11 @@
 extern "C" {
 #endif
 
-#define MILLRACE_DEVICE_ABI 2
+#define MILLRACE_DEVICE_ABI 3
 
 typedef struct MillraceDevice MillraceDevice;
 typedef struct MillraceWeight MillraceWeight;
+typedef struct MillraceGroup MillraceGroup;
 
 typedef struct MillraceError {
   char code[48]; /* of docs/errors.md */
@@ -35,6 +36,11 @@ typedef struct MillraceOpenOptions {
   int32_t activations; /* DType: F32, F16 or BF16 */
   int32_t threads;     /* of the host, for weights */
 } MillraceOpenOptions;
+
+typedef struct MillraceGroupOptions {
+  const char* nccl;    /* the library or its folder; empty: as the system finds it */
+  int32_t patience_ms; /* for a member to come to a sum, and for a sum to end */
+} MillraceGroupOptions;
 
 typedef struct MillraceWorkLimits {
   int32_t max_rows, max_tokens, max_logit_rows, num_heads, num_kv_heads, head_dim, vocab_size, max_logprobs;
@@ -212,6 +218,15 @@ typedef struct MillraceDeviceTable {
   int32_t (*begin_repeat)(MillraceDevice*, uint64_t key, int32_t* how, MillraceError*);
   int32_t (*end_repeat)(MillraceDevice*, int32_t failed, MillraceError*);
   int32_t (*synchronize)(MillraceDevice*, MillraceError*);
+
+  /* Devices on cards of their own that sum among themselves, without the host. Where they cannot, *group is
+   * null and `error` has the reason; the result is 0 all the same. */
+  int32_t (*open_group)(MillraceDevice* const* members, int32_t count, const MillraceGroupOptions* options,
+                        MillraceGroup** group, MillraceError* error);
+  void (*close_group)(MillraceGroup* group); /* waits for its work; the members are still open */
+  void (*name_group)(MillraceGroup* group, char* name, int32_t bytes);
+  /* Queues the sum into `mine`; each member by a thread of its own. */
+  int32_t (*all_reduce)(MillraceGroup* group, int32_t member, MillraceTensor mine, MillraceError* error);
 } MillraceDeviceTable;
 
 /* What a plugin exports. */

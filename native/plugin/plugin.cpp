@@ -74,7 +74,8 @@ std::vector<DeviceInfo> Plugin::list() const {
   return {none};
 }
 
-std::shared_ptr<Device> Plugin::open(int card, DType activations, int threads) const {
+std::shared_ptr<Device> Plugin::open(int card, DType activations, int threads,
+                                     const GroupOptions& groups) const {
   std::int32_t count = 0;
   MillraceError error{};
   table_->count_cards(&count, &error);
@@ -86,7 +87,7 @@ std::shared_ptr<Device> Plugin::open(int card, DType activations, int threads) c
   const DeviceInfo info = describe(card);
   if (!info.reason.empty())
     throw Error("ERR_DEVICE_UNAVAILABLE", info.name + " cannot be used: " + info.reason + ".");
-  return std::make_shared<PluginDevice>(table_, info, card, activations, threads, lost_);
+  return std::make_shared<PluginDevice>(table_, info, card, activations, threads, groups, lost_);
 }
 
 }  // namespace millrace

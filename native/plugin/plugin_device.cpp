@@ -86,9 +86,39 @@ class PluginDevice::PluginWeight final : public Weight {
   const std::int64_t bytes_;
 };
 
+// The devices of its members must live longer.
+class PluginDevice::PluginGroup final : public DeviceGroup {
+ public:
+  PluginGroup(std::vector<PluginDevice*> members, MillraceGroup* group)
+      : members_(std::move(members)), group_(group) {}
+  ~PluginGroup() override { members_.front()->table_->close_group(group_); }
+  PluginGroup(const PluginGroup&) = delete;
+  PluginGroup& operator=(const PluginGroup&) = delete;
+
+  [[nodiscard]] std::string name() const override {
+    char name[64] = "";
+    members_.front()->table_->name_group(group_, name, sizeof name);
+    return name;
+  }
+  void all_reduce(int member, Tensor mine) override {
+    PluginDevice& device = *members_[static_cast<std::size_t>(member)];
+    MillraceError error{};
+    if (device.table_->all_reduce(group_, member, to_c(mine), &error) != 0) device.fail(error);
+  }
+
+ private:
+  const std::vector<PluginDevice*> members_;
+  MillraceGroup* const group_;
+};
+
 PluginDevice::PluginDevice(const MillraceDeviceTable* table, DeviceInfo info, int card, DType activations,
-                           int threads, std::shared_ptr<LostCards> lost)
-    : table_(table), info_(std::move(info)), card_(card), activations_(activations), lost_(std::move(lost)) {
+                           int threads, GroupOptions groups, std::shared_ptr<LostCards> lost)
+    : table_(table),
+      info_(std::move(info)),
+      card_(card),
+      activations_(activations),
+      groups_(std::move(groups)),
+      lost_(std::move(lost)) {
   const MillraceOpenOptions options{card, static_cast<int>(activations), threads};
   MillraceDevice* device = nullptr;
   MillraceError error{};
@@ -204,6 +234,39 @@ bool PluginDevice::try_copy_from(Device& source, void* to, const void* from, std
   if (other == nullptr || other->table_ != table_) return false;
   call(table_->copy_from, other->handle_->device, to, from, bytes);
   return true;
+}
+
+std::unique_ptr<DeviceGroup> PluginDevice::try_group(std::span<Device* const> members, std::string& reason) {
+  const auto refuse = [&](const std::string& why) {
+    reason = why;
+    return nullptr;
+  };
+  if (!groups_.allowed) return refuse("--nccl is off");
+  if (groups_.deterministic && members.size() > 2)
+    return refuse("with --deterministic, sums of more than two are taken in order of rank");
+  std::vector<PluginDevice*> devices;
+  std::vector<MillraceDevice*> handles;
+  for (Device* member : members) {
+    auto* const device = dynamic_cast<PluginDevice*>(member);
+    if (device == nullptr || device->table_ != table_)
+      return refuse(member->info().name + " is no such card");
+    for (const PluginDevice* other : devices) {
+      if (other->card_ == device->card_) return refuse("two ranks are on " + device->info_.name);
+    }
+    devices.push_back(device);
+    handles.push_back(device->handle_->device);
+  }
+  const MillraceGroupOptions options{groups_.nccl.c_str(), groups_.patience_ms};
+  MillraceGroup* group = nullptr;
+  MillraceError error{};
+  if (table_->open_group(handles.data(), static_cast<int>(handles.size()), &options, &group, &error) != 0)
+    fail(error);
+  if (group != nullptr) return std::make_unique<PluginGroup>(std::move(devices), group);
+  if (!groups_.nccl.empty()) {
+    throw Error("ERR_INVALID_OPTION", "nccl is " + groups_.nccl + ", which cannot be used: " + error.message +
+                                          ". Correct --nccl, or leave it out to sum by way of the host.");
+  }
+  return refuse("NCCL cannot be used: " + std::string(error.message));
 }
 
 void PluginDevice::embed(const Batch& batch, const Weight& table, Tensor out) {

@@ -3,14 +3,15 @@
 #include <vector>
 
 #include "plugin/plugin.hpp"
+#include "runtime/device_group.hpp"
 
 namespace millrace {
 
 // A device that is driven through a plugin's table.
-class PluginDevice final : public Device {
+class PluginDevice final : public Device, public GroupingDevice {
  public:
   PluginDevice(const MillraceDeviceTable* table, DeviceInfo info, int card, DType activations, int threads,
-               std::shared_ptr<LostCards> lost);
+               GroupOptions groups, std::shared_ptr<LostCards> lost);
   ~PluginDevice() override;
 
   [[nodiscard]] DeviceInfo info() const override { return info_; }
@@ -30,6 +31,8 @@ class PluginDevice final : public Device {
   void copy_to_device(void* to, const void* from, std::int64_t bytes) override;
   void copy_to_host(void* to, const void* from, std::int64_t bytes) override;
   bool try_copy_from(Device& source, void* to, const void* from, std::int64_t bytes) override;
+
+  std::unique_ptr<DeviceGroup> try_group(std::span<Device* const> members, std::string& reason) override;
 
   void embed(const Batch& batch, const Weight& table, Tensor out) override;
   void norm(const NormArgs& args) override;
@@ -51,6 +54,7 @@ class PluginDevice final : public Device {
   struct Handle;
   class PluginBuffer;
   class PluginWeight;
+  class PluginGroup;
 
   // Calls a function of the table with this device and an error; throws what the error says.
   template <typename Function, typename... Args>
@@ -63,6 +67,7 @@ class PluginDevice final : public Device {
   const DeviceInfo info_;
   const int card_;
   const DType activations_;
+  const GroupOptions groups_;
   const std::shared_ptr<LostCards> lost_;
   std::shared_ptr<Handle> handle_;
   // Of sample(), until synchronize().

@@ -64,9 +64,14 @@ struct Forward::RankState {
 
 Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWeights& weights, KvStorage& kv,
                  const StepLimits& limits)
-    : spec_(spec), plan_(plan), weights_(weights), kv_(kv), limits_(limits), threads_(max_ranks(plan)) {
+    : spec_(spec),
+      plan_(plan),
+      weights_(weights),
+      kv_(kv),
+      limits_(limits),
+      exchange_(make_collective(plan)),
+      threads_(max_ranks(plan)) {
   const std::vector<Device*> devices = rank_devices(plan);
-  collective_ = make_in_process_collective(devices);
   for (const Device* device : devices) repeats_ = repeats_ && device->repeats();
   const int rows = repeats_ ? rounded_rows(limits.max_rows) : limits.max_rows;
   const int tokens = std::max(limits.max_tokens, rows);
@@ -174,6 +179,8 @@ void Forward::sample(const HostBatch& batch, std::span<const SampleRow> rows,
 void Forward::run_stage(std::size_t number, const HostBatch& batch) {
   const Stage& stage = plan_.stages[number];
   Device& device = *state_of(stage.ranks.front()).device;
+  // Ranks that sum are not recorded: the host's sums cannot be, and recorded sums of cards would have to be
+  // replayed by all ranks together and could not be aborted when one of them is lost.
   if (!is_repeated(batch) || stage.ranks.size() > 1) return run_alone(number, batch);
   const BatchShape& shape = batch.shape();
   const std::uint64_t key =
@@ -216,7 +223,8 @@ void Forward::run_layers(const Stage& stage, const Rank& rank) {
       failure = std::current_exception();
     }
     try {
-      if (count > 1) collective_->all_reduce(stage.ranks.front().index, count, rank.index, state.delta);
+      if (count > 1)
+        exchange_.collective->all_reduce(stage.ranks.front().index, count, rank.index, state.delta);
     } catch (...) {
       if (!failure) failure = std::current_exception();
     }
@@ -260,7 +268,7 @@ void Forward::hand_over(const Stage& from, const Stage& to) {
   const Rank& source = from.ranks.front();
   for (const Rank& rank : to.ranks) {
     if (rank.index == source.index) continue;
-    collective_->transfer(source.index, state_of(source).x, rank.index, state_of(rank).x);
+    exchange_.collective->transfer(source.index, state_of(source).x, rank.index, state_of(rank).x);
   }
 }
 

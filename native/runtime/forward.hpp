@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/block_ops.hpp"
-#include "runtime/collective.hpp"
+#include "runtime/collective_plan.hpp"
 #include "runtime/execution_plan.hpp"
 #include "runtime/host_batch.hpp"
 #include "runtime/kv_storage.hpp"
@@ -61,6 +61,8 @@ class Forward {
   void sample(const HostBatch& batch, std::span<const SampleRow> rows, std::span<SampleResult> results);
 
   [[nodiscard]] std::int64_t workspace_bytes() const { return workspace_bytes_; }
+  // For people: how cards that split layers sum; empty when none do.
+  [[nodiscard]] const std::string& exchange() const { return exchange_.description; }
 
  private:
   struct RankState;
@@ -90,7 +92,7 @@ class Forward {
   KvStorage& kv_;
   StepLimits limits_;
   std::vector<std::unique_ptr<RankState>> states_;
-  std::unique_ptr<Collective> collective_;
+  PlanCollective exchange_;
   RankThreads threads_;
   BatchShape largest_;
   bool repeats_ = true;  // a device of the plan gains by it

@@ -60,6 +60,8 @@ class ModelRuntime {
   [[nodiscard]] std::int64_t kv_bytes() const { return storage_.bytes(); }
   [[nodiscard]] std::int64_t kv_host_bytes() const { return storage_.host_bytes(); }
   [[nodiscard]] std::int64_t workspace_bytes() const { return forward_.workspace_bytes(); }
+  // For people: how cards that split layers sum; empty when none do.
+  [[nodiscard]] const std::string& exchange() const { return forward_.exchange(); }
 
   // Of all devices, since the last call; empty unless the options ask for it.
   [[nodiscard]] std::vector<StageTime> take_stage_times();

@@ -14,7 +14,7 @@ export interface ServingAddress {
 
 /** What a server prints when it is ready: what runs, where its memory goes, and how to reach it. */
 export function servingSummary ({ engine, description }: LoadedModel, { url, needsKey, addon }: ServingAddress): string {
-  const { modelName, path, options, memory } = engine.info
+  const { modelName, path, options, memory, exchange } = engine.info
   const { spec } = description
   const dtypes = dtypesOf(description).map(({ dtype }) => dtype).join(', ')
   const quantization = quantizationText(options)
@@ -30,6 +30,7 @@ export function servingSummary ({ engine, description }: LoadedModel, { url, nee
       `(${options.kvBlocks * options.blockTokens} tokens in ${options.kvDtype}) + ${swap}workspace ${formatBytes(memory.workspaceBytes)} = ${formatBytes(total)}`],
     ['compute', `${devices.join(', ')}, ${options.threads} thread${options.threads === 1 ? '' : 's'}, kernels ${options.kernels} ` +
       `(this CPU: ${addon.cpuFeatures().join(', ') || 'no vector instructions that they use'})`],
+    ...exchange === '' ? [] : [['sums', exchange] satisfies [string, string]],
     ['address', `${url}/v1${needsKey ? ' (with an API key)' : ''}`]
   ]
   return `${twoColumns(rows)}\n\n${exampleCurl(url, modelName, needsKey)}`

@@ -14,6 +14,8 @@ export interface EngineInfo {
   readonly spec: EngineParts['spec']
   readonly options: ResolvedOptions
   readonly memory: EngineParts['model']['memory']
+  /** How cards that split layers sum, for people; empty when none do. */
+  readonly exchange: string
   /** Identifies the weights. */
   readonly fingerprint: string
   /** Whether `chat` works; a model without a template can only continue texts. */

@@ -88,6 +88,7 @@ export class Engine {
       spec: parts.spec,
       options,
       memory: model.memory,
+      exchange: model.exchange,
       fingerprint: model.fingerprint,
       hasChatTemplate: parts.chatTemplate !== undefined,
       toolFormat: this.#toolFormat?.name

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { InvalidOptionError } from '../core/errors.js'
 import { loadAddon } from '../native/addon.js'
 import type { Addon, DeviceInfo } from '../native/binding.js'
@@ -34,6 +35,7 @@ export interface LoadHooks {
  */
 export async function loadParts (model: string, options: PartialEngineOptions, hooks: LoadHooks): Promise<EngineParts> {
   const parsed = parseEngineOptions(options)
+  checkNcclPath(parsed.nccl)
   const warn = (message: string): void => { hooks.onWarning?.(message) }
   const externalLengths = hooks.lengthPredictor === undefined ? undefined
     : new ExternalLengths(hooks.lengthPredictor, () => performance.now(), warn)
@@ -61,6 +63,7 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     maxLogprobs: resolved.maxLogprobs,
     maxSequenceTokens: resolved.maxModelLen,
     deterministic: resolved.deterministic,
+    nccl: resolved.nccl,
     preallocateKv: resolved.preallocateKv,
     kernels: resolved.kernels,
     stageTimes: hooks.stageTimes ?? false
@@ -84,6 +87,11 @@ export async function loadParts (model: string, options: PartialEngineOptions, h
     ...externalLengths === undefined ? {} : { externalLengths },
     ...profilerFile === undefined ? {} : { profilerFile, profiling: await profilerFile.read() }
   }
+}
+
+function checkNcclPath (nccl: string): void {
+  if (nccl === 'auto' || nccl === 'off' || existsSync(nccl)) return
+  throw new InvalidOptionError('nccl', `nccl is ${nccl}, but there is no such file or folder. It is auto, off, or the path of NCCL or of its folder.`)
 }
 
 /** The compute pools belong to the process, and cannot change once a model has been loaded. */

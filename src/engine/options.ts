@@ -153,6 +153,12 @@ export const engineOptions = {
     default: false,
     description: 'The same tokens for a request alone and in any batch. Costs speed only where the kernels are amx; the others are so anyway.'
   },
+  nccl: {
+    type: 'string',
+    minLength: 1,
+    default: 'auto',
+    description: 'How cuda devices that split layers sum: auto by NCCL where it is found, off by way of the host, or by the NCCL of this path, which is the library or its folder (pip: nvidia/nccl/lib).'
+  },
   profilerState: {
     type: 'string',
     minLength: 1,

@@ -61,6 +61,8 @@ export interface ResolvedOptions {
   readonly kvDtype: KvDtype
   readonly prefixCaching: boolean
   readonly deterministic: boolean
+  /** 'auto', 'off', or the path of the library or its folder. */
+  readonly nccl: string
   readonly preallocateKv: boolean
   readonly kernels: 'auto' | 'scalar' | 'avx2' | 'avx512' | 'avx512-vnni' | 'avx512-bf16' | 'amx'
   /** Undefined = nothing is kept. */
@@ -129,6 +131,7 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     kvDtype,
     prefixCaching: parsed.prefixCaching,
     deterministic: parsed.deterministic,
+    nccl: parsed.nccl,
     preallocateKv: parsed.preallocateKv,
     kernels: parsed.kernels,
     profilerState: parsed.profilerState === 'none' ? undefined : parsed.profilerState,

@@ -121,6 +121,8 @@ export interface MemoryUse {
 export interface NativeModel {
   readonly kv: NativeKvPool
   readonly memory: MemoryUse
+  /** How cards that split layers sum, for people; empty when none do. */
+  readonly exchange: string
   /** SHA-256 of the weights' names, shapes, sizes and sampled content, in hex. */
   readonly fingerprint: string
   readonly maxRows: number
@@ -229,6 +231,8 @@ export interface LoadOptions {
   maxSequenceTokens: number
   /** The same bits for a row alone and in any batch, also where the fastest kernels would differ. */
   deterministic: boolean
+  /** How cards that split layers sum: 'auto', 'off', or the path of NCCL or its folder. */
+  nccl?: string
   /** Take the KV cache's memory from the system at the start, not at first use. */
   preallocateKv: boolean
   /** Note how long each kind of operation takes; `NativeModel.stageTimes`. Costs well under 1 us an operation. */

@@ -34,6 +34,7 @@ const blockTokens = 4
 export class ScriptedModel implements NativeModel {
   readonly kv
   readonly memory = { weightsBytes: 0, kvBytes: 0, kvHostBytes: 0, workspaceBytes: 0 }
+  readonly exchange = ''
   readonly fingerprint = 'scripted'
   readonly maxRows = maxRows
   readonly maxTokens = maxTokens
@@ -202,6 +203,7 @@ export function scriptedEngine (
       kvDtype: 'f32',
       prefixCaching: true,
       deterministic: false,
+      nccl: 'auto',
       preallocateKv: false,
       kernels: 'scalar',
       profilerState: undefined,

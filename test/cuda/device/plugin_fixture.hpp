@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "emulation/emulated_card.hpp"
+#include "platform/runtime.hpp"
 #include "plugin/plugin.hpp"
 
 namespace millrace::test {
@@ -16,11 +17,14 @@ inline std::shared_ptr<Device> open_card(DType activations = DType::kF32, int ca
   return emulated_plugin().open(card, activations, 1);
 }
 
-// While it lives, there are so many cards.
+// While it lives, there are so many cards. The thread that made it drives the first one afterwards.
 class SeveralCards {
  public:
   explicit SeveralCards(int count) : before_(gpu::emulated_card_count().exchange(count)) {}
-  ~SeveralCards() { gpu::emulated_card_count() = before_; }
+  ~SeveralCards() {
+    gpu::emulated_card_count() = before_;
+    gpu::use_card(0);
+  }
   SeveralCards(const SeveralCards&) = delete;
   SeveralCards& operator=(const SeveralCards&) = delete;
 
