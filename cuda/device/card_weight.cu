@@ -312,6 +312,7 @@ std::unique_ptr<CardWeight> WeightUploader::upload(std::span<const WeightView> v
     to += part.shape.bytes();
   }
   work_->wait();
+  seal(weight->memory_);
   return weight;
 }
 

@@ -7,33 +7,27 @@
 #include <deque>
 #include <mutex>
 #include <new>
+#include <set>
 #include <sstream>
 #include <vector>
 
+#include "emulation/card_pages.hpp"
 #include "emulation/emulated_card.hpp"
 #include "emulation/emulated_stream.hpp"
+#include "emulation/grid.hpp"
 #include "platform/runtime.hpp"
 
 namespace millrace::gpu {
 namespace {
 
-constexpr int kPoison = 0xFF;
-
 using Work = std::function<void()>;
-
-// Aligned as a card does it, and no byte longer than asked: AddressSanitizer sees what is used beyond.
-void* aligned_memory(std::int64_t bytes) {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, 256, static_cast<std::size_t>(bytes)) != 0) throw std::bad_alloc();
-  return memory;
-}
 
 struct Machine {
   EmulatedCard cards[kMostEmulatedCards];
   std::atomic<int> count = 0;
   const char* failure = std::getenv("MILLRACE_EMULATED_FAILURE");
-  std::vector<std::shared_ptr<void>>
-      of_lost_cards;  // others may still copy from it, which is no error of theirs
+  // Others may still copy from it, which is no error of theirs.
+  std::vector<std::shared_ptr<void>> of_lost_cards;
 
   Machine() {
     const char* listed = std::getenv("MILLRACE_EMULATED_CARDS");
@@ -94,7 +88,16 @@ std::recursive_mutex& card_at_work() {
 // Work of a stream that is not done yet. Others that wait for it may outlive the stream.
 class Queue {
  public:
-  explicit Queue(EmulatedCard& of_card) : of_card_(of_card) {}
+  explicit Queue(EmulatedCard& of_card) : of_card_(of_card) {
+    const std::lock_guard at_work(card_at_work());
+    all().insert(this);
+  }
+  ~Queue() {
+    const std::lock_guard at_work(card_at_work());
+    all().erase(this);
+  }
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
 
   // Returns the position of what was queued last.
   std::uint64_t add(Work work) {
@@ -122,13 +125,25 @@ class Queue {
     }
   }
 
+  // The work of all streams of a card.
+  static void drop_all(const EmulatedCard& of_card) {
+    for (Queue* queue : all()) {
+      if (&queue->of_card_ == &of_card) queue->drop();
+    }
+  }
+
+ private:
+  static std::set<Queue*>& all() {
+    static auto& instance = *new std::set<Queue*>;
+    return instance;
+  }
+
   void drop() {
     const std::lock_guard lock(mutex_);
     begun_ += work_.size();
     work_.clear();
   }
 
- private:
   Work take_before(std::uint64_t position) {
     const std::lock_guard lock(mutex_);
     if (begun_ >= position || work_.empty()) return {};
@@ -196,13 +211,13 @@ void use_card(int index) {
 void allow_access(int /*card*/, int /*other*/) {}
 
 void* allocate(std::int64_t bytes) {
+  const std::lock_guard lock(card_at_work());
   EmulatedCard& emulated = card();
   if (bytes > emulated.total_bytes - emulated.used_bytes) {
     throw GpuError(GpuError::Kind::kOutOfMemory, "taking " + std::to_string((bytes >> 20) + 1) +
                                                      " MiB of the card's memory: out of memory");
   }
-  void* memory = aligned_memory(bytes);
-  std::memset(memory, kPoison, static_cast<std::size_t>(bytes));
+  void* memory = emulation::allocate_pages(bytes);
   emulated.used_bytes += bytes;
   emulated.allocations[memory] = bytes;
   return memory;
@@ -210,18 +225,28 @@ void* allocate(std::int64_t bytes) {
 
 void release(void* memory) {
   if (memory == nullptr) return;
+  const std::lock_guard lock(card_at_work());
   for (EmulatedCard& emulated : machine().cards) {
     const auto found = emulated.allocations.find(memory);
     if (found == emulated.allocations.end()) continue;
     emulated.used_bytes -= found->second;
     emulated.allocations.erase(found);
-    if (emulated.is_lost) return static_cast<void>(machine().of_lost_cards.emplace_back(memory, std::free));
-    return std::free(memory);
+    if (!emulated.is_lost) return emulation::release_pages(memory);
+    machine().of_lost_cards.emplace_back(memory, emulation::release_pages);
+    return;
   }
 }
 
+void seal(void* memory) {
+  if (memory == nullptr) return;
+  const std::lock_guard lock(card_at_work());
+  emulation::seal_pages(memory);
+}
+
 void* allocate_pinned(std::int64_t bytes) {
-  return aligned_memory(bytes);
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 256, static_cast<std::size_t>(bytes)) != 0) throw std::bad_alloc();
+  return memory;
 }
 
 void release_pinned(void* memory) {
@@ -245,6 +270,10 @@ Stream::~Stream() = default;
 
 void* Stream::native() const {
   return static_cast<EmulatedStream*>(state_.get());
+}
+
+bool Stream::starts_early() const {
+  return true;
 }
 
 void Stream::copy_to_device(void* to, const void* from, std::int64_t bytes) {
@@ -304,7 +333,7 @@ void Stream::synchronize() {
   ++emulated.synchronizations;
   const std::lock_guard lock(card_at_work());
   if (emulated.fail_next.exchange(false)) {
-    state_->queue->drop();
+    Queue::drop_all(emulated);
     throw GpuError(GpuError::Kind::kLost, "running: an emulated failure of the card");
   }
   check_that_it_lives(emulated);
@@ -345,8 +374,9 @@ void queue(Stream& stream, std::function<void()> work) {
   stream.state().add(std::move(work));
 }
 
-void run_kernel(Grid grid, unsigned threads, std::size_t shared_bytes, const std::function<void()>& thread) {
-  emulation::run_grid({grid.x, grid.y, grid.z}, {threads, 1, 1}, shared_bytes, thread);
+void run_kernel(Grid grid, unsigned threads, std::size_t shared_bytes, bool early,
+                const std::function<void()>& thread) {
+  emulation::run_grid({grid.x, grid.y, grid.z}, {threads, 1, 1}, shared_bytes, early, thread);
 }
 
 }  // namespace detail

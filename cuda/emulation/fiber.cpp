@@ -1,6 +1,7 @@
 #include "emulation/fiber.hpp"
 
 #include <cstdint>
+#include <cstdlib>
 #include <utility>
 
 #include "emulation/stack_notes.hpp"
@@ -135,6 +136,17 @@ void Fiber::resume() {
 
 void Fiber::yield() {
   running->switch_out();
+}
+
+bool Fiber::is_inside() {
+  return running != nullptr;
+}
+
+void Fiber::give_up(std::exception_ptr failure) {
+  running->failure_ = std::move(failure);
+  running->done_ = true;
+  running->switch_out();
+  std::abort();
 }
 
 }  // namespace millrace::emulation

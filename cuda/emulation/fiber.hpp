@@ -20,6 +20,11 @@ class Fiber {
   void resume();
   // Leaves the running fiber, back to who resumed it.
   static void yield();
+  // Whether a fiber of this system thread runs.
+  [[nodiscard]] static bool is_inside();
+  // Ends the running fiber where it is, from a signal's handler too: nothing of its stack is destroyed, and
+  // the failure comes out of resume().
+  [[noreturn]] static void give_up(std::exception_ptr failure);
   [[nodiscard]] bool done() const { return done_; }
 
  private:

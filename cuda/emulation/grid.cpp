@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "emulation/card_pages.hpp"
 #include "emulation/fiber.hpp"
 #include "emulation/waits.hpp"
 
@@ -27,7 +28,7 @@ constexpr std::size_t kMostSharedBytes = 99 * 1024;
 constexpr int kPoison = 0xFF;
 constexpr std::size_t kSharedAlignment = 128;
 
-enum class ThreadState : std::uint8_t { kReady, kAtBarrier, kInWarp, kDone };
+enum class ThreadState : std::uint8_t { kReady, kAtBarrier, kInWarp, kAtPrevious, kDone };
 
 struct AsyncCopy {
   void* to;
@@ -40,6 +41,7 @@ struct Thread {
   ThreadState state = ThreadState::kDone;
   Dim3 index;
   unsigned linear = 0;
+  bool has_waited = false;  // for the previous kernel
   std::vector<AsyncCopy> open_copies;
   std::deque<std::vector<AsyncCopy>> committed_copies;
 };
@@ -60,6 +62,8 @@ struct Block {
   Dim3 grid, dim, index;
   unsigned num_threads = 0;
   std::size_t shared_bytes = 0;
+  bool is_early = false;
+  bool is_ahead = false;  // the kernel before it runs
   // Of the launch's size to the byte, so that AddressSanitizer sees what is used beyond it.
   std::unique_ptr<std::byte, FreeMemory> shared;
   std::vector<std::vector<Meeting>> meetings;  // of each warp
@@ -122,14 +126,28 @@ std::byte* allocate_shared(std::size_t bytes) {
 
 [[noreturn]] void report_deadlock(std::span<const std::unique_ptr<Thread>> threads) {
   std::string text = "the threads of a block wait in vain:";
-  int barrier = 0, warp = 0, done = 0;
+  int barrier = 0, warp = 0, previous = 0, done = 0;
   for (const auto& thread : threads) {
     barrier += thread->state == ThreadState::kAtBarrier ? 1 : 0;
     warp += thread->state == ThreadState::kInWarp ? 1 : 0;
+    previous += thread->state == ThreadState::kAtPrevious ? 1 : 0;
     done += thread->state == ThreadState::kDone ? 1 : 0;
   }
+  if (previous > 0) text += " " + std::to_string(previous) + " for the kernel before,";
   throw std::logic_error(text + " " + std::to_string(barrier) + " at a barrier, " + std::to_string(warp) +
                          " in an operation of their warp, " + std::to_string(done) + " have ended");
+}
+
+void end_thread(Thread& thread) {
+  thread.state = ThreadState::kDone;
+  if (emulator().block.is_early && !thread.has_waited)
+    throw std::logic_error("a kernel that may start early ends without having waited for the one before it");
+}
+
+// The kernel before this one has ended.
+void let_catch_up() {
+  emulator().block.is_ahead = false;
+  open_pages(true);
 }
 
 // Lets every thread run until it waits or ends, again and again. Throws when none can.
@@ -142,13 +160,13 @@ void run_threads(std::span<const std::unique_ptr<Thread>> threads, std::span<con
       if (thread.state != ThreadState::kReady) continue;
       emulator().current = &thread;
       thread.fiber.resume();
-      if (thread.fiber.done()) thread.state = ThreadState::kDone;
+      if (thread.fiber.done()) end_thread(thread);
       any_ran = true;
     }
     return any_ran;
   };
   while (true) {
-    bool any_ran = false, any_waits = false, all_at_barrier = true;
+    bool any_ran = false, any_waits = false, all_at_barrier = true, all_at_previous = true;
     for (std::size_t first = 0; first < order.size(); first += kWarpLanes) {
       const auto warp = order.subspan(first, std::min<std::size_t>(kWarpLanes, order.size() - first));
       while (run_ready(warp)) {
@@ -157,14 +175,16 @@ void run_threads(std::span<const std::unique_ptr<Thread>> threads, std::span<con
       }
     }
     for (const auto& thread : threads) {
+      all_at_previous = all_at_previous && thread->state == ThreadState::kAtPrevious;
       if (thread->state == ThreadState::kDone) continue;
       any_waits = true;
       all_at_barrier = all_at_barrier && thread->state == ThreadState::kAtBarrier;
     }
     if (!any_waits) return;
-    if (all_at_barrier) {
+    if (all_at_previous) let_catch_up();
+    if (all_at_barrier || all_at_previous) {
       for (const auto& thread : threads) {
-        if (thread->state == ThreadState::kAtBarrier) thread->state = ThreadState::kReady;
+        if (thread->state != ThreadState::kDone) thread->state = ThreadState::kReady;
       }
     } else if (!any_ran) {
       report_deadlock(threads);
@@ -183,6 +203,7 @@ void run_block(const std::function<void()>& body) {
     Thread& thread = *threads[i];
     thread.linear = i;
     thread.index = {i % block.dim.x, i / block.dim.x % block.dim.y, i / (block.dim.x * block.dim.y)};
+    thread.has_waited = false;
     thread.open_copies.clear();
     thread.committed_copies.clear();
     thread.fiber.start(body);
@@ -199,7 +220,8 @@ void set_fiber_order(FiberOrder order, std::uint64_t seed) {
   emulator().seed = seed;
 }
 
-void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::function<void()>& thread) {
+void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, bool early,
+              const std::function<void()>& thread) {
   check_shape(grid, block, shared_bytes);
   Emulator& emulated = emulator();
   emulated.block.grid = grid;
@@ -207,12 +229,17 @@ void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::functi
   emulated.block.num_threads = block.x * block.y * block.z;
   emulated.block.shared_bytes = shared_bytes;
   emulated.block.shared.reset(allocate_shared(shared_bytes));
+  emulated.block.is_early = early;
   try {
-    for (const unsigned i : turns(grid.x * grid.y * grid.z, 0)) {
+    const auto order = turns(grid.x * grid.y * grid.z, 0);
+    for (const unsigned i : order) {
       emulated.block.index = {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)};
+      emulated.block.is_ahead = early && (i == order.front() || i == order.back());
+      open_pages(!emulated.block.is_ahead);
       run_block(thread);
     }
   } catch (...) {
+    let_catch_up();
     // Fibers in the middle of their function cannot be taken up again: their stacks go.
     emulated.threads.clear();
     emulated.current = nullptr;
@@ -254,6 +281,12 @@ void block_barrier(const std::source_location& place) {
   if (!is_left_out(place)) wait(ThreadState::kAtBarrier);
 }
 
+void wait_for_previous_kernel(const std::source_location& place) {
+  if (!emulator().block.is_early || is_left_out(place, " start")) return;
+  current().has_waited = true;
+  if (emulator().block.is_ahead) wait(ThreadState::kAtPrevious);
+}
+
 void warp_barrier(std::uint32_t mask, const std::source_location& place) {
   if (!is_left_out(place)) warp_collective(mask, nullptr, [](void* const*, std::uint32_t) {});
 }
@@ -287,6 +320,8 @@ void throw_absent_lane() {
 }
 
 void copy_async(void* to, const void* from, std::size_t bytes) {
+  // On a card it may be done at once.
+  if (from != nullptr) (void)*static_cast<const volatile std::byte*>(from);
   current().open_copies.push_back({to, from, bytes});
 }
 

@@ -26,7 +26,12 @@ void set_fiber_order(FiberOrder order, std::uint64_t seed = 0);
 // Runs `thread` once for each thread of the grid. Throws std::logic_error when a block's threads wait for
 // each other in vain, when lanes of a warp meet in different operations, or when the shape is not one that a
 // GPU takes; and what `thread` throws.
-void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::function<void()>& thread);
+//
+// An early grid begins before the kernel before it has ended. Of two of its blocks all threads run up to
+// wait_for_previous_kernel() with the card's memory shut, but for what is sealed: std::logic_error when one
+// touches it, or ends without having waited.
+void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, bool early,
+              const std::function<void()>& thread);
 
 // For the thread that runs, inside run_grid.
 [[nodiscard]] Dim3 thread_index();
@@ -41,6 +46,9 @@ void run_grid(Dim3 grid, Dim3 block, std::size_t shared_bytes, const std::functi
 void block_barrier(const std::source_location& place);
 // Of the lanes in `mask`.
 void warp_barrier(std::uint32_t mask, const std::source_location& place);
+
+// For the kernel before this one, by every thread of an early grid; nothing to do in another.
+void wait_for_previous_kernel(const std::source_location& place);
 
 // An operation of the warp's lanes in `mask` together. Each lane brings a payload that it keeps alive until
 // this returns; the last lane to arrive calls operation(payloads, mask), where payloads[lane] is null for

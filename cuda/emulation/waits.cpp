@@ -62,7 +62,7 @@ void leave_out(std::optional<WaitPlace> place) {
   waits().left_out = std::move(place);
 }
 
-bool is_left_out(const std::source_location& place) {
+bool is_left_out(const std::source_location& place, const char* kind) {
   Waits& of = waits();
   if (of.noting) {
     const bool is_last =
@@ -73,7 +73,10 @@ bool is_left_out(const std::source_location& place) {
       of.last_column = place.column();
       const bool is_known =
           std::any_of(of.met.begin(), of.met.end(), [&](const WaitPlace& met) { return is_at(met, place); });
-      if (!is_known) of.met.push_back(place_of(place));
+      if (!is_known) {
+        of.met.push_back(place_of(place));
+        of.met.back().function += kind;
+      }
     }
   }
   return of.left_out.has_value() && is_at(*of.left_out, place);

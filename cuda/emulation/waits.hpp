@@ -21,7 +21,8 @@ std::vector<WaitPlace> take_waits();
 // Kernels do not wait there from now on.
 void leave_out(std::optional<WaitPlace> place);
 
-// For the names that wait: notes the place, and tells whether it is left out.
-[[nodiscard]] bool is_left_out(const std::source_location& place);
+// For the names that wait: notes the place, and tells whether it is left out. Waits of another `kind` are
+// counted for themselves in a function.
+[[nodiscard]] bool is_left_out(const std::source_location& place, const char* kind = "");
 
 }  // namespace millrace::emulation

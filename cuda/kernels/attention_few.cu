@@ -160,6 +160,8 @@ template <typename T, int kDim>
 __global__ void __launch_bounds__(kThreads, kDim <= 128 ? 3 : 2) attend_few(Params<T> few) {
   auto& shared = block_shared<Shared<kDim>>();
   const AttentionParams<T>& p = few.p;
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   const auto row = static_cast<int>(blockIdx.x), head_set = static_cast<int>(blockIdx.y);
   Unit unit;
   unit.row = row;
@@ -234,7 +236,7 @@ void launch_of_width(Stream& stream, const AttentionParams<T>& params) {
                       workspace.few_counters};
   const Grid grid{static_cast<unsigned>(batch.num_rows), static_cast<unsigned>(head_sets),
                   static_cast<unsigned>(most_parts)};
-  launch(stream, attend_few<T, kDim>, grid, kThreads, sizeof(Shared<kDim>), few);
+  launch_early(stream, attend_few<T, kDim>, grid, kThreads, sizeof(Shared<kDim>), few);
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ struct EmbedParams {
 template <typename T>
 __global__ void __launch_bounds__(kThreads) embed_tokens(EmbedParams<T> p) {
   const std::int64_t token = blockIdx.x;
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   const int row = p.token_ids[token] - p.first_row;
   if (row < 0 || row >= p.table.rows) return;
   for (int k = static_cast<int>(threadIdx.x); k < p.table.cols; k += static_cast<int>(blockDim.x))
@@ -33,7 +35,7 @@ void launch_embed(Stream& stream, const CardWeight& table, const std::int32_t* t
   if (tokens == 0) return;
   for (const CardWeight::Segment& segment : table.segments()) {
     const EmbedParams<T> params = {segment.matrix, segment.first_row, token_ids, out, out_stride};
-    launch(stream, embed_tokens<T>, {static_cast<unsigned>(tokens)}, kThreads, 0, params);
+    launch_early(stream, embed_tokens<T>, {static_cast<unsigned>(tokens)}, kThreads, 0, params);
   }
 }
 

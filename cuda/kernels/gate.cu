@@ -13,6 +13,8 @@ constexpr unsigned kThreads = 256;
 // A block for a row, a vector of 16 bytes of T at a time.
 template <typename T, typename Sum, int kElements>
 __global__ void __launch_bounds__(kThreads) gate_rows(GateParams<T, Sum> p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   const std::int64_t row = blockIdx.x;
   const auto* gates = reinterpret_cast<const Vec<Sum, kElements>*>(p.both + row * 2 * p.outputs);
   const auto* ups = reinterpret_cast<const Vec<Sum, kElements>*>(p.both + (row * 2 + 1) * p.outputs);
@@ -38,8 +40,8 @@ void launch_gate(Stream& stream, const GateParams<T, Sum>& p) {
   const bool in_vectors = p.outputs % kElements == 0 && p.y_stride % kElements == 0 &&
                           is_whole(p.both, sizeof(Vec<Sum, kElements>)) &&
                           is_whole(p.y, sizeof(Vec<T, kElements>));
-  launch(stream, in_vectors ? gate_rows<T, Sum, kElements> : gate_rows<T, Sum, 1>,
-         {static_cast<unsigned>(p.rows)}, kThreads, 0, p);
+  launch_early(stream, in_vectors ? gate_rows<T, Sum, kElements> : gate_rows<T, Sum, 1>,
+               {static_cast<unsigned>(p.rows)}, kThreads, 0, p);
 }
 
 template void launch_gate<float, float>(Stream&, const GateParams<float, float>&);

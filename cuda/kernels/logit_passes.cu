@@ -92,6 +92,8 @@ __device__ bool is_allowed(const std::int32_t* mask, int id) {
 
 // The first pass: the largest of each run, and the scores of rows that are adjusted.
 __global__ void __launch_bounds__(kThreads) scan_logits(LogitPasses p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   Shared& shared = block_shared<Shared>();
   const Chunk chunk = chunk_of_block(p.sample.vocab);
   const int lane = static_cast<int>(threadIdx.x % kLogitLanes);
@@ -145,6 +147,8 @@ __device__ void weigh_chunk(const LogitRow& row, const Chunk& chunk, float best,
 
 // The second pass: the weights of each run.
 __global__ void __launch_bounds__(kThreads) weigh_rows(LogitPasses p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   const Chunk chunk = chunk_of_block(p.sample.vocab);
   const LogitSpace& space = p.space;
   const LogitRow raw = raw_row(p, chunk.row);
@@ -205,8 +209,8 @@ LogitSpace logit_space(void* workspace, int rows, int vocab, bool with_scores, s
 
 void launch_logit_passes(Stream& stream, const LogitPasses& params) {
   const Grid grid{static_cast<unsigned>(params.space.chunks), static_cast<unsigned>(params.sample.rows)};
-  launch(stream, scan_logits, grid, kThreads, sizeof(Shared), params);
-  launch(stream, weigh_rows, grid, kThreads, 0, params);
+  launch_early(stream, scan_logits, grid, kThreads, sizeof(Shared), params);
+  launch_early(stream, weigh_rows, grid, kThreads, 0, params);
 }
 
 }  // namespace millrace::gpu

@@ -227,16 +227,22 @@ __global__ void __launch_bounds__(kMostWarps* kWarpLanes, Rows::kBlocks[kTiles -
   constexpr int kUnroll = Rows::unroll(kTiles);
   const int chunks = (p.w.cols + Rows::kChunk - 1) / Rows::kChunk, whole = p.w.cols / Rows::kChunk;
   const int last_chunk = chunks * (warp + 1) / warps, end = last_chunk < whole ? last_chunk : whole;
-  for (int chunk = chunks * warp / warps; chunk < end; chunk += kUnroll) {
-    // All that this turn reads is on its way before the first of it is used.
-    typename Rows::Chunk loaded[kUnroll];
+  // The chunks that come next are asked for as soon as those that are there have been used. The first need
+  // nothing of the previous kernel: the card reads weights while that one ends.
+  typename Rows::Chunk loaded[kUnroll];
+  int chunk = chunks * warp / warps;
+  let_next_kernel_start();
 #pragma unroll
-    for (int i = 0; i < kUnroll; ++i) {
-      if (chunk + i < end) rows.load(chunk + i, loaded[i]);
-    }
+  for (int i = 0; i < kUnroll; ++i) {
+    if (chunk + i < end) rows.load(chunk + i, loaded[i]);
+  }
+  wait_for_previous_kernel();
+  for (; chunk < end; chunk += kUnroll) {
 #pragma unroll
     for (int i = 0; i < kUnroll; ++i) {
       if (chunk + i < end) sums.template add<true>(rows_of_x, loaded[i], chunk + i);
+      const int next = chunk + i + kUnroll;
+      if (next < end) rows.load(next, loaded[i]);
     }
   }
   if (end < last_chunk) {
@@ -282,9 +288,9 @@ void launch_with(Stream& stream, const Product<T>& p, int multiprocessors) {
   const Grid grid = {static_cast<unsigned>(blocks)};
   const auto threads = static_cast<unsigned>(warps * kWarpLanes);
   if (p.rows <= kColumns) {
-    launch(stream, stream_product<T, Rows, 1>, grid, threads, sizeof(Shared<1>), p);
+    launch_early(stream, stream_product<T, Rows, 1>, grid, threads, sizeof(Shared<1>), p);
   } else {
-    launch(stream, stream_product<T, Rows, 2>, grid, threads, sizeof(Shared<2>), p);
+    launch_early(stream, stream_product<T, Rows, 2>, grid, threads, sizeof(Shared<2>), p);
   }
 }
 

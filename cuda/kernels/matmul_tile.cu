@@ -91,6 +91,8 @@ __global__ void __launch_bounds__(Tile::Shape::kThreads) tile_product(Product<T>
   const Place place = place_of<Shape>(p);
   const int all = (p.w.cols + Tile::kDepth - 1) / Tile::kDepth, split = static_cast<int>(blockIdx.y);
   const int first = all * split / splits.count, slices = all * (split + 1) / splits.count - first;
+  let_next_kernel_start();
+  wait_for_previous_kernel();
 
   typename Shape::Sums sums = {};
 #pragma unroll
@@ -114,6 +116,8 @@ template <typename T>
 __global__ void __launch_bounds__(kAddThreads) add_splits(Product<T> p, Splits splits) {
   const int row = static_cast<int>(blockIdx.y);
   const int output = static_cast<int>(blockIdx.x * kAddThreads + threadIdx.x);
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   if (output >= p.outputs()) return;
   float sum = 0, up = 0;
   for (int i = 0; i < splits.count; ++i) {
@@ -139,11 +143,11 @@ void launch_with(Stream& stream, const Product<T>& p, int multiprocessors, void*
   const Splits parts = {static_cast<float*>(workspace),
                         Shape::kRows * Shape::kOutputs > kMostSplitTile ? 1 : splits};
   const Grid grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(parts.count)};
-  launch(stream, tile_product<T, Tile>, grid, Shape::kThreads, sizeof(Shared<Tile>), p, parts);
+  launch_early(stream, tile_product<T, Tile>, grid, Shape::kThreads, sizeof(Shared<Tile>), p, parts);
   if (parts.count == 1) return;
   const Grid outputs = {(static_cast<unsigned>(p.outputs()) + kAddThreads - 1) / kAddThreads,
                         static_cast<unsigned>(p.rows)};
-  launch(stream, add_splits<T>, outputs, kAddThreads, 0, p, parts);
+  launch_early(stream, add_splits<T>, outputs, kAddThreads, 0, p, parts);
 }
 
 // 64 KiB of shared memory: two blocks on a multiprocessor of sm_80, three of sm_90, one of sm_86.

@@ -56,8 +56,8 @@ struct Row {
   }
 };
 
-// One block for a row, 16 bytes of it a thread at a time. Weights are on their way while the squares are
-// added up. Of longer rows, what is not held is read again: it is in the first cache then.
+// One block for a row, 16 bytes of it a thread at a time. Its weights are on their way before the previous
+// kernel has ended. Of longer rows, what is not held is read again: it is in the first cache then.
 template <typename T>
 __global__ void __launch_bounds__(kMostThreads) norm_rows(NormParams<T> p) {
   using Elements = typename Row<T>::Elements;
@@ -73,12 +73,17 @@ __global__ void __launch_bounds__(kMostThreads) norm_rows(NormParams<T> p) {
   Elements held[kHeld];
   Weights weights[kHeld];
   float squares = 0;
+  let_next_kernel_start();
+#pragma unroll
+  for (int h = 0; h < kHeld; ++h) {
+    if (first + h * threads < count) weights[h] = row.weight[first + h * threads];
+  }
+  wait_for_previous_kernel();
 #pragma unroll
   for (int h = 0; h < kHeld; ++h) {
     const int i = first + h * threads;
     if (i >= count) continue;
     held[h] = row.sum(i);
-    weights[h] = row.weight[i];
     squares = row.add_squares(held[h], squares);
   }
   for (int i = first + kHeld * threads; i < count; i += threads)
@@ -102,7 +107,7 @@ void launch_norm(Stream& stream, const NormParams<T>& params) {
   const unsigned wanted =
       (static_cast<unsigned>(params.cols) / kElements + kWarpLanes - 1) / kWarpLanes * kWarpLanes;
   const unsigned threads = std::clamp(wanted, static_cast<unsigned>(kWarpLanes), kMostThreads);
-  launch(stream, norm_rows<T>, {static_cast<unsigned>(params.rows)}, threads, sizeof(Shared), params);
+  launch_early(stream, norm_rows<T>, {static_cast<unsigned>(params.rows)}, threads, sizeof(Shared), params);
 }
 
 template void launch_norm<float>(Stream&, const NormParams<float>&);

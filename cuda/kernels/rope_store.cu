@@ -85,6 +85,13 @@ __global__ void __launch_bounds__(kWarps* kWarpLanes)
     rope_store_heads(RopeStoreParams<T> p, int heads_of_warp) {
   Shared& shared = block_shared<Shared>();
   const auto token = static_cast<int>(blockIdx.x);
+  let_next_kernel_start();
+  if (token == 0) {
+    prefetch_array(p.inverse_frequencies, p.rotary_dim / 2);
+    if (p.q_norm != nullptr) prefetch_array(p.q_norm, p.kv.head_dim);
+    if (p.k_norm != nullptr) prefetch_array(p.k_norm, p.kv.head_dim);
+  }
+  wait_for_previous_kernel();
   const int row = p.batch.token_rows[token], position = p.batch.positions[token];
   if (p.batch.context_lens[row] == 0) return;
   const KvLayer& kv = p.kv;
@@ -127,8 +134,8 @@ void launch_rope_store(Stream& stream, const RopeStoreParams<T>& params) {
   const Grid grid{static_cast<unsigned>(params.batch.num_tokens),
                   static_cast<unsigned>((heads + heads_of_block - 1) / heads_of_block)};
   with_kv_type<T>(params.kv.dtype, [&](auto kv) {
-    launch(stream, rope_store_heads<T, decltype(kv)>, grid, kWarps * kWarpLanes, sizeof(Shared), params,
-           heads_of_warp);
+    launch_early(stream, rope_store_heads<T, decltype(kv)>, grid, kWarps * kWarpLanes, sizeof(Shared), params,
+                 heads_of_warp);
   });
 }
 

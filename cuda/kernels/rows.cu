@@ -24,6 +24,8 @@ struct AddParams {
 // A block for a row, and for a part of it where it is long: blockIdx.y.
 template <typename T>
 __global__ void __launch_bounds__(kMostThreads) add_rows(AddParams<T> p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   constexpr int kElements = 16 / sizeof(T);
   const auto i = static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x);
   if (i >= p.cols / kElements) return;
@@ -47,6 +49,8 @@ struct GatherParams {
 
 template <typename T>
 __global__ void __launch_bounds__(kMostThreads) gather_rows(GatherParams<T> p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   const auto i = static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x);
   if (i >= p.cols / static_cast<int>(16 / sizeof(T))) return;
   const T* from = p.x + p.indices[blockIdx.x] * p.x_stride;
@@ -59,7 +63,8 @@ void launch_rows(Stream& stream, void (*kernel)(Params), const Params& params, i
   if (rows == 0 || params.cols == 0) return;
   const unsigned wanted = static_cast<unsigned>(params.cols) / (16 / sizeof(T));
   const unsigned threads = std::min(kMostThreads, (wanted + kWarpLanes - 1) / kWarpLanes * kWarpLanes);
-  launch(stream, kernel, {static_cast<unsigned>(rows), (wanted + threads - 1) / threads}, threads, 0, params);
+  launch_early(stream, kernel, {static_cast<unsigned>(rows), (wanted + threads - 1) / threads}, threads, 0,
+               params);
 }
 
 }  // namespace

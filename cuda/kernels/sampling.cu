@@ -224,6 +224,8 @@ __device__ void write_result(const LogitPasses& p, SampleStatus status, int toke
 
 // The end of a row by one block: sample_row() of runtime/sampling.cpp.
 __global__ void __launch_bounds__(kRowThreads) draw_rows(LogitPasses p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   Shared& shared = block_shared<Shared>();
   const std::int64_t at = blockIdx.x;
   const CardSampleRow& row = p.sample.sample_rows[at];
@@ -267,6 +269,8 @@ struct LogProbRows {
 };
 
 __global__ void __launch_bounds__(kRowThreads) log_prob_rows(LogProbRows p) {
+  let_next_kernel_start();
+  wait_for_previous_kernel();
   Shared& shared = block_shared<Shared>();
   const std::int64_t at = blockIdx.x, out = at * p.params.top_stride;
   const LogitRow raw = raw_row(p.passes, at);
@@ -324,7 +328,7 @@ void launch_sample(Stream& stream, const SampleParams& params) {
   std::int64_t bytes = 0;
   const LogitPasses passes{params, logit_space(params.workspace, params.rows, params.vocab, true, bytes)};
   launch_logit_passes(stream, passes);
-  launch(stream, draw_rows, {static_cast<unsigned>(params.rows)}, kRowThreads, sizeof(Shared), passes);
+  launch_early(stream, draw_rows, {static_cast<unsigned>(params.rows)}, kRowThreads, sizeof(Shared), passes);
 }
 
 void launch_log_probs(Stream& stream, const LogProbParams& params) {
@@ -339,7 +343,8 @@ void launch_log_probs(Stream& stream, const LogProbParams& params) {
   std::int64_t bytes = 0;
   rows.passes.space = logit_space(params.workspace, params.rows, params.vocab, false, bytes);
   launch_logit_passes(stream, rows.passes);
-  launch(stream, log_prob_rows, {static_cast<unsigned>(params.rows)}, kRowThreads, sizeof(Shared), rows);
+  launch_early(stream, log_prob_rows, {static_cast<unsigned>(params.rows)}, kRowThreads, sizeof(Shared),
+               rows);
 }
 
 }  // namespace millrace::gpu

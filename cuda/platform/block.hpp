@@ -59,14 +59,59 @@ inline void wait_async(const std::source_location& place = std::source_location:
 }
 #endif
 
-// 16 bytes that are read once and by nobody else: past the first cache.
+// In a kernel that launch_early() queued: returns when the kernel before it has ended, and what it wrote is
+// there. Every thread comes by it. Before it, a kernel may read what is sealed (platform/runtime.hpp), its
+// parameters, registers and shared memory; it writes nothing else. The kernel before has waited for those
+// before it, so all of them have ended too.
+#if defined(__CUDACC__)
+__device__ inline void wait_for_previous_kernel() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+#else
+inline void wait_for_previous_kernel(const std::source_location& place = std::source_location::current()) {
+  emulation::wait_for_previous_kernel(place);
+}
+#endif
+
+// The next kernel, when launch_early() queued it, may have what the card has left, as soon as every block of
+// this one came here or ended. Nothing of this kernel is done by then: the next one waits for that. First of
+// all in a kernel, that is when its last blocks begin: theirs is all that the card has to hold besides.
+__device__ inline void let_next_kernel_start() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Has the second cache read what is there. Whatever is in the memory, nobody sees a difference but in time: a
+// kernel may do it before it waits for the previous one.
+__device__ inline void prefetch(const void* from) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+#else
+  (void)from;
+#endif
+}
+
+// The same of an array, by the threads of a block together.
+template <typename T>
+__device__ inline void prefetch_array(const T* from, int count) {
+  constexpr int kElements = 32 / static_cast<int>(sizeof(T));  // of what is read at a time
+  for (int i = static_cast<int>(threadIdx.x) * kElements; i < count;
+       i += static_cast<int>(blockDim.x) * kElements)
+    prefetch(from + i);
+}
+
+// 16 bytes that are read once and by nobody else: past the first cache. Not a load of constants (.nc): those
+// may be read at any time while the kernel runs, and that is before the previous kernel has ended.
 template <typename T>
 __device__ inline T load_streamed(const T* from) {
   static_assert(sizeof(T) == 16);
 #if defined(__CUDA_ARCH__)
   T out;
   auto* words = reinterpret_cast<std::uint32_t*>(&out);
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
                : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                : "l"(from));
   return out;
@@ -84,19 +129,19 @@ __device__ inline void load_streamed_if(bool wanted, std::uint32_t* to, const vo
   if constexpr (kWords == 4) {
     asm volatile(
         "{\n.reg .pred wanted;\nsetp.ne.s32 wanted, %5, 0;\n"
-        "@wanted ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];\n}"
+        "@wanted ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];\n}"
         : "+r"(to[0]), "+r"(to[1]), "+r"(to[2]), "+r"(to[3])
         : "l"(from), "r"(static_cast<int>(wanted)));
   } else if constexpr (kWords == 2) {
     asm volatile(
         "{\n.reg .pred wanted;\nsetp.ne.s32 wanted, %3, 0;\n"
-        "@wanted ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [%2];\n}"
+        "@wanted ld.global.L1::no_allocate.v2.u32 {%0, %1}, [%2];\n}"
         : "+r"(to[0]), "+r"(to[1])
         : "l"(from), "r"(static_cast<int>(wanted)));
   } else {
     asm volatile(
         "{\n.reg .pred wanted;\nsetp.ne.s32 wanted, %2, 0;\n"
-        "@wanted ld.global.nc.L1::no_allocate.u32 %0, [%1];\n}"
+        "@wanted ld.global.L1::no_allocate.u32 %0, [%1];\n}"
         : "+r"(to[0])
         : "l"(from), "r"(static_cast<int>(wanted)));
   }

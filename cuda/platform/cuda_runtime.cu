@@ -2,6 +2,8 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <unordered_map>
 
@@ -105,7 +107,73 @@ struct Graph::State {
 
 struct Stream::State {
   cudaStream_t stream = nullptr;
+  bool starts_early = false;
 };
+
+namespace {
+
+__global__ void do_nothing() {}
+
+cudaError_t queue_early(cudaStream_t stream, const void* kernel, dim3 grid, unsigned threads,
+                        std::size_t shared_bytes, void** params) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  return cudaLaunchKernelExC(&config, kernel, params);
+}
+
+// Kernels with and without it are recorded, and the graph is run.
+bool records_early_launches(cudaStream_t stream) {
+  const auto* kernel = reinterpret_cast<const void*>(do_nothing);
+  const auto queue_both = [&] {
+    const cudaError_t error = cudaLaunchKernel(kernel, dim3(1), dim3(32), nullptr, 0, stream);
+    return error != cudaSuccess ? error : queue_early(stream, kernel, dim3(1), 32, 0, nullptr);
+  };
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t ready = nullptr;
+  bool works = queue_both() == cudaSuccess &&
+               cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess;
+  if (works) {
+    works = queue_both() == cudaSuccess;
+    works = cudaStreamEndCapture(stream, &graph) == cudaSuccess && works;
+  }
+  works = works && cudaGraphInstantiate(&ready, graph, 0) == cudaSuccess &&
+          cudaGraphLaunch(ready, stream) == cudaSuccess;
+  works = cudaStreamSynchronize(stream) == cudaSuccess && works;
+  if (ready != nullptr) (void)cudaGraphExecDestroy(ready);
+  if (graph != nullptr) (void)cudaGraphDestroy(graph);
+  (void)cudaGetLastError();
+  return works;
+}
+
+// Cards have it from 9.0 on, and graphs from the driver of CUDA 12.3 on. It is tried, because not every
+// driver can do it on every card.
+bool can_start_early(cudaStream_t stream) {
+  const char* wish = std::getenv("MILLRACE_CUDA_EARLY_LAUNCH");
+  if (wish != nullptr && std::strcmp(wish, "0") == 0) return false;
+  constexpr int kCardMajor = 9, kDriver = 12030;
+  int card = 0, major = 0, driver = 0;
+  check(cudaGetDevice(&card), "reading the thread's card");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, card),
+        "reading the card's properties");
+  check(cudaDriverGetVersion(&driver), "reading the driver's version");
+  if (major < kCardMajor || driver < kDriver) return false;
+  static std::mutex mutex;
+  static std::unordered_map<int, bool> cards;
+  const std::lock_guard lock(mutex);
+  const auto [entry, is_new] = cards.try_emplace(card, false);
+  if (is_new) entry->second = records_early_launches(stream);
+  return entry->second;
+}
+
+}  // namespace
 
 int card_count(std::string& reason) {
   int count = 0;
@@ -179,6 +247,8 @@ void release(void* memory) {
   (void)cudaFree(memory);  // fails only where the context is lost, and the memory with it
 }
 
+void seal(void*) {}
+
 void* allocate_pinned(std::int64_t bytes) {
   void* memory = nullptr;
   check_memory(cudaHostAlloc(&memory, static_cast<std::size_t>(bytes), cudaHostAllocPortable), bytes,
@@ -218,6 +288,7 @@ Stream::Stream(bool urgent) : state_(std::make_unique<State>()) {
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "reading the priorities of streams");
   check(cudaStreamCreateWithPriority(&state_->stream, cudaStreamNonBlocking, urgent ? greatest : least),
         "making a stream");
+  state_->starts_early = can_start_early(state_->stream);
 }
 
 Stream::~Stream() {
@@ -226,6 +297,10 @@ Stream::~Stream() {
 
 void* Stream::native() const {
   return state_->stream;
+}
+
+bool Stream::starts_early() const {
+  return state_->starts_early;
 }
 
 void Stream::copy_to_device(void* to, const void* from, std::int64_t bytes) {
@@ -313,7 +388,16 @@ void check_launch() {
   check(cudaGetLastError(), "launching a kernel");
 }
 
+void launch_early(Stream& stream, const void* kernel, Grid grid, unsigned threads, std::size_t shared_bytes,
+                  void** params) {
+  check(
+      queue_early(stream.state().stream, kernel, dim3(grid.x, grid.y, grid.z), threads, shared_bytes, params),
+      "launching a kernel");
+}
+
 void allow_shared_bytes(const void* kernel, std::size_t bytes) {
+  constexpr std::size_t kUnasked = 48 * 1024;
+  if (bytes <= kUnasked) return;
   // By kernel and card: the attribute is the card's. Never destroyed: a thread may launch while the process
   // ends.
   constexpr std::size_t kCards = 64;

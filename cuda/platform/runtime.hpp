@@ -48,6 +48,9 @@ void allow_access(int card, int other);
 
 void* allocate(std::int64_t bytes);  // throws GpuError::kOutOfMemory
 void release(void* memory);
+// From now on nobody writes to this memory, until it is released: kernels may read it before they have waited
+// for the kernels before them. Whatever wrote it has ended. The emulation holds all to it.
+void seal(void* memory);
 void* allocate_pinned(std::int64_t bytes);
 void release_pinned(void* memory);
 
@@ -121,6 +124,8 @@ class Stream {
   [[nodiscard]] State& state() const { return *state_; }
   // The cudaStream_t, for libraries; where emulated, an EmulatedStream.
   [[nodiscard]] void* native() const;
+  // Whether launch_early() starts kernels early here.
+  [[nodiscard]] bool starts_early() const;
 
  private:
   std::unique_ptr<State> state_;
@@ -130,35 +135,67 @@ class Stream {
 
 namespace detail {
 void check_launch();
-// Tells the driver that the kernel may use more shared memory than every card gives unasked.
+// Tells the driver, where it must be told, that the kernel uses more shared memory than every card gives
+// unasked.
 void allow_shared_bytes(const void* kernel, std::size_t bytes);
+void launch_early(Stream& stream, const void* kernel, Grid grid, unsigned threads, std::size_t shared_bytes,
+                  void** params);
 }  // namespace detail
 
-// Queues the kernel. Its parameters are taken by value.
+// Queues the kernel. Its parameters are taken by value. It starts when everything before it has ended.
 template <typename... Params, typename... Args>
 void launch(Stream& stream, void (*kernel)(Params...), Grid grid, unsigned threads, std::size_t shared_bytes,
             Args&&... args) {
-  constexpr std::size_t kUnasked = 48 * 1024;
-  if (shared_bytes > kUnasked)
-    detail::allow_shared_bytes(reinterpret_cast<const void*>(kernel), shared_bytes);
+  detail::allow_shared_bytes(reinterpret_cast<const void*>(kernel), shared_bytes);
   kernel<<<dim3(grid.x, grid.y, grid.z), threads, shared_bytes, static_cast<cudaStream_t>(stream.native())>>>(
       static_cast<Params>(std::forward<Args>(args))...);
   detail::check_launch();
+}
+
+// Queues a kernel that may start as soon as the kernel before it lets it (let_next_kernel_start() in
+// platform/block.hpp), on cards that can do that: it calls wait_for_previous_kernel(). After a copy, a fill
+// or an event it starts as any other.
+template <typename... Params, typename... Args>
+void launch_early(Stream& stream, void (*kernel)(Params...), Grid grid, unsigned threads,
+                  std::size_t shared_bytes, Args&&... args) {
+  if (!stream.starts_early())
+    return launch(stream, kernel, grid, threads, shared_bytes, std::forward<Args>(args)...);
+  detail::allow_shared_bytes(reinterpret_cast<const void*>(kernel), shared_bytes);
+  std::tuple<Params...> values(static_cast<Params>(std::forward<Args>(args))...);
+  std::apply(
+      [&](auto&... value) {
+        void* pointers[] = {&value...};
+        detail::launch_early(stream, reinterpret_cast<const void*>(kernel), grid, threads, shared_bytes,
+                             pointers);
+      },
+      values);
 }
 
 #else
 
 namespace detail {
 void queue(Stream& stream, std::function<void()> work);
-void run_kernel(Grid grid, unsigned threads, std::size_t shared_bytes, const std::function<void()>& thread);
+void run_kernel(Grid grid, unsigned threads, std::size_t shared_bytes, bool early,
+                const std::function<void()>& thread);
+
+template <typename... Params, typename... Args>
+void queue_kernel(Stream& stream, void (*kernel)(Params...), Grid grid, unsigned threads,
+                  std::size_t shared_bytes, bool early, Args&&... args) {
+  std::tuple<Params...> values(static_cast<Params>(std::forward<Args>(args))...);
+  queue(stream, [=] { run_kernel(grid, threads, shared_bytes, early, [&] { std::apply(kernel, values); }); });
+}
 }  // namespace detail
 
 template <typename... Params, typename... Args>
 void launch(Stream& stream, void (*kernel)(Params...), Grid grid, unsigned threads, std::size_t shared_bytes,
             Args&&... args) {
-  std::tuple<Params...> values(static_cast<Params>(std::forward<Args>(args))...);
-  detail::queue(
-      stream, [=] { detail::run_kernel(grid, threads, shared_bytes, [&] { std::apply(kernel, values); }); });
+  detail::queue_kernel(stream, kernel, grid, threads, shared_bytes, false, std::forward<Args>(args)...);
+}
+
+template <typename... Params, typename... Args>
+void launch_early(Stream& stream, void (*kernel)(Params...), Grid grid, unsigned threads,
+                  std::size_t shared_bytes, Args&&... args) {
+  detail::queue_kernel(stream, kernel, grid, threads, shared_bytes, true, std::forward<Args>(args)...);
 }
 
 #endif

@@ -15,26 +15,41 @@
 
 namespace millrace::test {
 
-// An array on the card, filled with NaN unless values are given.
+// An array on the card, filled with NaN unless values are given. It begins at a multiple of 16, and ends
+// where its memory does, so that the emulation sees what is used behind it; unless a whole beginning is
+// wanted, as the card gives it.
+enum class Begin : std::uint8_t { kAtEnd, kWhole };
+
 template <typename T>
 class CardArray {
  public:
-  explicit CardArray(std::int64_t count)
-      : count_(count), data_(gpu::allocate(std::max<std::int64_t>(1, bytes()))) {}
-  explicit CardArray(std::span<const T> values) : CardArray(static_cast<std::int64_t>(values.size())) {
+  explicit CardArray(std::int64_t count, Begin begin = Begin::kAtEnd)
+      : count_(count), memory_(gpu::allocate(std::max<std::int64_t>(1, rounded_up(bytes(), 256)))) {
+    const std::int64_t before =
+        begin == Begin::kWhole ? 0 : rounded_up(bytes(), 256) - rounded_up(bytes(), 16);
+    data_ = static_cast<std::byte*>(memory_) + before;
+  }
+  explicit CardArray(std::span<const T> values, Begin begin = Begin::kAtEnd)
+      : CardArray(static_cast<std::int64_t>(values.size()), begin) {
     if (!values.empty()) std::memcpy(data_, values.data(), values.size_bytes());
   }
-  ~CardArray() { gpu::release(data_); }
+  ~CardArray() { gpu::release(memory_); }
   CardArray(const CardArray&) = delete;
   CardArray& operator=(const CardArray&) = delete;
 
+  // As a weight: from now on only read.
+  void seal() { gpu::seal(memory_); }
   [[nodiscard]] T* data() const { return static_cast<T*>(data_); }
   [[nodiscard]] std::vector<T> values() const { return {data(), data() + count_}; }
   [[nodiscard]] std::int64_t bytes() const { return count_ * static_cast<std::int64_t>(sizeof(T)); }
 
  private:
+  static std::int64_t rounded_up(std::int64_t bytes, std::int64_t unit) {
+    return (bytes + unit - 1) / unit * unit;
+  }
+
   std::int64_t count_;
-  void* data_;
+  void *memory_, *data_ = nullptr;
 };
 
 // As T, rounded; and back.

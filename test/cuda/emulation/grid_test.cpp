@@ -101,6 +101,66 @@ bool ends_the_process(const std::function<void()>& body) {
 }
 #endif
 
+// Adds a weight to what the kernel before wrote.
+void add_weight(float* x, const float* weight) {
+  gpu::let_next_kernel_start();
+  const float own = weight[threadIdx.x];
+  gpu::wait_for_previous_kernel();
+  x[threadIdx.x] += own;
+}
+
+void add_without_waiting(float*, const float* weight) {
+  (void)gpu::load_streamed(reinterpret_cast<const gpu::Vec<float, 4>*>(weight));
+}
+
+void wait_in_some_threads(float* x, const float* weight) {
+  if (threadIdx.x >= 32) return;
+  gpu::wait_for_previous_kernel();
+  x[threadIdx.x] += weight[threadIdx.x];
+}
+
+void read_too_early(float* x, const float* weight) {
+  const float sum = x[threadIdx.x] + weight[threadIdx.x];
+  gpu::wait_for_previous_kernel();
+  x[threadIdx.x] = sum;
+}
+
+void write_too_early(float* x, const float* weight) {
+  x[threadIdx.x] = weight[threadIdx.x];
+  gpu::wait_for_previous_kernel();
+}
+
+// The copy is not done before it is waited for, but it may be.
+void copy_too_early(float* x, const float* weight) {
+  CopyShared& shared = gpu::block_shared<CopyShared>();
+  gpu::copy_async_16(&shared.values[4 * threadIdx.x], x);
+  gpu::commit_async();
+  gpu::wait_for_previous_kernel();
+  gpu::wait_async<0>();
+  x[threadIdx.x] = shared.values[4 * threadIdx.x] + weight[threadIdx.x];
+}
+
+void meet_before_and_behind_the_wait(float*, const float*) {
+  if (threadIdx.x < 32) gpu::wait_for_previous_kernel();
+  __syncthreads();
+  if (threadIdx.x >= 32) gpu::wait_for_previous_kernel();
+}
+
+void write_weight(float*, const float* weight) {
+  gpu::wait_for_previous_kernel();
+  const_cast<float*>(weight)[threadIdx.x] = 1;
+}
+
+void read_behind(float* x, const float*) {
+  gpu::wait_for_previous_kernel();
+  x[threadIdx.x] = x[threadIdx.x + 1];
+}
+
+void read_before(float* x, const float*) {
+  gpu::wait_for_previous_kernel();
+  x[threadIdx.x] = x[static_cast<int>(threadIdx.x) - 1024];
+}
+
 void part_at_barrier() {
   if (threadIdx.x < 32) __syncthreads();
   if (threadIdx.x == 40) __shfl_sync(gpu::kFullWarp, 1, 0);
@@ -121,6 +181,23 @@ void too_much_shared() {
 void sum_up(int* out) {
   const int sum = gpu::warp_sum(static_cast<int>(threadIdx.x));
   out[threadIdx.x] = sum;
+}
+
+// What is said of two launches of the kernel, each to start early; "" when the results are right.
+std::string complaint_of_early(void (*kernel)(float*, const float*)) {
+  const std::vector<float> values(64, 1.0F);
+  const CardArray<float> x{std::span<const float>(values)};
+  CardArray<float> weight{std::span<const float>(values)};
+  weight.seal();
+  gpu::Stream stream;
+  for (int i = 0; i < 2; ++i)
+    gpu::launch_early(stream, kernel, {}, 64, sizeof(CopyShared), x.data(), weight.data());
+  try {
+    stream.synchronize();
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return x.values() == std::vector<float>(64, 3.0F) ? "" : "wrong results";
 }
 
 template <typename Kernel, typename... Args>
@@ -207,6 +284,58 @@ TEST("AddressSanitizer sees what a kernel reads beyond its shared memory, or bey
 #else
   SKIP("needs AddressSanitizer");
 #endif
+}
+
+TEST("a kernel that starts early reads weights, waits, and has what the kernel before it wrote") {
+  in_every_order([] { CHECK_EQ(complaint_of_early(add_weight), ""); });
+}
+
+TEST("a kernel that starts early and does not wait in every thread is an error") {
+  CHECK_CONTAINS(complaint_of_early(add_without_waiting), "without having waited");
+  CHECK_CONTAINS(complaint_of_early(wait_in_some_threads), "without having waited");
+  CHECK_CONTAINS(complaint_of_early(meet_before_and_behind_the_wait),
+                 "wait in vain: 32 for the kernel before");
+}
+
+TEST("a kernel that starts early needs its wait") {
+  check_every_barrier_matters([] {
+    const std::vector<float> values(64, 1.0F);
+    const CardArray<float> x{std::span<const float>(values)};
+    CardArray<float> weight{std::span<const float>(values)};
+    weight.seal();
+    gpu::Stream stream;
+    gpu::launch_early(stream, add_weight, {}, 64, 0, x.data(), weight.data());
+    stream.synchronize();
+    return bytes_of(x.values());
+  });
+}
+
+#if defined(MILLRACE_ADDRESS_SANITIZER) || defined(MILLRACE_THREAD_SANITIZER)
+#define SKIP_WITHOUT_PAGES() SKIP("needs protected pages, which sanitizers do without")
+#else
+#define SKIP_WITHOUT_PAGES() (void)0
+#endif
+
+TEST("a kernel that starts early and touches what is not sealed before it waits is an error") {
+  SKIP_WITHOUT_PAGES();
+  in_every_order([] {
+    CHECK_CONTAINS(complaint_of_early(read_too_early), "of an array of 256, before it has waited");
+    CHECK_CONTAINS(complaint_of_early(write_too_early), "of an array of 256, before it has waited");
+    CHECK_CONTAINS(complaint_of_early(copy_too_early), "byte 0 of an array of 256, before it has waited");
+  });
+}
+
+TEST("a kernel that writes to a weight is an error") {
+  SKIP_WITHOUT_PAGES();
+  CHECK_CONTAINS(complaint_of_early(write_weight), "byte 0 of an array of 256, which is sealed");
+}
+
+TEST("a kernel that reads behind or before an array of the card is an error") {
+  SKIP_WITHOUT_PAGES();
+  CHECK_EQ(complaint_of_early(read_behind), "a kernel touches 0 bytes behind an array of 256");
+  CHECK_EQ(complaint_of_early(read_before), "a kernel touches 4096 bytes before an array of 256");
+  // After an error the emulation goes on.
+  CHECK_EQ(complaint_of_early(add_weight), "");
 }
 
 TEST("more shared memory than the launch gave is an error") {

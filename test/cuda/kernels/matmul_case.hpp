@@ -73,14 +73,15 @@ class ProductCase {
   // Of the first rows.
   template <typename Out>
   [[nodiscard]] std::vector<float> run(int rows) const {
-    const CardArray<T> x{std::span<const T>(x_)};
-    const CardArray<float> bias{std::span<const float>(bias_)};
-    const CardArray<T> narrow_bias{std::span<const T>(narrow_bias_)};
-    const CardArray<Out> y(rows * y_stride_);
+    const Begin begin = options_.library == nullptr ? Begin::kAtEnd : Begin::kWhole;
+    const CardArray<T> x{std::span<const T>(x_), begin};
+    const CardArray<float> bias{std::span<const float>(bias_), begin};
+    const CardArray<T> narrow_bias{std::span<const T>(narrow_bias_), begin};
+    const CardArray<Out> y(rows * y_stride_, begin);
     constexpr int kMultiprocessors = 4;
     const std::int64_t bytes = gpu::matmul_workspace_bytes(rows, weight_, options_.activation.has_value(),
                                                            kMultiprocessors, options_.library);
-    const CardArray<std::byte> workspace(bytes);
+    const CardArray<std::byte> workspace(bytes, begin);
     gpu::Stream stream;
     gpu::launch_matmul<T>(
         stream, {x.data(), x_stride_, &weight_, options_.with_bias ? bias.data() : nullptr, y.data(),

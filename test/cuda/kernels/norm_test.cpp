@@ -17,7 +17,8 @@ void check_norm(int rows, int cols, bool with_delta, float tolerance) {
   in_every_order([&] {
     const CardArray<T> card_x{std::span<const T>(x)}, card_delta{std::span<const T>(delta)},
         out(rows * stride);
-    const CardArray<float> card_weight{std::span<const float>(weight)};
+    CardArray<float> card_weight{std::span<const float>(weight)};
+    card_weight.seal();
     gpu::Stream stream;
     gpu::launch_norm<T>(stream, {card_x.data(), stride, with_delta ? card_delta.data() : nullptr, stride,
                                  card_weight.data(), out.data(), stride, rows, cols, 1e-5F});
@@ -63,8 +64,9 @@ TEST("the CUDA norm needs each of its barriers") {
   check_every_barrier_matters([] {
     auto rng = make_rng(902);
     const auto x = random_values(rng, 2 * 512), weight = random_values(rng, 512);
-    const CardArray<float> card_x{std::span<const float>(x)}, card_weight{std::span<const float>(weight)},
-        out(2 * 512);
+    const CardArray<float> card_x{std::span<const float>(x)}, out(2 * 512);
+    CardArray<float> card_weight{std::span<const float>(weight)};
+    card_weight.seal();
     gpu::Stream stream;
     gpu::launch_norm<float>(
         stream, {card_x.data(), 512, nullptr, 512, card_weight.data(), out.data(), 512, 2, 512, 1e-5F});

@@ -41,9 +41,10 @@ class Case {
 
   template <typename Out>
   [[nodiscard]] bool run_as(gpu::CublasLt& library) const {
-    const CardArray<T> x{std::span<const T>(x_)}, w{std::span<const T>(w_)}, bias{std::span<const T>(bias_)};
-    const CardArray<Out> y(rows_ * y_stride());
-    const CardArray<std::byte> workspace(gpu::CublasLt::kWorkspaceBytes);
+    const CardArray<T> x{std::span<const T>(x_), Begin::kWhole}, w{std::span<const T>(w_), Begin::kWhole},
+        bias{std::span<const T>(bias_), Begin::kWhole};
+    const CardArray<Out> y(rows_ * y_stride(), Begin::kWhole);
+    const CardArray<std::byte> workspace(gpu::CublasLt::kWorkspaceBytes, Begin::kWhole);
     gpu::Stream stream;
     const bool taken =
         library.try_multiply(stream, {.type = std::is_same_v<T, gpu::bf16> ? Type::kBF16 : Type::kF16,
@@ -131,9 +132,10 @@ TEST("products of one way with different numbers of rows may wait in a stream to
   REQUIRE(library != nullptr);
   constexpr int kCols = 16, kWRows = 16;
   const std::vector<gpu::bf16> ones(64 * kCols, gpu::from_float<gpu::bf16>(1));
-  const CardArray<gpu::bf16> x{std::span<const gpu::bf16>(ones)}, w{std::span<const gpu::bf16>(ones)};
-  const CardArray<float> a(32 * kWRows), b(32 * kWRows);
-  const CardArray<std::byte> workspace(gpu::CublasLt::kWorkspaceBytes);
+  const CardArray<gpu::bf16> x{std::span<const gpu::bf16>(ones), Begin::kWhole},
+      w{std::span<const gpu::bf16>(ones), Begin::kWhole};
+  const CardArray<float> a(32 * kWRows, Begin::kWhole), b(32 * kWRows, Begin::kWhole);
+  const CardArray<std::byte> workspace(gpu::CublasLt::kWorkspaceBytes, Begin::kWhole);
   gpu::Stream stream;
   gpu::LibraryProduct product{.y_is_float = true,
                               .x = x.data(),
@@ -164,9 +166,10 @@ TEST("a product that is recorded is computed by each replay, of what is then in 
   constexpr int kSize = 16;
   const std::vector<gpu::bf16> ones(kSize * kSize, gpu::from_float<gpu::bf16>(1)),
       twos(kSize * kSize, gpu::from_float<gpu::bf16>(2));
-  const CardArray<gpu::bf16> x{std::span<const gpu::bf16>(ones)}, w{std::span<const gpu::bf16>(ones)};
-  const CardArray<float> y(kSize * kSize);
-  const CardArray<std::byte> workspace(gpu::CublasLt::kWorkspaceBytes);
+  const CardArray<gpu::bf16> x{std::span<const gpu::bf16>(ones), Begin::kWhole},
+      w{std::span<const gpu::bf16>(ones), Begin::kWhole};
+  const CardArray<float> y(kSize * kSize, Begin::kWhole);
+  const CardArray<std::byte> workspace(gpu::CublasLt::kWorkspaceBytes, Begin::kWhole);
   gpu::Stream stream;
   stream.begin_capture();
   REQUIRE(library->try_multiply(stream, {.y_is_float = true,
