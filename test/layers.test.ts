@@ -73,9 +73,10 @@ const nativeLayers: Record<string, string[]> = {
   'native/binding': ['core', 'formats', 'runtime', 'cpu', 'plugin'],
   'cuda/platform': ['emulation'],
   'cuda/emulation': ['platform'],
-  'cuda/kernels': ['platform', 'core', 'runtime', 'device'],
-  'cuda/device': ['platform', 'kernels', 'core', 'runtime', 'cpu', 'plugin'],
-  'cuda/plugin': ['core', 'device', 'plugin']
+  'cuda/libraries': ['platform', 'core'],
+  'cuda/kernels': ['platform', 'libraries', 'core', 'runtime', 'device'],
+  'cuda/device': ['platform', 'libraries', 'kernels', 'core', 'runtime', 'cpu', 'plugin'],
+  'cuda/plugin': ['libraries', 'core', 'device', 'plugin']
 }
 
 t.test('folders of C++ include only what lies below them, and nothing but cuda/platform knows CUDA', async t => {

@@ -2,6 +2,7 @@
 #include <random>
 
 #include "bench.hpp"
+#include "device/sample_row.hpp"
 #include "kernels/sampling.hpp"
 #include "plugin/sample_row.hpp"
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "device/sample_row.hpp"
 #include "kernels/sampling.hpp"
 
 namespace millrace::gpu {

@@ -290,27 +290,6 @@ __global__ void __launch_bounds__(kRowThreads) log_prob_rows(LogProbRows p) {
 
 }  // namespace
 
-CardSampleRow card_sample_row(const MillraceSampleRow& row) {
-  CardSampleRow out;
-  out.inverse_temperature = row.inverse_temperature;
-  out.top_k = row.top_k;
-  out.top_p = row.top_p;
-  out.min_p = row.min_p;
-  out.min_p_depth = row.min_p_depth;
-  out.repetition_penalty = row.repetition_penalty;
-  out.frequency_penalty = row.frequency_penalty;
-  out.presence_penalty = row.presence_penalty;
-  out.seed = row.seed;
-  out.position = row.position;
-  out.num_counts = row.num_counts;
-  out.num_biases = row.num_biases;
-  out.num_banned = row.num_banned;
-  out.mask_start = row.mask == nullptr ? -1 : 0;
-  out.want_logprobs = row.want_logprobs != 0;
-  out.top_logprobs = out.want_logprobs ? row.top_logprobs : 0;
-  return out;
-}
-
 std::int64_t sample_workspace_bytes(int rows, int vocab) {
   std::int64_t bytes = 0;
   (void)logit_space(nullptr, rows, vocab, true, bytes);

@@ -2,7 +2,6 @@
 #include <cstdint>
 
 #include "platform/runtime.hpp"
-#include "plugin/device_abi.h"
 
 namespace millrace::gpu {
 
@@ -39,10 +38,6 @@ __host__ __device__ inline bool is_adjusted(const CardSampleRow& row) {
 __host__ __device__ inline bool keeps_logits(const CardSampleRow& row) {
   return is_adjusted(row) && row.want_logprobs;
 }
-
-// All of it but the slot and where its parts begin in the arrays of SampleParams: the starts are 0, and so is
-// mask_start where there is a mask.
-CardSampleRow card_sample_row(const MillraceSampleRow& row);
 
 // An entry of TokenCounts.
 struct CardTokenCount {

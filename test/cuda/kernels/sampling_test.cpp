@@ -1,4 +1,5 @@
 #include "kernels/sampling.hpp"
+#include "device/sample_row.hpp"
 
 #include <bit>
 #include <cmath>
