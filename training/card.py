@@ -31,7 +31,7 @@ very short stories. It answers in two lengths by the state of the link, calls to
 ## Data and training
 
 Everything was written by `training/generator` in this repository: no scraped text, no output of another
-model. The table of facts is in `training/generator/data`. The loss covers only the assistant's words. AdamW,
+model. The table of facts is in `training/generator/data`. The loss covers only the assistant's words. Muon and AdamW,
 cosine, BF16 autocast, PyTorch {torch}, on two cores. CPU time is that of both together.
 
 | stage | corpus (SHA-256, documents) | steps x tokens | tokens | wall, CPU | learning rate | last loss |

@@ -22,12 +22,15 @@ from tokenizers import Tokenizer
 from training.checkpointing import load_checkpoint, save_checkpoint
 from training.export import export_checkpoint
 from training.model import ModelConfig, Qwen3
+from training.muon import Muon
 from training.packing import LONG_ROW_TOKENS, SHORT_ROW_TOKENS, pack_corpus, segments
 from training.progress import Progress
 from training.tokenizer import train_tokenizer
 
 # A second pass leaves out the beginning of the corpus, which is the simple part (generator/corpus.py).
 REPEAT_FROM = 0.3
+# Learning rate of the layers' matrices over that of the embeddings.
+MUON_RATE = 2.0
 
 
 def parse_arguments():
@@ -120,11 +123,22 @@ def learning_rate(args, step, share):
     return args.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def make_optimizer(model, args):
-    decayed = [p for p in model.parameters() if p.dim() >= 2]
-    others = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": decayed, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.95), fused=True)
+def make_optimizers(model, args, rank):
+    """Muon for the matrices of the layers, AdamW for the rest, at one learning rate times MUON_RATE for the first."""
+    hidden = [p for name, p in model.named_parameters() if p.dim() >= 2 and "embed" not in name]
+    embeddings = [p for name, p in model.named_parameters() if p.dim() >= 2 and "embed" in name]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": embeddings, "weight_decay": args.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [
+        torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.95), fused=True),
+        Muon(hidden, lr=args.learning_rate * MUON_RATE, weight_decay=args.weight_decay, workers=args.workers, rank=rank),
+    ]
+
+
+def set_rate(optimizers, rate):
+    for optimizer, factor in zip(optimizers, (1, MUON_RATE)):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
 
 
 def loss_of(hidden_of, model, batch):
@@ -178,11 +192,12 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
     model = Qwen3(ModelConfig(vocab_size=args.vocab_size)).to(args.device)
     if args.init:
         model.load_state_dict({name: value.float() for name, value in load_file(args.init / "model.safetensors").items()})
-    optimizer = make_optimizer(model, args)
+    optimizers = make_optimizers(model, args, rank)
     step, before, wall_before, path = 0, 0.0, 0.0, args.work / f"checkpoint-{digest[:12]}.pt"
     if state := load_checkpoint(path):
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved_state in zip(optimizers, state["optimizers"]):
+            optimizer.load_state_dict(saved_state)
         torch.set_rng_state(state["rng"])
         step, before, wall_before = state["step"], state["elapsed"], state["wall"]
     hidden_of = model.hidden if args.no_compile else torch.compile(model.hidden, dynamic=False)
@@ -194,7 +209,7 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
     elapsed, is_over = before, before >= args.max_minutes * 60 or step >= args.steps
 
     def save():
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": torch.get_rng_state(),
+        state = {"model": model.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "rng": torch.get_rng_state(),
                  "step": step, "elapsed": elapsed, "wall": wall_before + time.monotonic() - start}
         save_checkpoint(path, state)
 
@@ -202,16 +217,16 @@ def work(rank, args, rendezvous, tokenizer_json, rows, digest):
     while not is_over and not is_asked_to_stop:
         share = schedule_share(args, step, elapsed)
         rate = learning_rate(args, step, share)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizers, rate)
         batch = batch_of(rows, step, args, rank)
         with torch.autocast(args.device, torch.bfloat16):
             loss, count = loss_of(hidden_of, model, batch)
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
         mean_loss = share_gradients(model, loss, count, args)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
         wants_stop = (args.work / "stop").exists() or time.monotonic() - start > args.session_minutes * 60
         elapsed, is_asked_to_stop = shared_clock(before + clock() - clock_start, wants_stop, args)
