@@ -46,6 +46,10 @@ export interface ChatOptions extends RequestOptions {
    * OpenAI's form of tools that the caller runs. 'registered' offers all that are registered.
    */
   readonly tools?: 'registered' | readonly unknown[] | undefined
+  /** Of the offered tools, those whose calls are read; all. The model sees the others too: the prompt stays the same. */
+  readonly allowedTools?: readonly string[] | undefined
+  /** Whether an answer may have several calls; else it ends with the first one. Default true. */
+  readonly parallelToolCalls?: boolean | undefined
   /** How often registered tools are run before their calls are left to the caller; 8. */
   readonly maxToolRounds?: number | undefined
 }

@@ -10,20 +10,34 @@ interface WaitingPiece {
   chars: number
 }
 
+/** What of an answer counts as a call. */
+export interface CallRules {
+  /** Calls that cannot be read are calls too, because somebody can tell the model; else they are text. */
+  readonly takesMalformed: boolean
+  /** Calls of other tools are text; undefined = any may be called. */
+  readonly allowed?: ReadonlySet<string> | undefined
+  /** The answer ends with its first call. */
+  readonly isSingle?: boolean | undefined
+}
+
 /** Takes the calls of tools out of an answer's pieces of text, with their tokens. */
 export class CallFilter {
   readonly calls: WrittenCall[] = []
   readonly #parser: CallParser
   /** Special tokens of the format, which have no text of their own. */
   readonly #specials: ReadonlyMap<number, string>
-  readonly #takesMalformed: boolean
+  readonly #rules: CallRules
   readonly #waiting: WaitingPiece[] = []
 
-  /** `takesMalformed`: calls that cannot be read are calls too, because somebody can tell the model; else they are text. */
-  constructor (format: ToolFormat, specials: ReadonlyMap<number, string>, takesMalformed: boolean) {
+  constructor (format: ToolFormat, specials: ReadonlyMap<number, string>, rules: CallRules) {
     this.#parser = new CallParser(format)
     this.#specials = specials
-    this.#takesMalformed = takesMalformed
+    this.#rules = rules
+  }
+
+  /** The answer has the one call that it may have: what follows is no part of it. */
+  get isDone (): boolean {
+    return this.#rules.isSingle === true && this.calls.length > 0
   }
 
   /** What a special token of the format stands for. */
@@ -45,12 +59,17 @@ export class CallFilter {
   #decide (parts: ReturnType<CallParser['push']>): Piece[] {
     const text: Piece[] = []
     for (const { chars, calls } of parts) {
-      const isText = calls === undefined || (!this.#takesMalformed && calls.some(({ error }) => error !== undefined))
+      if (this.isDone) break
       const pieces = this.#take(chars)
-      if (isText) text.push(...pieces)
-      else this.calls.push(...calls)
+      if (calls === undefined || !calls.every(call => this.#isTaken(call))) text.push(...pieces)
+      else this.calls.push(...this.#rules.isSingle === true ? calls.slice(0, 1) : calls)
     }
     return text
+  }
+
+  #isTaken ({ name, error }: WrittenCall): boolean {
+    const { takesMalformed, allowed } = this.#rules
+    return error === undefined ? allowed === undefined || allowed.has(name) : takesMalformed
   }
 
   /** The next characters. Tokens that lie in two parts count to the first of them. */

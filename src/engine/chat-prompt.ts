@@ -2,7 +2,7 @@ import { detectToolFormat } from '../model/chat/tool-calls/detect-format.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { NoChatTemplateError, NoToolFormatError } from '../model/errors.js'
 import type { ChatMessage, ChatOptions } from './api.js'
-import { chatOptionNames, checkMessages, checkRequest, checkTextLength, checkToolRounds } from './check-request.js'
+import { chatOptionNames, checkAllowedTools, checkMessages, checkParallelCalls, checkRequest, checkTextLength, checkToolRounds } from './check-request.js'
 import type { EngineParts } from './engine-model.js'
 import type { EngineRequest } from './engine-request.js'
 import type { RegisteredTools } from './registered-tools.js'
@@ -51,6 +51,11 @@ export async function openChat (
   request.offered = offered
   request.maxToolRounds = checkToolRounds(options.maxToolRounds, hasRegistered)
   request.prompt = new ChatPrompt(parts, options, offered.definitions)
+  request.callRules = {
+    takesMalformed: hasRegistered,
+    allowed: checkAllowedTools(options.allowedTools, offered.names),
+    isSingle: !checkParallelCalls(options.parallelToolCalls)
+  }
   if (offered.names.length > 0) request.format = format
   if (hasRegistered && format === undefined && parts.chatTemplate !== undefined) throw new NoToolFormatError()
   return await request.prompt.encode()

@@ -4,7 +4,7 @@ import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'readingTokensPerSec', 'sessionId']
-export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'maxToolRounds']
+export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
 /**
@@ -43,6 +43,22 @@ export function checkToolRounds (rounds: unknown, hasRegistered: boolean): numbe
   }
   if (!hasRegistered) throw new InvalidParameterError('maxToolRounds', 'maxToolRounds needs registered tools in tools.')
   return rounds
+}
+
+/** @throws InvalidParameterError, also for a tool that is not offered */
+export function checkAllowedTools (allowed: unknown, offered: readonly string[]): ReadonlySet<string> | undefined {
+  if (allowed === undefined) return undefined
+  if (!Array.isArray(allowed)) throw new InvalidParameterError('allowedTools', 'allowedTools must be a list of names of offered tools.')
+  for (const [i, name] of (allowed as unknown[]).entries()) {
+    if (!offered.includes(name as string)) throw new InvalidParameterError(`allowedTools[${i}]`, `allowedTools[${i}] names no tool that is offered.${didYouMean(String(name), offered)}`)
+  }
+  return new Set(allowed as string[])
+}
+
+/** @throws InvalidParameterError */
+export function checkParallelCalls (parallel: unknown = true): boolean {
+  if (typeof parallel !== 'boolean') throw new InvalidParameterError('parallelToolCalls', 'parallelToolCalls must be true or false.')
+  return parallel
 }
 
 const sloNames = ['ttftMs', 'tpotMs', 'deadlineMs']

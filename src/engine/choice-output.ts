@@ -69,7 +69,7 @@ export class ChoiceOutput {
     this.#roundStart = this.#text.length
   }
 
-  /** Takes in a token. True when it completes a stop string: the text ends before that. */
+  /** Takes in a token. True when it completes a stop string, before which the text ends, or the only call. */
   push (id: number, logprob?: TokenLogprob): boolean {
     const special = this.#filter?.specialText(id)
     if (special !== undefined) return this.#addPiece({ text: '', tokenIds: [id], logprobs: logprob === undefined ? [] : [logprob] }, special)
@@ -127,7 +127,10 @@ export class ChoiceOutput {
 
   /** `written`: what calls of tools are looked for in. */
   #addPiece (piece: Piece, written = piece.text): boolean {
-    return this.#filter === undefined ? this.#addShown(piece) : this.#addText(this.#filter.push(piece, written))
+    if (this.#filter === undefined) return this.#addShown(piece)
+    if (this.#addText(this.#filter.push(piece, written))) return true
+    if (this.#filter.isDone) this.#release(this.#heldText.length)
+    return this.#filter.isDone
   }
 
   #addText (pieces: readonly Piece[]): boolean {

@@ -3,6 +3,7 @@ import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
 import type { Phase } from '../scheduler/phase-clock.js'
 import type { Choice, FinishReason, Forecast, GenerationResult, RequestOptions, Timeline, TokenLogprob, Usage } from './api.js'
+import type { CallRules } from './call-filter.js'
 import type { ChatPrompt } from './chat-prompt.js'
 import type { EngineSequence } from './engine-sequence.js'
 import { noTools, type OfferedTools } from './registered-tools.js'
@@ -45,6 +46,7 @@ export class EngineRequest {
   offered: OfferedTools = noTools
   /** In which the model calls them; undefined = its answers are taken as text. */
   format: ToolFormat | undefined
+  callRules: CallRules = { takesMalformed: false }
   maxToolRounds = 0
   /** Undefined for a text that is continued. */
   prompt: ChatPrompt | undefined

@@ -104,13 +104,13 @@ export class SequenceMaker {
     }
   }
 
-  #filter ({ format, offered }: EngineRequest): CallFilter | undefined {
+  #filter ({ format, callRules }: EngineRequest): CallFilter | undefined {
     if (format === undefined) return undefined
     const { tokenizer } = this.#options.parts
     const specials = format.specials.flatMap(text => {
       const id = tokenizer.idOf(text)
       return id !== undefined && tokenizer.isSpecial(id) ? [[id, text] as const] : []
     })
-    return new CallFilter(format, new Map(specials), offered.registered.size > 0)
+    return new CallFilter(format, new Map(specials), callRules)
   }
 }

@@ -1,7 +1,8 @@
-import type { GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
+import type { Choice, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
 import { usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
 import { obfuscationField } from './obfuscation.js'
 import { chatLogprobs } from './token-logprobs-json.js'
+import { toolCallDeltas, toolCallsJson } from './tool-calls-json.js'
 
 /** A whole answer. */
 export function chatCompletion (head: AnswerHead, result: GenerationResult): object {
@@ -13,12 +14,19 @@ export function chatCompletion (head: AnswerHead, result: GenerationResult): obj
     system_fingerprint: null,
     choices: result.choices.map(choice => ({
       index: choice.index,
-      message: { role: 'assistant', content: choice.text, refusal: null },
+      message: messageJson(choice),
       logprobs: chatLogprobs(choice.logprobs),
       finish_reason: choice.finishReason
     })),
     usage: usageJson(result.usage)
   }
+}
+
+function messageJson ({ text, toolCalls = [] }: Choice): object {
+  const role = 'assistant'
+  return toolCalls.length === 0
+    ? { role, content: text, refusal: null }
+    : { role, content: text === '' ? null : text, refusal: null, tool_calls: toolCallsJson(toolCalls) }
 }
 
 export interface ChatEventOptions {
@@ -46,12 +54,16 @@ export class ChatEvents implements EventFormat {
     return events
   }
 
-  chunk ({ index, text, logprobs, finishReason }: GenerationChunk): string {
+  chunk ({ index, text, logprobs, toolCalls = [], finishReason }: GenerationChunk): string {
     const hasContent = text !== '' || (logprobs !== undefined && logprobs.length > 0)
     const content = hasContent
       ? this.#event(index, `{"content":${JSON.stringify(text)}}`, logprobs === undefined ? 'null' : JSON.stringify(chatLogprobs(logprobs)), 'null')
       : ''
-    return finishReason === undefined ? content : content + this.#event(index, '{}', 'null', `"${finishReason}"`)
+    let events = content
+    for (const [i, call] of toolCalls.entries()) {
+      for (const delta of toolCallDeltas(call, i)) events += this.#event(index, JSON.stringify(delta), 'null', 'null')
+    }
+    return finishReason === undefined ? events : events + this.#event(index, '{}', 'null', `"${finishReason}"`)
   }
 
   usage (usage: Usage): string {

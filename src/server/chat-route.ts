@@ -8,6 +8,7 @@ import { jsonRoute } from './json-route.js'
 import { chatRequest, type ChatRequest } from './schemas/chat-request.js'
 import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
 import type { ServerContext } from './server-context.js'
+import { toolOptions } from './tool-options.js'
 
 /** POST /v1/chat/completions */
 export function registerChat (app: FastifyInstance, context: ServerContext): void {
@@ -41,6 +42,7 @@ function checkRequest (body: ChatRequest): void {
 function requestOptions (body: ChatRequest): Omit<ChatOptions, 'messages'> {
   return {
     ...samplingOptions(body),
+    ...toolOptions(body),
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     logprobs: body.logprobs,
     topLogprobs: body.top_logprobs,

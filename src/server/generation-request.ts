@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import type { Generation, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
+import type { FinishReason, Generation, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
 import type { ActiveRequest } from './active-requests.js'
 import { clientGivesUpMs } from './client-timeout.js'
 import { ClientTimeoutError, drainingError, GenerationFailedError } from './errors.js'
@@ -142,8 +142,8 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
 }
 
 /** Aborts and errors must not look like an answer's end. */
-function checkEnd (finishReason: string, active: ActiveRequest): void {
-  if (finishReason === 'stop' || finishReason === 'length') return
+function checkEnd (finishReason: FinishReason, active: ActiveRequest): void {
+  if (finishReason !== 'abort' && finishReason !== 'error') return
   switch (active.abortReason) {
     case 'draining': throw drainingError()
     case 'clientGaveUp': throw new ClientTimeoutError()

@@ -1,5 +1,6 @@
 import type { ChatMessage } from '../engine/api.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
+import { callsOf, checkResults } from './message-calls.js'
 import type { RequestMessage } from './schemas/chat-request.js'
 
 /**
@@ -8,7 +9,9 @@ import type { RequestMessage } from './schemas/chat-request.js'
  * @throws InvalidParameterError, UnsupportedFieldError that name the message, and the part
  */
 export function readMessages (messages: readonly RequestMessage[]): ChatMessage[] {
-  return messages.map((message, i) => readMessage(message, `messages[${i}]`))
+  const read = messages.map((message, i) => readMessage(message, `messages[${i}]`))
+  checkResults(messages)
+  return read
 }
 
 function readMessage (message: RequestMessage, path: string): ChatMessage {
@@ -26,7 +29,7 @@ function readMessage (message: RequestMessage, path: string): ChatMessage {
   if (role === 'function' && name === undefined) {
     throw new InvalidParameterError(`${path}.name`, `${path}.name is required: a function's message names the function.`)
   }
-  const content = readContent(message, path)
+  const content = readContent(message, path, toolCalls)
   return {
     role,
     content,
@@ -36,17 +39,10 @@ function readMessage (message: RequestMessage, path: string): ChatMessage {
   }
 }
 
-/** Templates know tool_calls only: a function_call of old conversations becomes one. */
-function callsOf ({ tool_calls: toolCalls, function_call: functionCall }: RequestMessage): readonly object[] | undefined {
-  if (toolCalls != null || functionCall == null) return toolCalls ?? undefined
-  return [{ id: `call_${functionCall.name}`, type: 'function', function: functionCall }]
-}
-
-function readContent (message: RequestMessage, path: string): string | null {
-  const { content } = message
+function readContent ({ role, content }: RequestMessage, path: string, toolCalls: readonly object[] = []): string | null {
   if (typeof content === 'string') return content
   if (Array.isArray(content)) return content.map((part, j) => readPart(part, `${path}.content[${j}]`)).join('\n')
-  if (message.role === 'assistant' && (callsOf(message)?.length ?? 0) > 0) return null
+  if (role === 'assistant' && toolCalls.length > 0) return null
   throw new InvalidParameterError(`${path}.content`, `${path}.content is required; only an assistant's message with tool_calls or function_call may do without.`)
 }
 

@@ -126,7 +126,7 @@ t.test('a function_call of the older form arrives as a tool call, and stands in 
   const call = { name: 'f', arguments: '{"a":1}' }
   const send = async (message: object) => await app.inject({ method: 'POST', url, payload: { model: 'fake', messages: [...messages, message] } })
   t.equal((await send({ role: 'assistant', content: null, function_call: call })).statusCode, 200)
-  t.same(engine.chats[0]!.messages[1], { role: 'assistant', content: null, tool_calls: [{ id: 'call_f', type: 'function', function: call }] })
+  t.same(engine.chats[0]!.messages[1], { role: 'assistant', content: null, tool_calls: [{ id: 'call_f', type: 'function', function: { name: 'f', arguments: { a: 1 } } }] })
   t.equal((await send({ role: 'assistant', content: 'x', function_call: null })).statusCode, 200)
   t.same(engine.chats[1]!.messages[1], { role: 'assistant', content: 'x' })
   for (const [message, param] of [
@@ -164,7 +164,7 @@ t.test('messages of all roles and forms arrive as texts', async t => {
     { role: 'system', content: 's' },
     { role: 'developer', content: 'one\ntwo' },
     { role: 'user', content: 'u', name: 'ann' },
-    { role: 'assistant', content: null, tool_calls: calls },
+    { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'f', arguments: {} } }] },
     { role: 'tool', content: '4', tool_call_id: 'call_1' },
     { role: 'function', content: '5', name: 'f' },
     { role: 'assistant', content: 'a' }

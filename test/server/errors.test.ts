@@ -43,6 +43,10 @@ t.test('what is not a request for us gets an error object with the right status'
 
 t.test('a wrong field is named by its JSON path, with what it may be', async t => {
   const { app } = await injectable(t, new FakeEngine())
+  const called = { id: 'c1', type: 'function', function: { name: 'f', arguments: '{}' } }
+  const tool = { type: 'function', function: { name: 'f' } }
+  const answer = (id: string): object => ({ role: 'tool', content: 'x', tool_call_id: id })
+  const asks = (...calls: object[]): object => ({ role: 'assistant', content: null, tool_calls: calls })
   const cases: Array<[object, string, RegExp]> = [
     [{ model: undefined }, 'model', /is required/],
     [{ messages: undefined }, 'messages', /is required/],
@@ -57,7 +61,30 @@ t.test('a wrong field is named by its JSON path, with what it may be', async t =
     [{ messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text', /is required/],
     [{ messages: [{ role: 'user', content: [{ type: 'text', text: 4 }] }] }, 'messages[0].content[0].text', /must be a string/],
     [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].tool_call_id', /is required/],
-    [{ messages: [{ role: 'user', content: 'x', tool_calls: [{}] }] }, 'messages[0].tool_calls', /Only an assistant/],
+    [{ messages: [{ role: 'user', content: 'x', tool_calls: [called] }] }, 'messages[0].tool_calls', /Only an assistant/],
+    [{ messages: [{ role: 'user', content: 'x' }, answer('c1')] }, 'messages[1].tool_call_id', /no message before it has tool_calls/],
+    [{ messages: [asks(called), answer('c1'), answer('c2')] }, 'messages[2].tool_call_id', /is "c2", which no message before it calls.*"c1"/],
+    [{ messages: [answer('c1'), asks(called)] }, 'messages[0].tool_call_id', /no message before/],
+    [{ messages: [asks({ ...called, id: undefined })] }, 'messages[0].tool_calls[0].id', /is required/],
+    [{ messages: [asks({ ...called, function: { name: 'f' } })] }, 'messages[0].tool_calls[0].function.arguments', /is required/],
+    [{ messages: [asks({ ...called, function: { name: 'f', arguments: {} } })] }, 'messages[0].tool_calls[0].function.arguments', /must be a string/],
+    [{ tools: 'f' }, 'tools', /must be an array/],
+    [{ tools: [{ type: 'custom', custom: { name: 'f' } }] }, 'tools[0].function', /is required/],
+    [{ tools: [{ ...tool, type: 'custom' }] }, 'tools[0].type', /one of function. It is "custom"/],
+    [{ tools: [{ type: 'function' }] }, 'tools[0].function', /is required/],
+    [{ tools: [{ type: 'function', function: {} }] }, 'tools[0].function.name', /is required/],
+    [{ tools: [{ type: 'function', function: { name: 'no blanks' } }] }, 'tools[0].function.name', /a-zA-Z0-9_-.*"no blanks"/],
+    [{ tools: [{ type: 'function', function: { name: 'x'.repeat(65) } }] }, 'tools[0].function.name', /1,64/],
+    [{ tools: [{ type: 'function', function: { name: 'f', parameters: 'none' } }] }, 'tools[0].function.parameters', /a JSON schema of an object/],
+    [{ tools: [{ type: 'function', function: { name: 'f', description: 'x'.repeat(2 ** 20) } }] }, 'tools', /1048\d\d\d characters/],
+    [{ tools: Array(129).fill(tool) }, 'tools', /at most 128 items/],
+    [{ tools: [tool], tool_choice: 'sometimes' }, 'tool_choice', /"none", "auto", "required"/],
+    [{ tools: [tool], tool_choice: { type: 'function', function: { name: 'g' } } }, 'tool_choice.function.name', /names g, which is not among tools: f/],
+    [{ tools: [tool], tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [tool, { type: 'function', function: { name: 'g' } }] } } },
+      'tool_choice.allowed_tools.tools[1].function.name', /names g/],
+    [{ tool_choice: 'required' }, 'tool_choice', /needs tools/],
+    [{ tools: [], tool_choice: 'auto' }, 'tool_choice', /needs tools/],
+    [{ parallel_tool_calls: 'no' }, 'parallel_tool_calls', /a boolean/],
     [{ temperature: 'hot' }, 'temperature', /must be a number. It is "hot"/],
     [{ temperature: -1 }, 'temperature', /at least 0. It is -1/],
     [{ temperature: 2.1 }, 'temperature', /at most 2/],
@@ -104,10 +131,9 @@ t.test('a wrong field is named by its JSON path, with what it may be', async t =
 
 t.test('what this server does not do is refused by name, and never accepted and ignored', async t => {
   const { app } = await injectable(t, new FakeEngine())
-  const tool = { type: 'function', function: { name: 'f' } }
   for (const fields of [
     { response_format: { type: 'json_object' } }, { response_format: { type: 'json_schema', json_schema: {} } }, { response_format: 3 },
-    { tools: [tool] }, { tool_choice: 'required' }, { tool_choice: 'auto' }, { functions: [{}] }, { function_call: 'auto' },
+    { functions: [{}] }, { function_call: 'auto' },
     { modalities: ['text', 'audio'] }, { audio: {} }, { web_search_options: {} }, { best_of: 2 }, { chat_template: 'x' }, { echo: true },
     { continue_final_message: true }, { add_generation_prompt: false }, { structured_outputs: {} }, { guided_json: {} }, { grammar: 'x' },
     { use_beam_search: true }, { truncate_prompt_tokens: 5 }, { skip_special_tokens: false }, { vllm_xargs: {} }, { documents: [{}] },

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineClosedError, PromptTooLongError } from '../../src/core/errors.js'
 import type {
-  ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob
+  ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob, ToolCall
 } from '../../src/engine/api.js'
 import type { ServedEngine } from '../../src/server/served-engine.js'
 
@@ -10,6 +10,8 @@ export interface FakeEngineOptions {
   readonly maxModelLen?: number
   /** Pieces of text that every answer consists of; each is one token. */
   readonly answer?: readonly string[]
+  /** Of tools, behind the text of each answer. */
+  readonly toolCalls?: readonly ToolCall[]
   /** Before each token of the answer. */
   readonly tokenMs?: number
   /** Before the first token. */
@@ -150,7 +152,7 @@ class FakeGeneration implements Generation {
   }
 
   async #choice (index: number): Promise<Choice> {
-    const { answer = ['Hello', ' there', '!'], tokenMs, failure, failAt } = this.#engine.options
+    const { answer = ['Hello', ' there', '!'], tokenMs, failure, failAt, toolCalls } = this.#engine.options
     const { maxTokens = Infinity, ignoreEos } = this.#options
     const pieces = ignoreEos === true ? Array.from({ length: maxTokens }, (_, i) => answer[i % answer.length]!) : answer
     const text: string[] = []
@@ -172,9 +174,18 @@ class FakeGeneration implements Generation {
       this.#push({ index, text: piece, tokenIds: [i], ...tokenLogprobs === undefined ? {} : { logprobs: tokenLogprobs } })
     }
     if (finishReason === 'stop' && ignoreEos === true) finishReason = 'length'
+    if (finishReason === 'stop' && toolCalls !== undefined) {
+      this.#push({ index, text: '', tokenIds: [], toolCalls })
+      finishReason = 'tool_calls'
+    }
     this.#push({ index, text: '', tokenIds: [], finishReason })
     return {
-      index, text: text.join(''), tokenIds: text.map((_, i) => i), finishReason, ...this.#options.logprobs === true ? { logprobs } : {}
+      index,
+      text: text.join(''),
+      tokenIds: text.map((_, i) => i),
+      finishReason,
+      ...this.#options.logprobs === true ? { logprobs } : {},
+      ...finishReason === 'tool_calls' ? { toolCalls: toolCalls! } : {}
     }
   }
 

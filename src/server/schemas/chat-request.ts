@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { samplingFields } from './sampling-fields.js'
+import { toolFields } from './tool-fields.js'
 
 const maxInt32 = 2 ** 31 - 1
 
@@ -9,13 +10,19 @@ const contentPart = Type.Object({
   text: Type.Optional(Type.String())
 })
 
+const toolCall = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  type: Type.Optional(Type.Enum(['function'])),
+  function: Type.Object({ name: Type.String(), arguments: Type.String() })
+})
+
 const message = Type.Object({
   role: Type.Enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: Type.Optional(Type.Union([Type.String(), Type.Null(), Type.Array(contentPart, { minItems: 1 })],
     { title: 'a text, a list of text parts, or null' })),
   name: Type.Optional(Type.String()),
   tool_call_id: Type.Optional(Type.String()),
-  tool_calls: Type.Optional(Type.Union([Type.Array(Type.Object({})), Type.Null()], { title: 'a list of tool calls' })),
+  tool_calls: Type.Optional(Type.Union([Type.Array(toolCall, { maxItems: 128 }), Type.Null()], { title: 'a list of tool calls' })),
   /** A call in the form that tool_calls replaced. */
   function_call: Type.Optional(Type.Union([Type.Object({ name: Type.String(), arguments: Type.String() }), Type.Null()],
     { title: 'a call, with name and arguments as texts' }))
@@ -23,6 +30,7 @@ const message = Type.Object({
 
 export const chatRequest = Type.Object({
   ...samplingFields,
+  ...toolFields,
   model: Type.String({ minLength: 1 }),
   messages: Type.Array(message, { minItems: 1, maxItems: 10_000 }),
   max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),

@@ -11,7 +11,7 @@ const isFalse = (value: unknown): boolean => value === false
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 const never = (): boolean => false
 const constrained = 'Constrained output is not supported; describe the form you want in the prompt.'
-const noTools = 'Tool calls are not supported; leave it out.'
+const olderForm = 'It is the older form; use tools and tool_choice.'
 
 function field (isHarmless: (value: unknown) => boolean, remedy = 'It is not supported; leave it out.'): KnownField {
   return { isHarmless, remedy }
@@ -49,10 +49,8 @@ const shared: Readonly<Record<string, KnownField>> = {
 }
 
 const chat: Readonly<Record<string, KnownField>> = {
-  tools: field(isEmptyList, noTools),
-  tool_choice: field(value => value === 'none', noTools),
-  functions: field(isEmptyList, noTools),
-  function_call: field(value => value === 'none', noTools),
+  functions: field(isEmptyList, olderForm),
+  function_call: field(value => value === 'none', olderForm),
   modalities: field(value => Array.isArray(value) && value.every(item => item === 'text'), 'Only ["text"] is supported.'),
   audio: field(never, 'Audio is not supported; leave it out.'),
   web_search_options: field(never),
@@ -72,8 +70,7 @@ const completions: Readonly<Record<string, KnownField>> = {
 
 /** Accepted and without effect here: hints and book-keeping of OpenAI's own service. */
 const withoutEffect = {
-  chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction',
-    'reasoning_effort', 'parallel_tool_calls'],
+  chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction', 'reasoning_effort'],
   completions: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention']
 }
 

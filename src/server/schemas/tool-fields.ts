@@ -1,0 +1,33 @@
+import { Type, type Static } from 'typebox'
+
+const name = Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' })
+const reference = Type.Object({ type: Type.Literal('function'), function: Type.Object({ name }) })
+
+const tool = Type.Object({
+  type: Type.Enum(['function']),
+  function: Type.Object({
+    name,
+    description: Type.Optional(Type.Union([Type.String(), Type.Null()], { title: 'a text' })),
+    parameters: Type.Optional(Type.Union([Type.Object({}), Type.Null()], { title: 'a JSON schema of an object' })),
+    strict: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { title: 'true or false' }))
+  })
+})
+
+const toolChoice = Type.Union([
+  Type.Enum(['none', 'auto', 'required']),
+  reference,
+  Type.Object({
+    type: Type.Literal('allowed_tools'),
+    allowed_tools: Type.Object({ mode: Type.Enum(['auto', 'required']), tools: Type.Array(reference, { minItems: 1, maxItems: 128 }) })
+  })
+], { title: '"none", "auto", "required", {"type": "function", "function": {"name": ...}}, or allowed_tools with mode and tools' })
+
+/** What the model may call, and whether it must. */
+export const toolFields = {
+  tools: Type.Optional(Type.Array(tool, { maxItems: 128 })),
+  tool_choice: Type.Optional(toolChoice),
+  parallel_tool_calls: Type.Optional(Type.Boolean())
+}
+
+export type ToolFields = Static<Type.TObject<typeof toolFields>>
+export type ToolChoice = Static<typeof toolChoice>
