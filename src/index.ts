@@ -1,3 +1,5 @@
+import './server/engine-listen.js'
+
 export { Engine } from './engine/engine.js'
 export type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine/engine-info.js'
 export { EngineRegistry, UnknownModelError } from './engine/registry.js'
@@ -13,4 +15,5 @@ export type { LengthRequest } from './profiler/text-features.js'
 export type { ResolvedOptions } from './engine/resolved-options.js'
 export type { DeviceStage } from './engine/device-map.js'
 export { deriveSeed } from './core/seed.js'
+export type { ListeningServer, ListenOptions } from './server/listen.js'
 export * from './core/errors.js'

@@ -1,21 +1,20 @@
 import type { AddressInfo } from 'node:net'
-import { isLoopback, parseApiKeys } from './api-key.js'
+import { isLoopback } from './api-key.js'
 import { buildServer } from './build-server.js'
+import { drain } from './drain.js'
 import { ApiKeyRequiredError, ListenError, PortInUseError } from './errors.js'
 import type { EngineHost } from './engine-host.js'
-import { parseServerOptions, serverOptions, type ServerOptions } from './options.js'
+import { checkedServerOptions, parseServerOptions, serverOptions, type ApiOptions } from './options.js'
 import type { EngineSource } from './served-engine.js'
 
-export interface ListenOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {
+/** A key is required beyond loopback. */
+export interface ListenOptions extends ApiOptions {
   /** Default 127.0.0.1. */
   readonly host?: string
   /** Default 8000; 0 takes any free one. */
   readonly port?: number
-  /** One key, several with commas between, or a list. Required beyond loopback. */
-  readonly apiKey?: string | readonly string[] | undefined
   /** Serve beyond loopback without a key. */
   readonly insecureNoApiKey?: boolean
-  readonly drainTimeoutMs?: number
 }
 
 export interface CloseOptions {
@@ -32,22 +31,17 @@ export interface ListeningServer {
   close (options?: CloseOptions): Promise<void>
 }
 
-/** Time for the last error events to reach their clients. */
-const farewellMs = 1000
-
 /**
  * Serves an engine over HTTP, also one that is still being loaded.
  *
  * @throws InvalidOptionError, ApiKeyRequiredError, PortInUseError, ListenError
  */
 export async function listen (source: EngineSource, options: ListenOptions = {}): Promise<ListeningServer> {
-  const { apiKey, ...checkable } = options
-  const {
-    host = serverOptions.host.default, port = serverOptions.port.default, insecureNoApiKey, drainTimeoutMs, ...rest
-  } = parseServerOptions(checkable) as Omit<ListenOptions, 'apiKey'>
-  const apiKeys = typeof apiKey === 'string' ? parseApiKeys(apiKey) : apiKey ?? []
-  if (apiKeys.length === 0 && insecureNoApiKey !== true && !isLoopback(host)) throw new ApiKeyRequiredError(host)
-  const { app, host: engineHost, requests } = buildServer(source, { ...rest, apiKeys })
+  const { host: _host, port: _port, insecureNoApiKey: _insecure, ...apiOptions } = options
+  const { host, port, insecureNoApiKey } = addressOf(options)
+  const { drainTimeoutMs, ...checked } = checkedServerOptions(apiOptions)
+  if (checked.apiKeys.length === 0 && !insecureNoApiKey && !isLoopback(host)) throw new ApiKeyRequiredError(host)
+  const { app, ...api } = buildServer(source, checked)
   try {
     await app.listen({ host, port })
   } catch (error) {
@@ -58,22 +52,24 @@ export async function listen (source: EngineSource, options: ListenOptions = {})
   let closing: Promise<void> | undefined
 
   async function closeOnce (timeoutMs: number): Promise<void> {
-    engineHost.drain()
-    if (!await requests.whenIdle(timeoutMs)) {
-      requests.abortAll('draining')
-      await requests.whenIdle(farewellMs)
-    }
+    await drain(api, timeoutMs)
     await app.close()
   }
   return {
     url: `http://${urlHost(host)}:${address.port}`,
     port: address.port,
-    host: engineHost,
-    async close ({ timeoutMs = drainTimeoutMs ?? serverOptions.drainTimeoutMs.default } = {}) {
+    host: api.host,
+    async close ({ timeoutMs = drainTimeoutMs } = {}) {
       closing ??= closeOnce(timeoutMs)
       await closing
     }
   }
+}
+
+/** Where to listen, and whether without a key. */
+function addressOf ({ host, port, insecureNoApiKey }: ListenOptions): { host: string, port: number, insecureNoApiKey: boolean } {
+  const defaults = { host: serverOptions.host.default, port: serverOptions.port.default, insecureNoApiKey: serverOptions.insecureNoApiKey.default }
+  return { ...defaults, ...parseServerOptions({ host, port, insecureNoApiKey }) }
 }
 
 function listenFailure (error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
 import { parseOption, type OptionSchema } from '../engine/options.js'
+import { parseApiKeys } from './api-key.js'
 
 /** Options of the server, in the form of the engine's: the source of `--help` and docs/options.md. */
 export const serverOptions = {
@@ -63,7 +64,7 @@ export const serverOptions = {
   }
 } as const satisfies Readonly<Record<string, OptionSchema>>
 
-/** What the routes need to know; keys and address belong to `listen`. */
+/** What the routes need to know; the address belongs to `listen`. */
 export interface ServerOptions {
   /** Keys that clients may use; none = everybody. */
   readonly apiKeys: readonly string[]
@@ -79,6 +80,33 @@ export const serverDefaults: ServerOptions = {
   pingIntervalMs: serverOptions.pingIntervalMs.default,
   stalledClientMs: serverOptions.stalledClientMs.default,
   logLevel: serverOptions.logLevel.default
+}
+
+/** Of a server that listens for itself. */
+const listenOnly: readonly string[] = ['host', 'port', 'insecureNoApiKey'] satisfies Array<keyof typeof serverOptions>
+
+/** As programs give them, to `listen` and to the plug-in. */
+export interface ApiOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {
+  /** One key, several with commas between, or a list. */
+  readonly apiKey?: string | readonly string[] | undefined
+  readonly drainTimeoutMs?: number
+}
+
+/**
+ * Options with their defaults; those of `listen` alone are left out.
+ *
+ * @throws InvalidOptionError
+ */
+export function checkedServerOptions ({ apiKey, ...given }: ApiOptions): ServerOptions & { readonly drainTimeoutMs: number } {
+  const foreign = listenOnly.find(name => Object.hasOwn(given, name))
+  if (foreign !== undefined) throw new InvalidOptionError(foreign, `${foreign} is an option of listen; a part of another server listens where that one does.`)
+  const checked = parseServerOptions(given) as Omit<ApiOptions, 'apiKey'>
+  return {
+    ...serverDefaults,
+    drainTimeoutMs: serverOptions.drainTimeoutMs.default,
+    ...checked,
+    apiKeys: typeof apiKey === 'string' ? parseApiKeys(apiKey) : apiKey ?? []
+  }
 }
 
 /**

@@ -38,7 +38,7 @@ export function httpMetrics (registry: Registry): HttpMetrics {
 export function countHttp (app: FastifyInstance, metrics: HttpMetrics): void {
   app.addHook('onResponse', async (request, reply) => {
     const handler = request.routeOptions.url ?? 'none'
-    if (uncounted.includes(handler)) return
+    if (uncounted.includes(handler.slice(app.prefix.length))) return
     const { method } = request
     const seconds = reply.elapsedTime / 1000
     metrics.requests.inc({ method, status: `${Math.floor(reply.raw.statusCode / 100)}xx`, handler })

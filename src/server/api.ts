@@ -1,0 +1,99 @@
+import buildAjvCompiler from '@fastify/ajv-compiler'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ActiveRequests } from './active-requests.js'
+import { ApiKeys } from './api-key.js'
+import { registerChat } from './chat-route.js'
+import { registerCompletions } from './completions-route.js'
+import { EngineHost } from './engine-host.js'
+import { MethodNotAllowedError, UnsupportedMediaTypeError } from './errors.js'
+import { registerInfo } from './info-routes.js'
+import { useJsonBodies } from './json-body.js'
+import { registerMetrics } from './metrics/metrics-route.js'
+import { answerTo } from './openai-error.js'
+import type { ServerOptions } from './options.js'
+import { RouteTable } from './route-table.js'
+import type { EngineSource } from './served-engine.js'
+
+export interface Api {
+  readonly host: EngineHost
+  readonly requests: ActiveRequests
+}
+
+/** `strangers`: whether requests that no route takes are the API's to answer, or somebody else's. */
+export interface ApiScope {
+  readonly strangers: 'ours' | 'theirs'
+}
+
+/**
+ * Registers everything that belongs to the API: routes, errors, bodies, checks. All of it is of this instance
+ * and those below it, so that it can be a part of somebody else's server.
+ */
+export function registerApi (app: FastifyInstance, source: EngineSource, options: ServerOptions, { strangers }: ApiScope): Api {
+  const host = new EngineHost(source, {
+    onFailed: error => { app.log.error({ err: error }, 'the engine gave no token') }
+  })
+  const requests = new ActiveRequests()
+  const routes = new RouteTable()
+  app.addHook('onRoute', route => {
+    route.bodyLimit ??= options.bodyLimitBytes
+    routes.add(route)
+  })
+  addErrorHandler(app, host, options)
+  if (strangers === 'ours') answerStrangers(app, routes)
+  addRequestHooks(app, new ApiKeys(options.apiKeys), host)
+  useJsonBodies(app)
+  useStrictSchemas(app)
+  const context = { host, requests, options }
+  registerInfo(app, context)
+  registerChat(app, context)
+  registerCompletions(app, context)
+  registerMetrics(app, context)
+  return { host, requests }
+}
+
+function addErrorHandler (app: FastifyInstance, host: EngineHost, options: ServerOptions): void {
+  app.setErrorHandler((error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const { status, headers, body, isInternal } = answerTo(error, options.bodyLimitBytes)
+    if (isInternal) request.log.error({ err: error }, 'a request failed')
+    if (status >= 500 && request.routeOptions.config.needsEngine === true) host.suspect()
+    if (error instanceof MethodNotAllowedError) reply.header('allow', error.allowed.join(', '))
+    void reply.code(status).headers(headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body)
+  })
+}
+
+function answerStrangers (app: FastifyInstance, routes: RouteTable): void {
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!
+    const allowed = routes.methodsOf(path)
+    if (request.method === 'OPTIONS' && allowed.length > 0) return reply.code(204).header('allow', allowed.join(', ')).send()
+    throw routes.errorFor(request.method, path)
+  })
+}
+
+/** The framework's own defaults turn texts into numbers and drop fields, and a host may have others yet. */
+function useStrictSchemas (app: FastifyInstance): void {
+  const compile = buildAjvCompiler()({}, { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, verbose: true } })
+  app.setValidatorCompiler(({ schema }) => compile({ schema }) as never)
+}
+
+function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    if (request.method !== 'OPTIONS' && request.routeOptions.config.isPublic !== true) keys.check(request.headers.authorization)
+    // Before the body is read: a refusal should cost nothing.
+    if (request.routeOptions.config.needsEngine === true) host.checkReady()
+    const encoding = request.headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') {
+      throw new UnsupportedMediaTypeError('Compressed bodies are not taken; send it without Content-Encoding.')
+    }
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info({
+      method: request.method,
+      route: request.routeOptions.url ?? 'unknown',
+      status: reply.raw.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      complete: reply.raw.writableFinished
+    }, 'request')
+  })
+}
