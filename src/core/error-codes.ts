@@ -23,6 +23,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_CHAT_TEMPLATE', status: 400, cause: 'The chat template refused the messages, or exceeded its limits of time, memory or length.', remedy: 'Follow the template\'s own message; send fewer or shorter messages.' },
   { code: 'ERR_INVALID_API_KEY', status: 401, apiCode: 'invalid_api_key', cause: 'The server has API keys and the request brought none, or another one.', remedy: 'Send Authorization: Bearer with a key of this server.' },
   { code: 'ERR_MODEL_UNKNOWN', status: 404, apiCode: 'model_not_found', cause: 'The request names a model that is not served here.', remedy: 'Use a name from GET /v1/models, or restart with --served-model-name.' },
+  { code: 'ERR_RESPONSE_UNKNOWN', status: 404, cause: 'No response is stored under this id: it never was, it was deleted, others needed its room, nobody asked for it in time, or it is another key\'s.', remedy: 'Send the whole conversation as input, or give the server more room with --response-store-bytes and the options beside it.' },
   { code: 'ERR_ROUTE_NOT_FOUND', status: 404, cause: 'There is nothing under this path.', remedy: 'Check the base URL: the API is under /v1.' },
   { code: 'ERR_METHOD_NOT_ALLOWED', status: 405, cause: 'The path exists, but not for this method.', remedy: 'Use a method that the Allow header names.' },
   { code: 'ERR_REQUEST_TIMEOUT', status: 408, cause: 'The request did not arrive in full within 60 seconds (its headers within 30).', remedy: 'Send it again; look at the network if it stays so.' },

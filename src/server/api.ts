@@ -11,6 +11,7 @@ import { useJsonBodies } from './json-body.js'
 import { registerMetrics } from './metrics/metrics-route.js'
 import { answerTo } from './openai-error.js'
 import type { ServerOptions } from './options.js'
+import { registerResponses } from './responses/responses-route.js'
 import { RouteTable } from './route-table.js'
 import type { EngineSource } from './served-engine.js'
 
@@ -47,6 +48,7 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   registerInfo(app, context)
   registerChat(app, context)
   registerCompletions(app, context)
+  registerResponses(app, context)
   registerMetrics(app, context)
   return { host, requests }
 }

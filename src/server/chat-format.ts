@@ -1,5 +1,5 @@
-import type { Choice, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
-import { usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
+import type { Choice, GenerationChunk, GenerationResult } from '../engine/api.js'
+import { streamEnd, usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
 import { obfuscationField } from './obfuscation.js'
 import { chatLogprobs } from './token-logprobs-json.js'
 import { toolCallDeltas, toolCallsJson } from './tool-calls-json.js'
@@ -66,8 +66,9 @@ export class ChatEvents implements EventFormat {
     return finishReason === undefined ? events : events + this.#event(index, '{}', 'null', `"${finishReason}"`)
   }
 
-  usage (usage: Usage): string {
-    return `${this.#prefix}],"usage":${JSON.stringify(usageJson(usage))}}\n\n`
+  closing ([result]: readonly GenerationResult[]): string {
+    const usage = this.#options.includeUsage ? `${this.#prefix}],"usage":${JSON.stringify(usageJson(result!.usage))}}\n\n` : ''
+    return usage + streamEnd
   }
 
   #event (index: number, delta: string, logprobs: string, finishReason: string): string {

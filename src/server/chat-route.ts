@@ -24,7 +24,7 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true
       const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate })
-      await streamAll({ context, request, reply, active, generations: [generation], format, includeUsage })
+      await streamAll({ context, request, reply, active, generations: [generation], format })
       return reply
     }
     const results = await finishAll(active, [generation])

@@ -1,5 +1,5 @@
-import type { Choice, GenerationChunk, GenerationResult, TokenLogprob, Usage } from '../engine/api.js'
-import { sumUsage, usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
+import type { Choice, GenerationChunk, GenerationResult, TokenLogprob } from '../engine/api.js'
+import { streamEnd, sumUsage, usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
 import { obfuscationField } from './obfuscation.js'
 import type { ServedEngine } from './served-engine.js'
 import { CompletionLogprobs, type PromptToken } from './token-logprobs-json.js'
@@ -69,8 +69,9 @@ export class CompletionEvents implements EventFormat {
     return this.#event(index, chunk.text, logprobs, chunk.finishReason === undefined ? 'null' : `"${chunk.finishReason}"`)
   }
 
-  usage (usage: Usage): string {
-    return `${this.#prefix}],"usage":${JSON.stringify(usageJson(usage))}}\n\n`
+  closing (results: readonly GenerationResult[]): string {
+    if (!this.#options.includeUsage) return streamEnd
+    return `${this.#prefix}],"usage":${JSON.stringify(usageJson(sumUsage(results.map(({ usage }) => usage))))}}\n\n${streamEnd}`
   }
 
   #logprobsOf (index: number): CompletionLogprobs {

@@ -31,7 +31,7 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     }))
     if (body.stream === true) {
       const format = new CompletionEvents(head, options)
-      await streamAll({ context, request, reply, active, generations, format, includeUsage: options.includeUsage })
+      await streamAll({ context, request, reply, active, generations, format })
       return reply
     }
     const results = await finishAll(active, generations)

@@ -90,6 +90,14 @@ export class ClientTimeoutError extends MillraceError {
   }
 }
 
+/** It was never stored, or is not any more, or is somebody else's. */
+export class UnknownResponseError extends MillraceError {
+  constructor (id: string, param?: string) {
+    super('ERR_RESPONSE_UNKNOWN', 404, `There is no stored response ${JSON.stringify(id.slice(0, 80))}. Responses are kept in memory for a while only, and not at all with ` +
+      '"store": false; send the whole conversation as input.', param)
+  }
+}
+
 /** For a while only: says when to try again. */
 export class UnavailableError extends MillraceError {
   readonly retryAfterMs: number

@@ -41,7 +41,7 @@ export class EventStream {
   }
 
   /**
-   * Sends whole events, each `data: …\n\n`.
+   * Sends whole events, each ended by an empty line.
    *
    * @returns a promise to wait for before the next one when the client reads too slowly
    */
@@ -51,21 +51,21 @@ export class EventStream {
     return this.#write(this.#isOpen ? events : this.#open() + events)
   }
 
-  /** The last event; the connection stays usable. */
-  end (): void {
+  /** The last events; the connection stays usable. */
+  end (events: string): void {
     this.stop()
     if (this.isClosed) return
     this.#isEnded = true
-    this.#raw.end((this.#isOpen ? '' : this.#open()) + 'data: [DONE]\n\n')
+    this.#raw.end((this.#isOpen ? '' : this.#open()) + events)
   }
 
-  /** An error after the headers: its event is the last, and the connection closes. */
-  fail (errorJson: string): void {
+  /** An error after the headers: its events are the last, and the connection closes. */
+  fail (events: string): void {
     this.stop()
     if (this.isClosed) return
     this.#isEnded = true
     const { socket } = this.#raw
-    this.#raw.end(`data: ${errorJson}\n\n`, () => { socket?.end() })
+    this.#raw.end(events, () => { socket?.end() })
   }
 
   /** No more pings. */

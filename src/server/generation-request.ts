@@ -5,7 +5,7 @@ import type { ActiveRequest } from './active-requests.js'
 import { clientGivesUpMs } from './client-timeout.js'
 import { ClientTimeoutError, drainingError, GenerationFailedError } from './errors.js'
 import { EventStream } from './event-stream.js'
-import { answerTo } from './openai-error.js'
+import { answerTo, type OpenAiErrorBody } from './openai-error.js'
 import type { ServerContext } from './server-context.js'
 
 /** What all objects of one answer share. */
@@ -17,7 +17,7 @@ export interface AnswerHead {
   readonly model: string
 }
 
-export function answerHead (prefix: 'chatcmpl' | 'cmpl', model: string): AnswerHead {
+export function answerHead (prefix: 'chatcmpl' | 'cmpl' | 'resp', model: string): AnswerHead {
   return { id: `${prefix}-${randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1000), model }
 }
 
@@ -71,14 +71,19 @@ export async function finishAll (
   }
 }
 
+/** What the stream of a chat or a completion ends with. */
+export const streamEnd = 'data: [DONE]\n\n'
+
 /** How one endpoint writes its events. All methods return whole events. */
 export interface EventFormat {
   /** First thing after the headers. */
   opening (): string
   /** @param generation - which of the request's generations the chunk is of */
   chunk (chunk: GenerationChunk, generation: number): string
-  /** Before [DONE], when the request asks for it. */
-  usage (usage: Usage): string
+  /** The end of a stream that has gone well. */
+  closing (results: readonly GenerationResult[]): string
+  /** The end of a stream that failed after its headers; chats and completions have one form for it. */
+  failure? (error: OpenAiErrorBody): string
 }
 
 export interface StreamRequest {
@@ -88,7 +93,6 @@ export interface StreamRequest {
   readonly active: ActiveRequest
   readonly generations: readonly Generation[]
   readonly format: EventFormat
-  readonly includeUsage: boolean
 }
 
 /**
@@ -121,8 +125,7 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
       if (!events.isOpen) reply.hijack()
       return
     }
-    if (stream.includeUsage) await events.send(format.usage(sumUsage(results.map(({ usage }) => usage))))
-    events.end()
+    events.end(format.closing(results))
   } catch (error) {
     for (const generation of generations) generation.abort()
     if (active.abortReason === 'clientLeft') {
@@ -135,7 +138,7 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
       stream.request.log.error({ err: error }, 'a stream failed')
       context.host.suspect()
     }
-    events.fail(JSON.stringify(body))
+    events.fail(format.failure?.(body) ?? `data: ${JSON.stringify(body)}\n\n`)
   } finally {
     events.stop()
   }

@@ -49,6 +49,27 @@ export const serverOptions = {
     default: 120_000,
     description: 'A client that takes nothing of its stream for this long is cut off.'
   },
+  responseStoreEntries: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 1_000_000,
+    default: 1000,
+    description: 'Answers of /v1/responses that are kept in memory, for previous_response_id; those that were used longest ago make room. 0 keeps none.'
+  },
+  responseStoreBytes: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 2 ** 40,
+    default: 64 * 2 ** 20,
+    description: 'Memory that these take at most, their conversations included.'
+  },
+  responseStoreIdleMs: {
+    type: 'integer',
+    minimum: 1000,
+    maximum: 30 * 24 * 3_600_000,
+    default: 24 * 3_600_000,
+    description: 'One that nobody has asked for in this time is dropped.'
+  },
   drainTimeoutMs: {
     type: 'integer',
     minimum: 0,
@@ -71,6 +92,9 @@ export interface ServerOptions {
   readonly bodyLimitBytes: number
   readonly pingIntervalMs: number
   readonly stalledClientMs: number
+  readonly responseStoreEntries: number
+  readonly responseStoreBytes: number
+  readonly responseStoreIdleMs: number
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
 }
 
@@ -79,6 +103,9 @@ export const serverDefaults: ServerOptions = {
   bodyLimitBytes: serverOptions.bodyLimitBytes.default,
   pingIntervalMs: serverOptions.pingIntervalMs.default,
   stalledClientMs: serverOptions.stalledClientMs.default,
+  responseStoreEntries: serverOptions.responseStoreEntries.default,
+  responseStoreBytes: serverOptions.responseStoreBytes.default,
+  responseStoreIdleMs: serverOptions.responseStoreIdleMs.default,
   logLevel: serverOptions.logLevel.default
 }
 

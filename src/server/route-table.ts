@@ -3,7 +3,7 @@ import { MethodNotAllowedError, RouteNotFoundError, type MillraceError } from '.
 
 export interface TableRoute {
   readonly method: string
-  /** As registered; `*` at the end stands for any rest. */
+  /** As registered; `*` at the end stands for any rest, `:name` for anything between slashes. */
   readonly url: string
 }
 
@@ -26,5 +26,9 @@ export class RouteTable {
 }
 
 function matches (url: string, path: string): boolean {
-  return url.endsWith('*') ? path.startsWith(url.slice(0, -1)) : url === path
+  if (url.endsWith('*')) return path.startsWith(url.slice(0, -1))
+  if (!url.includes(':')) return url === path
+  const parts = path.split('/')
+  const pattern = url.split('/')
+  return parts.length === pattern.length && pattern.every((part, i) => part.startsWith(':') ? parts[i] !== '' : part === parts[i])
 }

@@ -1,7 +1,7 @@
 import type { TokenLogprob } from '../engine/api.js'
 
 /** `logprobs` of a chat choice; null when none were asked for. */
-export function chatLogprobs (tokens: readonly TokenLogprob[] | undefined): object | null {
+export function chatLogprobs (tokens: readonly TokenLogprob[] | undefined): { content: object[], refusal: null } | null {
   if (tokens === undefined) return null
   return {
     content: tokens.map(({ token, logprob, bytes, top }) => ({

@@ -134,3 +134,48 @@ t.test('models are listed and found with their context length', async t => {
   t.match(await client.models.retrieve('qwen3'), { id: 'qwen3' })
   await failsWith(t, client.models.retrieve('none'), OpenAI.NotFoundError, { status: 404 })
 })
+
+const asked = { model: 'qwen3', input: 'Tell me of the mill', temperature: 0, max_output_tokens: 12, seed: 1, ...penalty }
+
+t.test('a response has the text of the same chat, and a streamed one too', async t => {
+  const chat = (await client.chat.completions.create(greedy)).choices[0]!.message.content!
+  const plain = await client.responses.create(asked)
+  t.equal(plain.output_text, chat)
+  t.match(plain, { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage: { output_tokens: 12 } })
+  const stream = client.responses.stream(asked)
+  let deltas = ''
+  stream.on('response.output_text.delta', event => { deltas += event.delta })
+  const final = await stream.finalResponse()
+  t.equal(deltas, chat)
+  t.equal(final.output_text, chat)
+  t.match(final, { status: 'incomplete', usage: plain.usage! })
+})
+
+t.test('a response goes on from the one before as the same messages do, and is listed, found and deleted', async t => {
+  const first = await client.responses.create({ ...asked, instructions: 'Be brief' })
+  const second = await client.responses.create({ ...asked, input: 'And then?', previous_response_id: first.id })
+  const whole = await client.responses.create({
+    ...asked, store: false, input: [{ role: 'user', content: 'Tell me of the mill' }, ...first.output as any, { role: 'user', content: 'And then?' }]
+  })
+  t.equal(second.output_text, whole.output_text)
+  t.equal(second.usage!.input_tokens, whole.usage!.input_tokens)
+  t.same((await client.responses.retrieve(second.id)).output, second.output)
+  const items = []
+  for await (const item of client.responses.inputItems.list(second.id)) items.push(item)
+  t.match(items, [{ type: 'message', role: 'user', content: [{ text: 'And then?' }] }])
+  await client.responses.delete(second.id)
+  await failsWith(t, client.responses.retrieve(second.id), OpenAI.NotFoundError, { code: 'ERR_RESPONSE_UNKNOWN' })
+  await failsWith(t, client.responses.retrieve(whole.id), OpenAI.NotFoundError, {})
+  await failsWith(t, client.responses.create({ ...asked, input: [{ type: 'item_reference', id: 'msg_1' }] }), OpenAI.BadRequestError, { param: 'input[0]' })
+})
+
+t.test('an aborted stream of a response frees its blocks and is not stored', async t => {
+  const stream = await client.responses.create({ ...asked, max_output_tokens: 200, stream: true })
+  let id = ''
+  for await (const event of stream) {
+    if (event.type === 'response.created') id = event.response.id
+    if (event.type === 'response.output_text.delta') break
+  }
+  await eventually(() => engine.stats().requests === 0 && freeBlocks(), 'blocks are free')
+  await failsWith(t, client.responses.retrieve(id), OpenAI.NotFoundError, {})
+})

@@ -1,0 +1,47 @@
+import { Type, type Static } from 'typebox'
+import { samplingFields } from './sampling-fields.js'
+
+const maxInt32 = 2 ** 31 - 1
+/** A response has one choice; book-keeping has a form of its own here. */
+const { n: _n, metadata: _metadata, ...sampling } = samplingFields
+
+/** Kinds of parts beside text are told apart in responses/input-items.ts, where their place can be named. */
+const part = Type.Object({
+  type: Type.String(),
+  text: Type.Optional(Type.String()),
+  refusal: Type.Optional(Type.String())
+})
+const content = Type.Union([Type.String(), Type.Array(part, { maxItems: 10_000 })], { title: 'a text or a list of parts' })
+
+/** Fields of all kinds of items; which ones a kind needs is seen to where its place can be named. */
+const item = Type.Object({
+  /** A message when missing. */
+  type: Type.Optional(Type.String()),
+  role: Type.Optional(Type.String()),
+  content: Type.Optional(Type.Union([Type.Null(), content], { title: 'a text or a list of parts' })),
+  call_id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  name: Type.Optional(Type.String()),
+  arguments: Type.Optional(Type.String()),
+  output: Type.Optional(content)
+})
+
+export const responsesRequest = Type.Object({
+  ...sampling,
+  model: Type.String({ minLength: 1 }),
+  input: Type.Union([Type.String(), Type.Array(item, { minItems: 1, maxItems: 10_000 })], { title: 'a text, or a list of 1 to 10000 items' }),
+  instructions: Type.Optional(Type.String()),
+  previous_response_id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  max_output_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
+  top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
+  include: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
+  reasoning: Type.Optional(Type.Object({})),
+  truncation: Type.Optional(Type.Enum(['disabled', 'auto'])),
+  metadata: Type.Optional(Type.Record(
+    Type.String({ pattern: '^[^]{0,64}$' }), Type.String({ maxLength: 512 }), { additionalProperties: false, maxProperties: 16 }
+  )),
+  chat_template_kwargs: Type.Optional(Type.Object({}))
+})
+
+export type ResponsesRequest = Static<typeof responsesRequest>
+export type InputItem = Static<typeof item>
+export type InputPart = Static<typeof part>
