@@ -22,8 +22,27 @@ function optionsPage (): string {
 
 Flags of \`millrace serve\`; \`chat\` and \`generate\` take those of the engine too, except --served-model-name and
 --seed, which is the request's own there. In a program, \`Engine.load(model, options)\` and
-\`listen(engine, options)\` take the names of the second column. A flag goes before an environment variable.
-Names that do not exist are errors that suggest the nearest one.
+\`listen(engine, options)\` take the names of the second column. Names that do not exist are errors that suggest the nearest one.
+
+\`millrace serve\` takes each option in four ways, the first before the others:
+
+1. the flag; one that is on or off also as its opposite, such as \`--prefix-caching\` and \`--no-prefix-caching\`;
+2. the environment: \`--max-num-seqs\` is \`MILLRACE_MAX_NUM_SEQS\`, and the model \`MILLRACE_MODEL\`; \`HOST\` and \`PORT\` count where those of Millrace
+   are not set. A \`MILLRACE_\` variable that nothing reads is an error, except those that Kubernetes makes for a service of the name \`millrace\`;
+3. the file that \`--config\` or \`MILLRACE_CONFIG\` names, in YAML or JSON, with the names of either column and \`model\`:
+
+   \`\`\`yaml
+   model: Qwen/Qwen3-0.6B
+   port: 9000
+   max-num-seqs: 64
+   kvCacheMemory: 8GiB
+   apiKey: [first-key, second-key]   # lists where several are meant
+   \`\`\`
+
+4. the default.
+
+\`millrace serve --print-config\` prints what that comes to, each value with where it comes from, and ends; keys are hidden. Its output is a config file. Paths
+are relative to the working directory, wherever they are written.
 
 ## Engine
 

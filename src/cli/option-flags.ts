@@ -1,15 +1,22 @@
 import { Option, type Command } from 'commander'
 import { InvalidOptionError } from '../core/errors.js'
 import { engineOptions, flagOf, type OptionSchema, type PartialEngineOptions } from '../engine/options.js'
-import { parseServerOptions, serverOptions } from '../server/options.js'
 
 type Flags = Readonly<Record<string, unknown>>
 type Schemas = Readonly<Record<string, OptionSchema>>
 
 /** Flags of a command, from the schema that its options have. */
 export function addFlags (command: Command, schemas: Schemas): Command {
-  for (const [name, schema] of Object.entries(schemas)) command.addOption(flagFor(name, schema))
+  for (const [name, schema] of Object.entries(schemas)) {
+    command.addOption(flagFor(name, schema))
+    if (schema.type === 'boolean') command.addOption(oppositeFlag(name, schema))
+  }
   return command
+}
+
+/** What the command line itself says: without defaults, which other sources go before. */
+export function givenFlags (command: Command): Flags {
+  return Object.fromEntries(Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) === 'cli'))
 }
 
 /** The options of `schemas` among a command's flags; those that were not given are missing. */
@@ -28,11 +35,6 @@ export function localEngineFlags (values: Flags): PartialEngineOptions {
   return pickFlags(values, localEngineOptions)
 }
 
-/** Server options by flag, else by environment, checked; those of neither are missing. */
-export function serverFlags (values: Flags, fromEnvironment: Flags): Record<string, unknown> {
-  return parseServerOptions({ ...pickFlags(fromEnvironment, serverOptions), ...pickFlags(values, serverOptions) })
-}
-
 function flagFor (name: string, schema: OptionSchema): Option {
   const flag = flagOf(name)
   if (schema.type === 'boolean') {
@@ -43,6 +45,12 @@ function flagFor (name: string, schema: OptionSchema): Option {
   const choices = schema.enum === undefined ? '' : ` One of ${schema.enum.join(', ')}.`
   const fallback = schema.default === undefined ? '' : ` (default: ${String(schema.default)})`
   return new Option(`${flag} <${valueName(schema)}>`, schema.description + choices + fallback)
+}
+
+/** Turns back what the environment or a file says; in the help it would be noise. */
+function oppositeFlag (name: string, schema: OptionSchema): Option {
+  const flag = flagOf(name)
+  return new Option(schema.default === true ? flag : flag.replace('--', '--no-'), schema.description).hideHelp()
 }
 
 function valueName (schema: OptionSchema): string {

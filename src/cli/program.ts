@@ -10,7 +10,7 @@ import { generate } from './generate.js'
 import { inspect } from './inspect.js'
 import { printLine, type Io } from './io.js'
 import { embeddedModelPath } from './model-name.js'
-import { addFlags, localEngineOptions } from './option-flags.js'
+import { addFlags, givenFlags, localEngineOptions } from './option-flags.js'
 import { replayTrace } from './replay.js'
 import { addSamplingFlags } from './sampling-flags.js'
 import { serve } from './serve.js'
@@ -62,9 +62,13 @@ export function buildProgram (io: Io): Command {
     .addHelpText('after', examples(...lines))
 
   const serveCommand = add('serve', 'Serve a model over HTTP.',
-    ['millrace serve', 'millrace serve Qwen/Qwen3-0.6B --port 9000', 'MILLRACE_API_KEY=secret millrace serve ./model.gguf --host 0.0.0.0'])
+    ['millrace serve', 'millrace serve Qwen/Qwen3-0.6B --port 9000', 'MILLRACE_API_KEY=secret millrace serve ./model.gguf --host 0.0.0.0', 'millrace serve --config millrace.yaml --print-config'])
     .argument('[model]', modelArgument)
-    .action(async (model: string | undefined, flags: Flags) => { await serve(model ?? embeddedModelPath, flags, io) })
+    .option('--config <file>', 'YAML or JSON file with these options; flags and the environment go before it (environment: MILLRACE_CONFIG)')
+    .option('--print-config', 'print every option with its value and where it comes from, and end')
+    .action(async (model: string | undefined, _, command: Command) => {
+      await serve({ ...givenFlags(command), ...model === undefined ? {} : { model } }, io)
+    })
   addFlags(serveCommand.optionsGroup('Server:'), serverOptions)
   addFlags(serveCommand.optionsGroup('Engine:'), engineOptions)
 

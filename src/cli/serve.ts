@@ -1,23 +1,24 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../engine/engine.js'
-import { parseEngineOptions } from '../engine/options.js'
 import { loadAddon } from '../native/addon.js'
-import { listen, type ListenOptions, type ServedEngine } from '../server/index.js'
+import { listen, type ServedEngine } from '../server/index.js'
 import { envValue, printLine, type Io } from './io.js'
 import { loadEngine, type LoadedModel } from './load-engine.js'
-import { nameBeforeLoading } from './model-name.js'
-import { engineFlags, serverFlags } from './option-flags.js'
+import { embeddedModelPath, nameBeforeLoading } from './model-name.js'
+import { configText } from './print-config.js'
 import { servingSummary } from './serving-summary.js'
+import { readSettings } from './settings.js'
 import { shutdownSignals } from './shutdown-signals.js'
 
 /** `millrace serve`: opens the port, loads the model, and serves until it is told to stop. */
-export async function serve (model: string, flags: Readonly<Record<string, unknown>>, io: Io): Promise<void> {
-  const options = { profilerState: profilerFolder(io), ...engineFlags(flags) }
-  parseEngineOptions(options)
-  const listenOptions: ListenOptions = serverFlags(flags, {
-    host: envValue(io, 'HOST'), port: envValue(io, 'PORT'), apiKey: envValue(io, 'MILLRACE_API_KEY')
-  })
+export async function serve (flags: Readonly<Record<string, unknown>>, io: Io): Promise<void> {
+  const settings = readSettings(flags, io, { model: embeddedModelPath, profilerState: profilerFolder(io) })
+  if (flags['printConfig'] === true) {
+    io.stdout.write(configText(settings))
+    return
+  }
+  const { model, engine: options, server: listenOptions } = settings
   const loaded = deferred<LoadedModel>()
   let done = 0
   const server = await listen({

@@ -188,6 +188,10 @@ export interface OptionSchema {
   readonly minLength?: number
   readonly enum?: ReadonlyArray<string | number>
   readonly default?: number | string | boolean
+  /** Never printed. */
+  readonly isSecret?: boolean
+  /** Several with commas between, or a list of texts. */
+  readonly isList?: boolean
   readonly description: string
 }
 
@@ -266,7 +270,8 @@ const defaultOf = (schema: OptionSchema): unknown => schema.default
 /** One value; also for flags of others that are described in the same form. */
 export function parseOption (name: string, schema: OptionSchema, value: unknown): unknown {
   const refuse = (wanted: string): never => {
-    throw new InvalidOptionError(name, `${name} is ${JSON.stringify(value) ?? String(value)}; it must be ${wanted} (${flagOf(name)}).`)
+    const shown = schema.isSecret === true ? 'not usable' : JSON.stringify(value) ?? String(value)
+    throw new InvalidOptionError(name, `${name} is ${shown}; it must be ${wanted} (${flagOf(name)}).`)
   }
   if (schema.format === 'device-map') return parseDeviceMap(value)
   if (schema.format === 'bytes') return parseBytes(value, schema.minimum ?? 1, refuse)
@@ -277,6 +282,7 @@ export function parseOption (name: string, schema: OptionSchema, value: unknown)
     if (value === false || value === 'false') return false
     return refuse('true or false')
   }
+  if (schema.isList === true && Array.isArray(value) && value.every(item => typeof item === 'string')) return parseOption(name, schema, value.join(','))
   if (typeof value !== 'string' || value.length < (schema.minLength ?? 0)) return refuse('a text that is not empty')
   if (schema.enum !== undefined && !schema.enum.includes(value)) return refuse(`one of ${schema.enum.join(', ')}`)
   return value

@@ -9,19 +9,21 @@ export const serverOptions = {
     type: 'string',
     minLength: 1,
     default: '127.0.0.1',
-    description: 'Address to listen on. Beyond loopback an API key is required. Environment: HOST.'
+    description: 'Address to listen on. Beyond loopback an API key is required. Environment: HOST too.'
   },
   port: {
     type: 'integer',
     minimum: 0,
     maximum: 65535,
     default: 8000,
-    description: 'Port to listen on; 0 takes any free one. Environment: PORT.'
+    description: 'Port to listen on; 0 takes any free one. Environment: PORT too.'
   },
   apiKey: {
     type: 'string',
     minLength: 1,
-    description: 'Keys that clients may use, separated by commas. Environment: MILLRACE_API_KEY, which other users of the machine cannot see.'
+    isSecret: true,
+    isList: true,
+    description: 'Keys that clients may use, separated by commas. Better in the environment or the config file: other users of the machine can see command lines.'
   },
   insecureNoApiKey: {
     type: 'boolean',
