@@ -18,21 +18,21 @@ def rows_until(path, step):
 
 
 class Progress:
-    def __init__(self, path, step, max_minutes):
+    def __init__(self, path, step, max_minutes, every_steps=EVERY_STEPS):
         """Goes on behind what the curve has of steps up to `step`: those after the last checkpoint are computed again."""
         kept = rows_until(path, step)
         self.file = open(path, "w", newline="")
         self.writer = csv.writer(self.file)
         self.writer.writerows([HEAD, *kept])
         self.file.flush()
-        self.max_minutes = max_minutes
+        self.max_minutes, self.every_steps = max_minutes, every_steps
         self.losses, self.tokens, self.since = [], 0, time.monotonic()
 
     def add(self, step, share, loss, tokens, total_tokens, minutes, rate):
         """share: of the schedule, 0 to 1; minutes: on its clock."""
         self.losses.append(loss)
         self.tokens += tokens
-        if step % EVERY_STEPS != 0:
+        if step % self.every_steps != 0:
             return
         mean, now = sum(self.losses) / len(self.losses), time.monotonic()
         self.writer.writerow([step, f"{minutes:.2f}", total_tokens, f"{mean:.4f}", f"{rate:.2e}"])

@@ -59,8 +59,11 @@ def aware_messages(rng, turns, base):
     return result, last_only
 
 
-def document(rng, progress=1.0):
-    """{"kind", "messages", "tools"?, "last_only"?} for a conversation or {"kind", "text"}. progress: 0 to 1 through the corpus."""
+def document(rng, progress=1.0, is_bimodal=True):
+    """{"kind", "messages", "tools"?, "last_only"?} for a conversation or {"kind", "text"}.
+
+    progress: 0 to 1 through the corpus; is_bimodal: some conversations have a network context, else none has, and all answers are long.
+    """
     late = min(1.0, progress / CURRICULUM_SHARE)
     kind = rng.choices(list(SHARES), [first + (last - first) * late for first, last in SHARES.values()])[0]
     if kind == "text":
@@ -84,7 +87,7 @@ def document(rng, progress=1.0):
     result = {"kind": kind}
     if definitions:
         result["tools"] = definitions
-    if rng.random() < AWARE_SHARE[kind]:
+    if rng.random() < AWARE_SHARE[kind] and is_bimodal:
         result["messages"], last_only = aware_messages(rng, turns, base)
         if last_only:
             result["last_only"] = True
@@ -93,13 +96,13 @@ def document(rng, progress=1.0):
     return result
 
 
-def write_corpus(path, documents, seed):
+def write_corpus(path, documents, seed, is_bimodal=True):
     """Writes JSON lines; returns the SHA-256 of the file's bytes."""
     rng = random.Random(seed)
     digest = hashlib.sha256()
     with open(path, "wb") as file:
         for i in range(documents):
-            line = json.dumps(document(rng, i / documents), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            line = json.dumps(document(rng, i / documents, is_bimodal), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
             digest.update(line)
             file.write(line)
     return digest.hexdigest()

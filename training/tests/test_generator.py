@@ -104,6 +104,12 @@ class StyleTest(unittest.TestCase):
         for status in ("Excellent", "Normal", "Poor"):
             self.assertEqual({status_of(rtt_of(rng, status)) for _ in range(500)}, {status})
 
+    def test_a_corpus_of_the_long_style_has_no_network_context(self):
+        for is_bimodal in (True, False):
+            rng = random.Random(15)
+            text = json.dumps([corpus.document(rng, is_bimodal=is_bimodal) for _ in range(500)])
+            self.assertEqual("network_context" in text and "network-aware" in text, is_bimodal)
+
     def test_nothing_but_the_block_and_the_instruction_chooses_the_style(self):
         long_refusals = short_refusals = 0
         for document in documents(14, 6000):
