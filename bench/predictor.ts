@@ -1,15 +1,17 @@
-// npm run bench:predictor [-- --seeds 3 --json FILE]
+// npm run bench:predictor [-- --seeds 3 --lengths FILE --json FILE]
 // How well output lengths are predicted on a synthetic set whose best possible result is known, before and
-// after lengths change, and how long a prediction takes. Ends with exit code 1 below the pass marks.
+// after lengths change, on conversations in two styles, and how long a prediction takes. Ends with exit code 1 below the pass marks.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { runHeldOut } from './predictor/held-out.js'
+import { readLengthSet, runLengthSet, styles } from './predictor/length-set.js'
 import { runSet, type SetRun } from './predictor/run-set.js'
 import { runSessions } from './predictor/session-set.js'
 import { measureTimes } from './predictor/times.js'
 import { table } from './lib/table.js'
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '3' }, json: { type: 'string' } } })
+const { values } = parseArgs({ options: {
+  seeds: { type: 'string', default: '3' }, lengths: { type: 'string', default: 'bench/predictor/lengths.jsonl' }, json: { type: 'string' }
+} })
 const seeds = Array.from({ length: Number(values.seeds) }, (_, index) => index + 1)
 if (!(seeds.length >= 1)) throw new Error(`--seeds is ${values.seeds}; it must be 1 or more`)
 
@@ -17,7 +19,7 @@ const three = (value: number | undefined): string | undefined => value?.toFixed(
 const plain = seeds.map(seed => runSet(seed, 1))
 const harder = seeds.map(seed => runSet(seed, 3))
 const sessions = seeds.map(runSessions)
-const heldOut = await runHeldOut(1)
+const lengthSet = runLengthSet(readLengthSet(values.lengths))
 const times = measureTimes()
 
 function mean<Run> (runs: readonly Run[], value: (run: Run) => number): number {
@@ -42,6 +44,15 @@ function qualityTable (runs: readonly SetRun[]): string {
     ...rows,
     ['best possible after the drift', three(mean(runs, run => run.limitsAfterDrift.top1)), three(mean(runs, run => run.limitsAfterDrift.within1)), undefined, three(mean(runs, run => run.limitsAfterDrift.logLoss))]
   ])
+}
+
+function lengthTable (): string {
+  const rows = (['all', ...styles] as const).flatMap(style => ([['', lengthSet.whole], [', link unknown', lengthSet.withoutNetwork]] as const).map(([suffix, run]) => {
+    const quality = style === 'all' ? run.all : run.byStyle[style]
+    return [`${style}${suffix}`, style === 'all' ? undefined : lengthSet.meanTokens[style]?.toFixed(1), quality?.answers,
+      ...[quality?.majorityTop1Ratio, quality?.top1Ratio, quality?.within1Ratio, quality?.meanBucketError, quality?.logLoss, quality?.coverageRatio].map(three)]
+  }))
+  return table(['style', 'mean tokens', 'answers', 'most frequent', 'top-1', 'within 1', 'buckets off', 'log-loss', 'within reserve'], rows)
 }
 
 /** What must hold, on the set with one wording; each with whether it does. */
@@ -70,12 +81,9 @@ console.log(`## sessions that keep to a length, about which their texts say noth
   ['with it', three(mean(sessions, run => run.withPrevious.top1Ratio)), three(mean(sessions, run => run.withPrevious.within1Ratio))],
   ['as the answer before', three(mean(sessions, run => run.without.lastTop1Ratio)), three(mean(sessions, run => run.without.lastWithin1Ratio))]
 ])}\n`)
-console.log(`## conversations of the embedded model, 552 answers after 552\n\n${table(['', 'top-1', 'within 1', 'buckets off', 'log-loss', 'calibration', 'within reserve'], [
-  ['most frequent bucket', three(heldOut.majorityTop1Ratio), three(heldOut.majorityWithin1Ratio)],
-  ['ours', ...[heldOut.top1Ratio, heldOut.within1Ratio, heldOut.meanBucketError, heldOut.logLoss, heldOut.calibrationError, heldOut.coverageRatio].map(three)]
-])}\n`)
+console.log(`## conversations of the embedded model, of which the second half counts: ${lengthSet.answers} answers\n\n${lengthTable()}\n`)
 console.log(`## time\n\n${table(['prompt', 'predict us', 'learn us'], times.map(({ prompt, predictUs, learnUs }) => [prompt, predictUs, learnUs]))}\n`)
 const results = marks()
 for (const [mark, holds] of results) console.log(`${holds ? 'holds' : 'FAILS'}: ${mark}`)
-if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ plain, harder, sessions, heldOut, times, marks: results }, undefined, 1))
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ plain, harder, sessions, lengthSet, times, marks: results }, undefined, 1))
 if (results.some(([, holds]) => !holds)) process.exitCode = 1
