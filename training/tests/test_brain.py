@@ -11,6 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training.brain import evaluate, exercise, merge, synthesize, train
@@ -284,8 +285,6 @@ class RecipeTest(unittest.TestCase):
         self.assertEqual(json.loads((self.root / "base" / "config.json").read_text()), json.loads((self.root / "merged" / "config.json").read_text()))
         self.assertGreater(len(list((self.root / "merged").glob("*.safetensors"))), 1)
         base, merged = (AutoModelForCausalLM.from_pretrained(self.root / name, dtype=torch.float32) for name in ("base", "merged"))
-        from peft import PeftModel
-
         tokens = torch.arange(10, 60)[None]
         with torch.no_grad():
             before, after = base(input_ids=tokens).logits, merged(input_ids=tokens).logits
