@@ -54,6 +54,13 @@ export class SloUnreachableError extends MillraceError {
   }
 }
 
+/** An answer could not go on within its constraint. */
+export class ConstraintError extends MillraceError {
+  constructor (reason: string) {
+    super('ERR_CONSTRAINT', 400, `The answer cannot go on within its constraint: ${reason}`, 'constraint')
+  }
+}
+
 export class EngineClosedError extends MillraceError {
   constructor () {
     super('ERR_ENGINE_CLOSED', 503, 'The engine is closed. Load a new one to go on.')

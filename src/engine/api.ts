@@ -1,8 +1,10 @@
 import type { FinishReason as EndReason } from '../core/finish-reason.js'
+import type { Constraint } from '../grammar/constraint.js'
 import type { Forecast } from '../scheduler/forecast.js'
 import type { Slo } from '../scheduler/sequence.js'
 import type { SamplingInput } from '../core/resolve-sampling-params.js'
 
+export type { Constraint } from '../grammar/constraint.js'
 export type { Forecast } from '../scheduler/forecast.js'
 export type { Slo } from '../scheduler/sequence.js'
 
@@ -33,6 +35,11 @@ export interface RequestOptions extends SamplingInput {
   readonly linkHealth?: number | undefined
   /** Tokens that the client takes a second, reading or over its link, for an engine with pacing; what people read. */
   readonly readingTokensPerSec?: number | undefined
+  /**
+   * What the answer must be, token by token; of an answer that runs registered tools, its first round. Needs EOS, so
+   * it goes with neither `ignoreEos` nor `minTokens`.
+   */
+  readonly constraint?: Constraint | undefined
   /** Requests of one conversation share it: a turn after a tool call finds the KV of the turn before. */
   readonly sessionId?: string | undefined
 }

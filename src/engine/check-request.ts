@@ -3,7 +3,7 @@ import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
-const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'readingTokensPerSec', 'sessionId']
+const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
@@ -29,7 +29,15 @@ export function checkRequest (options: RequestOptions, names: readonly string[])
   if (cacheSalt !== undefined && typeof cacheSalt !== 'string') {
     throw new InvalidParameterError('cacheSalt', 'cacheSalt must be a text.')
   }
+  checkConstraintConflicts(options)
   checkScheduling(options)
+}
+
+/** An answer ends where its constraint says so, and there only. */
+function checkConstraintConflicts ({ constraint, ignoreEos, minTokens }: RequestOptions): void {
+  if (constraint === undefined) return
+  if (ignoreEos === true) throw new InvalidParameterError('ignoreEos', 'ignoreEos cannot be kept beside a constraint: the answer ends where the constraint is complete.')
+  if (minTokens !== undefined && minTokens > 0) throw new InvalidParameterError('minTokens', 'minTokens cannot be kept beside a constraint: the answer ends where the constraint is complete.')
 }
 
 const defaultToolRounds = 8

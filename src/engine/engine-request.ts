@@ -1,4 +1,5 @@
 import type { SamplingParams } from '../core/sampling-params.js'
+import type { Grammar } from '../grammar/grammars.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
 import type { Phase } from '../scheduler/phase-clock.js'
@@ -44,6 +45,8 @@ export class EngineRequest {
   /** What its session is known by. */
   session: string | undefined
   offered: OfferedTools = noTools
+  /** That the answers of its first round must fit. */
+  grammar: Grammar | undefined
   /** In which the model calls them; undefined = its answers are taken as text. */
   format: ToolFormat | undefined
   callRules: CallRules = { takesMalformed: false }

@@ -5,6 +5,7 @@ import { Sequence, type SequenceOptions } from '../scheduler/sequence.js'
 import type { ChoiceMessages } from './choice-messages.js'
 import type { ChoiceOutput } from './choice-output.js'
 import type { EngineRequest } from './engine-request.js'
+import type { SequenceConstraint } from './sequence-constraint.js'
 
 /** What a sequence is to the engine. */
 export interface SequenceParts {
@@ -17,6 +18,7 @@ export interface SequenceParts {
   readonly seed: bigint
   /** Undefined where the engine reads no calls of tools. */
   readonly chat: ChoiceMessages | undefined
+  readonly constraint: SequenceConstraint | undefined
 }
 
 /** One choice of a request, or one round of it: what the scheduler runs, with where its tokens go. */
@@ -28,6 +30,7 @@ export class EngineSequence extends Sequence {
   readonly output: ChoiceOutput
   readonly seed: bigint
   readonly chat: ChoiceMessages | undefined
+  readonly constraint: SequenceConstraint | undefined
   /** NaN = none yet: a field that is always a number costs no memory when it changes. */
   firstTokenMs = NaN
   lastTokenMs = NaN
@@ -43,6 +46,7 @@ export class EngineSequence extends Sequence {
     this.output = parts.output
     this.seed = parts.seed
     this.chat = parts.chat
+    this.constraint = parts.constraint
   }
 }
 

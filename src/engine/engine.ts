@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { BadLogitsError, DeviceLostError, EngineClosedError, SloUnreachableError, StepFailedError } from '../core/errors.js'
 import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
+import type { Constraint } from '../grammar/constraint.js'
+import { Grammars } from '../grammar/grammars.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { StepTime, type StepOutput } from '../native/binding.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
@@ -24,6 +26,7 @@ import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { chatText, Profiling, type RequestText } from './profiling.js'
 import { RegisteredTools } from './registered-tools.js'
+import { grammarTokens, MaskSetter } from './sequence-constraint.js'
 import { SequenceMaker } from './sequence-maker.js'
 import { sessionKey } from './session-key.js'
 import { refuseMissedSlo } from './slo.js'
@@ -52,6 +55,8 @@ export class Engine {
   readonly #toolWaits: ToolWaits
   readonly #toolFormat: ToolFormat | undefined
   readonly #tools = new RegisteredTools()
+  readonly #grammars: Grammars
+  readonly #masks: MaskSetter
   readonly #toolRounds: ToolRounds
   readonly #sequences: SequenceMaker
   readonly #profiling: Profiling
@@ -96,6 +101,8 @@ export class Engine {
     this.#keys = new PrefixKeys(parts.hashing, options.blockTokens,
       ['kv1', model.fingerprint, options.quantize, String(options.quantizeGroup), options.kvDtype, String(options.blockTokens), JSON.stringify(options.deviceMap), ''])
     this.#slots = new SlotPool(model)
+    this.#grammars = new Grammars(grammarTokens(parts))
+    this.#masks = new MaskSetter(model, parts.spec.vocabSize)
     this.#profiling = parts.profiling ?? new Profiling()
     this.#measured = new Measurements(options.maxModelLen)
     this.#toolWaits = new ToolWaits(this.#profiling.tools)
@@ -132,7 +139,11 @@ export class Engine {
       model,
       scheduler: this.#scheduler,
       now,
-      beforeStep: plan => { this.#openSlots(plan) },
+      beforeStep: plan => {
+        this.#openSlots(plan)
+        this.#masks.beforeStep(plan)
+      },
+      afterCommit: plan => { this.#masks.afterCommit(plan) },
       onCommit: (plan, output, nowMs) => { this.#deliver(plan, output, nowMs) },
       onFailure: (plan, error) => { this.#failPlan(plan, error) },
       onBroken: error => { this.#break(error) }
@@ -171,6 +182,15 @@ export class Engine {
     }
     const text = (): RequestText => ({ text: typeof prompt === 'string' ? prompt : '', systemPrompt: '' })
     return this.#start(options, { encode, text })
+  }
+
+  /**
+   * Makes a constraint ready, so that requests with it begin at once; some are kept. Requests do it themselves.
+   *
+   * @throws InvalidParameterError that names the place within the constraint, such as `constraint.schema.properties.a`
+   */
+  async prepareConstraint (constraint: Constraint): Promise<void> {
+    await this.#grammars.grammar(constraint)
   }
 
   /** Token ids of a text that stands alone, with what the model expects around it, such as BOS. */
@@ -226,6 +246,7 @@ export class Engine {
     await this.#parts.profilerFile?.save(this.#profiling)
     await this.#parts.model.dispose()
     await this.#parts.chatTemplate?.close()
+    await this.#grammars.close()
   }
 
   #start (options: RequestOptions, work: Work): Generation {
@@ -249,6 +270,9 @@ export class Engine {
       const { maxLogprobs } = this.info.options
       request.params = resolveSamplingParams(request.options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
       request.promptIds = checkPromptIds(await work.encode(request), spec.vocabSize)
+      if (request.isEnded) return
+      const { constraint } = request.options
+      if (constraint !== undefined) request.grammar = await this.#grammars.grammar(constraint)
       if (request.isEnded) return
       await this.#predictFirst(request, work.text())
       if (request.isEnded) return

@@ -24,7 +24,7 @@ export function deliverRow (
   const outcome = plan.outcomes[row]!
   if (outcome === RowOutcome.dropped || sequence.request.isEnded) return
   if (outcome === RowOutcome.failed) {
-    actions.fail(sequence, rowError(output.statuses[row]!))
+    actions.fail(sequence, sequence.constraint?.error ?? rowError(output.statuses[row]!))
     return
   }
   if ((plan.outputs[row]! & RowOutput.promptLogprobs) !== 0) readPromptLogprobs(plan, row, output, logprobs)

@@ -9,6 +9,7 @@ import type { EngineParts } from './engine-model.js'
 import type { EngineRequest } from './engine-request.js'
 import { EngineSequence } from './engine-sequence.js'
 import type { PrefixKeys } from './prefix-keys.js'
+import { SequenceConstraint } from './sequence-constraint.js'
 
 export interface SequenceMakerOptions {
   readonly parts: EngineParts
@@ -35,7 +36,7 @@ export class SequenceMaker {
   first (request: EngineRequest): EngineSequence[] {
     const { tokenizer } = this.#options.parts
     const params = request.params!
-    const { promptIds, format } = request
+    const { promptIds, format, grammar } = request
     const seed = params.seed ?? deriveSeed(this.#options.engineSeed, ++this.#numRequests)
     const shared = this.#shared(request, promptIds, request.prediction!)
     const sequences: EngineSequence[] = []
@@ -45,6 +46,7 @@ export class SequenceMaker {
         id: ++this.#numSequences,
         maxTokens: params.maxTokens ?? Number.MAX_SAFE_INTEGER,
         promptLogprobs: params.promptLogprobs && index === 0,
+        isMasked: grammar !== undefined,
         slo: request.options.slo ?? {},
         ...index > 0 ? { forkOf: sequences[0]! } : {}
       }, {
@@ -54,7 +56,8 @@ export class SequenceMaker {
         prediction: request.prediction!,
         output: new ChoiceOutput(index, tokenizer.streamDecoder({ continues: request.continues }), params.stop, params.logprobs, this.#filter(request)),
         seed: deriveSeed(seed, index),
-        chat: format === undefined ? undefined : new ChoiceMessages(format.hasShortIds)
+        chat: format === undefined ? undefined : new ChoiceMessages(format.hasShortIds),
+        constraint: grammar === undefined ? undefined : new SequenceConstraint(grammar.matcher())
       }))
     }
     return sequences
@@ -79,7 +82,8 @@ export class SequenceMaker {
       params: { ...previous.parts.params, minTokens: 0 },
       promptIds,
       prediction,
-      seed: deriveSeed(previous.seed, roundSeedIndex)
+      seed: deriveSeed(previous.seed, roundSeedIndex),
+      constraint: undefined
     })
     output.startRound(this.#options.parts.tokenizer.streamDecoder({ continues: false }), this.#filter(request))
     return sequence

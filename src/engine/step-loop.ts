@@ -11,6 +11,8 @@ export interface StepLoopOptions {
   readonly now: () => number
   /** Prepares the slots of a plan's rows. */
   beforeStep (plan: EnginePlan): void
+  /** The plan is committed; the step behind it is running, and waits for what depends on its tokens. */
+  afterCommit (plan: EnginePlan): void
   /** The plan is committed and what can be queued is; `output` can be read, until this returns. */
   onCommit (plan: EnginePlan, output: StepOutput, nowMs: number): void
   /** The step failed, and the plan's sequences have ended. */
@@ -129,6 +131,7 @@ export class StepLoop {
     const output = this.#outputOf(plan)
     const nowMs = now()
     scheduler.commit(plan.id, output, nowMs)
+    this.#options.afterCommit(plan)
     if (this.#queued[0]?.refusal === undefined) this.#queueNext(nowMs)
     this.#count(plan, output.timing, isBehindAnother)
     this.#options.onCommit(plan, output, nowMs)

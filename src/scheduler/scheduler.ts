@@ -377,7 +377,10 @@ export class Scheduler<S extends Sequence = Sequence> {
     const toEnd = start + count === sequence.expectedTokens
     const sample = toEnd && sequence.expectedTokens - sequence.promptTokens < sequence.maxTokens
     let outputs = 0
-    if (sample) outputs = sequence.logprobs ? RowOutput.sample | RowOutput.logprobs : RowOutput.sample
+    if (sample) {
+      outputs = sequence.logprobs ? RowOutput.sample | RowOutput.logprobs : RowOutput.sample
+      if (sequence.isMasked) outputs |= RowOutput.awaitMask
+    }
     if (sequence.promptLogprobs && start < sequence.promptTokens && sequence.generatedTokens === 0) {
       outputs |= RowOutput.promptLogprobs
     }

@@ -29,6 +29,8 @@ export interface SequenceOptions {
   /** Sampled tokens at most; `Scheduler.add` lowers it to what context and pool can hold. */
   readonly maxTokens: number
   readonly logprobs?: boolean
+  /** Its tokens are sampled under masks, which the engine sets. */
+  readonly isMasked?: boolean
   readonly promptLogprobs?: boolean
   /** Lower runs first under policies that look at it; finite. */
   readonly priority?: number
@@ -90,6 +92,7 @@ export class Sequence {
   readonly parksOnStop: ExpectedWait | undefined
   readonly promptTokens: number
   readonly logprobs: boolean
+  readonly isMasked: boolean
   readonly promptLogprobs: boolean
   readonly prefixRoot: Uint8Array | undefined
   prefixKeys: Uint8Array | undefined
@@ -169,6 +172,7 @@ export class Sequence {
     this.promptTokens = options.promptIds.length
     this.maxTokens = options.maxTokens
     this.logprobs = options.logprobs ?? false
+    this.isMasked = options.isMasked ?? false
     this.promptLogprobs = options.promptLogprobs ?? false
     this.prefixRoot = options.prefixRoot
     this.prefixKeys = options.prefixKeys

@@ -20,6 +20,7 @@ function oneStep (changes: Partial<StepLoopOptions>, commit: () => void) {
     scheduler: { plan: () => plans.pop(), commit, fail: () => {} } as unknown as Scheduler<EngineSequence>,
     now: () => 0,
     beforeStep: () => {},
+    afterCommit: () => {},
     onCommit: () => {},
     onFailure: () => {},
     onBroken: error => { broken.push(error) },
