@@ -4,7 +4,7 @@ export { Engine } from './engine/engine.js'
 export type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine/engine-info.js'
 export { EngineRegistry, UnknownModelError } from './engine/registry.js'
 export type {
-  ChatMessage, ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions,
+  ChatMessage, ChatOptions, Choice, CompleteOptions, Constraint, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions,
   Timeline, TokenLogprob, Tool, ToolCall, ToolContext, ToolResult, Usage
 } from './engine/api.js'
 export { engineOptions, flagOf, type PartialEngineOptions as EngineOptions } from './engine/options.js'

@@ -61,11 +61,11 @@ t.test('an answer that its maximum cuts ends with length', async t => {
 })
 
 t.test('what a constraint cannot be kept beside is refused by name', async t => {
-  await t.rejects(engine.chat({ messages, constraint: person, ignoreEos: true }).result(), { param: 'ignoreEos' })
-  await t.rejects(engine.chat({ messages, constraint: person, minTokens: 2 }).result(), { param: 'minTokens' })
+  await t.rejects(engine.chat({ messages, constraint: person, ignoreEos: true }).result(), { code: 'ERR_INVALID_PARAMETER', param: 'ignoreEos' })
+  await t.rejects(engine.chat({ messages, constraint: person, minTokens: 2 }).result(), { code: 'ERR_INVALID_PARAMETER', param: 'minTokens' })
   const wrong = { type: 'jsonSchema', schema: { properties: { a: { type: 'string', not: {} } } } } as const
   await t.rejects(engine.chat({ messages, constraint: wrong }).result(), { param: 'constraint.schema.properties.a.not', code: 'ERR_INVALID_PARAMETER' })
-  await t.rejects(engine.chat({ messages, constraint: { type: 'regexp' } as never }).result(), { param: 'constraint.type' })
+  await t.rejects(engine.chat({ messages, constraint: { type: 'regexp' } as never }).result(), { code: 'ERR_INVALID_PARAMETER', param: 'constraint.type' })
 })
 
 t.test('a logit bias that forbids everything else leaves what the constraint allows', async t => {
