@@ -10,7 +10,7 @@ export function callsOf ({ tool_calls: toolCalls, function_call: functionCall }:
 }
 
 /** Templates write arguments as the JSON that they are. What is none stays a text: the model may have written it so. */
-function templateCall ({ id, function: { name, arguments: args } }: WireCall): object {
+export function templateCall ({ id, function: { name, arguments: args } }: WireCall): object {
   return { id, type: 'function', function: { name, arguments: parsedObject(args) ?? args } }
 }
 

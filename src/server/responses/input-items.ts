@@ -1,12 +1,7 @@
 import type { ChatMessage } from '../../engine/api.js'
 import { InvalidParameterError, UnsupportedFieldError } from '../errors.js'
+import { templateCall } from '../message-calls.js'
 import type { InputItem, InputPart, ResponsesRequest } from '../schemas/responses-request.js'
-
-interface WrittenCall {
-  readonly id: string
-  readonly type: 'function'
-  readonly function: { readonly name: string, readonly arguments: string }
-}
 
 /** The input as a list: a text is the message of a user. */
 export function itemsOf (input: ResponsesRequest['input']): readonly InputItem[] {
@@ -21,7 +16,7 @@ export function itemsOf (input: ResponsesRequest['input']): readonly InputItem[]
  */
 export function readItems (previous: readonly ChatMessage[], items: readonly InputItem[]): ChatMessage[] {
   const messages = [...previous]
-  const callIds = new Set(previous.flatMap(({ tool_calls: calls = [] }) => (calls as WrittenCall[]).map(({ id }) => id)))
+  const callIds = new Set(previous.flatMap(({ tool_calls: calls = [] }) => (calls as Array<{ id: string }>).map(({ id }) => id)))
   for (const [i, item] of items.entries()) addItem(messages, callIds, item, `input[${i}]`)
   return messages
 }
@@ -58,12 +53,9 @@ function readMessage (item: InputItem, path: string): ChatMessage {
 }
 
 function addCall (messages: ChatMessage[], callIds: Set<string>, item: InputItem, path: string): void {
-  const call: WrittenCall = {
-    id: needed(item, 'call_id', path),
-    type: 'function',
-    function: { name: needed(item, 'name', path), arguments: needed(item, 'arguments', path) }
-  }
-  callIds.add(call.id)
+  const id = needed(item, 'call_id', path)
+  const call = templateCall({ id, function: { name: needed(item, 'name', path), arguments: needed(item, 'arguments', path) } })
+  callIds.add(id)
   const last = messages.at(-1)
   if (last?.role === 'assistant') messages[messages.length - 1] = { ...last, tool_calls: [...last.tool_calls ?? [], call] }
   else messages.push({ role: 'assistant', content: null, tool_calls: [call] })

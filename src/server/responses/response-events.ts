@@ -3,13 +3,13 @@ import type { EventFormat } from '../generation-request.js'
 import { obfuscationField } from '../obfuscation.js'
 import type { OpenAiErrorBody } from '../openai-error.js'
 import {
-  failedResponse, finishedResponse, messageId, outputMessage, outputText, textLogprobs, unfinishedResponse, type FinishedResponse, type ResponseHead
+  failedResponse, finishedResponse, messageId, outputMessage, outputText, textLogprobs, unfinishedResponse, type FinishedResponse, type FunctionCall, type OutputMessage, type ResponseHead
 } from './response-object.js'
 
 export interface ResponseEventOptions {
   readonly obfuscate: boolean
   /** Called before the event that tells the client of it. */
-  readonly onFinished: (response: FinishedResponse, result: GenerationResult) => void
+  readonly onFinished: (response: FinishedResponse) => void
 }
 
 /** The named and numbered events of a streamed response; there is no [DONE]. */
@@ -46,14 +46,10 @@ export class ResponseEvents implements EventFormat {
 
   closing ([result]: readonly GenerationResult[]): string {
     const response = finishedResponse(this.#head, result!)
-    this.#options.onFinished(response, result!)
-    const item = response.output[0]!
-    const part = item.content[0]!
-    return (this.#isMessageOpen ? '' : this.#openMessage()) +
-      this.#event('response.output_text.done', { ...this.#place, text: part.text, logprobs: part.logprobs }) +
-      this.#event('response.content_part.done', { ...this.#place, part }) +
-      this.#event('response.output_item.done', { output_index: 0, item }) +
-      this.#event(`response.${response.status}`, { response })
+    this.#options.onFinished(response)
+    let events = ''
+    for (const [index, item] of response.output.entries()) events += item.type === 'message' ? this.#endMessage(item) : this.#call(item, index)
+    return events + this.#event(`response.${response.status}`, { response })
   }
 
   failure ({ error: { message } }: OpenAiErrorBody): string {
@@ -64,6 +60,23 @@ export class ResponseEvents implements EventFormat {
     this.#isMessageOpen = true
     return this.#event('response.output_item.added', { output_index: 0, item: outputMessage(this.#head, 'in_progress', []) }) +
       this.#event('response.content_part.added', { ...this.#place, part: outputText('', undefined) })
+  }
+
+  #endMessage (item: OutputMessage): string {
+    const part = item.content[0]!
+    return (this.#isMessageOpen ? '' : this.#openMessage()) +
+      this.#event('response.output_text.done', { ...this.#place, text: part.text, logprobs: part.logprobs }) +
+      this.#event('response.content_part.done', { ...this.#place, part }) +
+      this.#event('response.output_item.done', { output_index: 0, item })
+  }
+
+  /** The engine gives calls when the answer has ended: behind its text, and whole. */
+  #call (item: FunctionCall, index: number): string {
+    const place = { item_id: item.id, output_index: index }
+    return this.#event('response.output_item.added', { output_index: index, item: { ...item, arguments: '', status: 'in_progress' } }) +
+      this.#event('response.function_call_arguments.delta', { ...place, delta: item.arguments }) +
+      this.#event('response.function_call_arguments.done', { ...place, name: item.name, arguments: item.arguments }) +
+      this.#event('response.output_item.done', { output_index: index, item })
   }
 
   #event (type: string, fields: object): string {

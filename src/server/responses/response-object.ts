@@ -1,4 +1,4 @@
-import type { Choice, GenerationResult, Usage } from '../../engine/api.js'
+import type { Choice, GenerationResult, ToolCall, Usage } from '../../engine/api.js'
 import type { ResponsesRequest } from '../schemas/responses-request.js'
 import { chatLogprobs } from '../token-logprobs-json.js'
 
@@ -15,7 +15,7 @@ export interface OutputMessage {
   readonly id: string
   readonly role: 'assistant'
   readonly status: ItemStatus
-  readonly content: readonly OutputText[]
+  readonly content: OutputText[]
 }
 
 export interface OutputText {
@@ -25,13 +25,24 @@ export interface OutputText {
   readonly logprobs: readonly object[]
 }
 
+export interface FunctionCall {
+  readonly type: 'function_call'
+  readonly id: string
+  readonly call_id: string
+  readonly name: string
+  readonly arguments: string
+  readonly status: ItemStatus
+}
+
+export type OutputItem = OutputMessage | FunctionCall
+
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete'
 
 /** What has become of a response. */
 interface Outcome {
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'failed'
   readonly completedAt?: number
-  readonly output?: readonly OutputMessage[]
+  readonly output?: readonly OutputItem[]
   readonly error?: { readonly code: string, readonly message: string }
   readonly usage?: Usage
 }
@@ -41,12 +52,23 @@ export function messageId (head: ResponseHead): string {
   return head.id.replace('resp_', 'msg_')
 }
 
-export function outputMessage (head: ResponseHead, status: ItemStatus, content: readonly OutputText[]): OutputMessage {
+export function outputMessage (head: ResponseHead, status: ItemStatus, content: OutputText[]): OutputMessage {
   return { type: 'message', id: messageId(head), role: 'assistant', status, content }
 }
 
 export function outputText (text: string, logprobs: Choice['logprobs']): OutputText {
   return { type: 'output_text', text, annotations: [], logprobs: textLogprobs(logprobs) }
+}
+
+function functionCall (head: ResponseHead, index: number, { id, name, arguments: args }: ToolCall): FunctionCall {
+  return {
+    type: 'function_call',
+    id: `${head.id.replace('resp_', 'fc_')}_${index}`,
+    call_id: id,
+    name,
+    arguments: JSON.stringify(args),
+    status: 'completed'
+  }
 }
 
 export function textLogprobs (logprobs: Choice['logprobs']): object[] {
@@ -60,9 +82,13 @@ export function unfinishedResponse (head: ResponseHead): object {
 export type FinishedResponse = ReturnType<typeof finishedResponse>
 
 export function finishedResponse (head: ResponseHead, { choices: [choice], usage }: GenerationResult) {
-  const { text, logprobs, finishReason } = choice!
+  const { text, logprobs = [], finishReason, toolCalls = [] } = choice!
   const status = finishReason === 'length' ? 'incomplete' : 'completed'
-  const output = [outputMessage(head, status, [outputText(text, logprobs)])]
+  const hasMessage = text !== '' || logprobs.length > 0 || toolCalls.length === 0
+  const output: OutputItem[] = [
+    ...hasMessage ? [outputMessage(head, status, [outputText(text, logprobs)])] : [],
+    ...toolCalls.map((call, i) => functionCall(head, i, call))
+  ]
   return responseObject(head, { status, output, usage, completedAt: Math.floor(Date.now() / 1000) })
 }
 
@@ -87,15 +113,15 @@ function responseObject (head: ResponseHead, { status, completedAt, output = [],
     metadata: body.metadata ?? {},
     model: body.model,
     output,
-    parallel_tool_calls: true,
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: body.previous_response_id ?? null,
     reasoning: { effort: null, summary: null },
     service_tier: body.service_tier ?? 'default',
     store: isStored,
     temperature: body.temperature ?? null,
     text: { format: { type: 'text' } },
-    tool_choice: 'auto',
-    tools: [],
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: body.tools ?? [],
     top_logprobs: body.top_logprobs ?? 0,
     top_p: body.top_p ?? null,
     truncation: 'disabled',

@@ -1,16 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import type { ChatMessage, ChatOptions, GenerationResult } from '../../engine/api.js'
+import type { ChatMessage, ChatOptions } from '../../engine/api.js'
 import { UnknownResponseError, UnsupportedFieldError } from '../errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from '../generation-request.js'
 import { jsonRoute } from '../json-route.js'
 import { responsesRequest, type ResponsesRequest } from '../schemas/responses-request.js'
 import { checkSampling, samplingOptions } from '../schemas/sampling-fields.js'
 import type { ServerContext } from '../server-context.js'
+import { toolOptions } from '../tool-options.js'
 import { itemsOf, readItems } from './input-items.js'
 import { ResponseEvents } from './response-events.js'
 import { finishedResponse, type FinishedResponse, type ResponseHead } from './response-object.js'
 import { ownerOf, ResponseStore } from './response-store.js'
+import { chatTools } from './response-tools.js'
 import { registerStoredResponses } from './stored-routes.js'
 
 /** POST /v1/responses, and what can be done with those that are stored. */
@@ -27,15 +29,13 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
     const input = itemsOf(body.input)
     const conversation = readItems(previousConversation(store, body, owner), input)
     const head = responseHead(body)
-    const finished = (response: FinishedResponse, { choices: [choice] }: GenerationResult): void => {
+    const finished = (response: FinishedResponse): void => {
       if (!head.isStored) return
-      const answer: ChatMessage = { role: 'assistant', content: choice!.text }
-      store.put({ owner, response, input: input.map(item => ({ ...item, id: itemId() })), conversation: [...conversation, answer] })
+      store.put({ owner, response, input: input.map(item => ({ ...item, id: itemId() })), conversation: readItems(conversation, response.output) })
     }
+    const options = { messages: withInstructions(body.instructions, conversation), ...requestOptions(body), requestId: head.id }
     const active = startRequest(context, reply)
-    const generation = engine.chat({
-      messages: withInstructions(body.instructions, conversation), ...requestOptions(body), requestId: head.id, signal: active.signal
-    })
+    const generation = engine.chat({ ...options, signal: active.signal })
     if (body.stream === true) {
       const format = new ResponseEvents(head, { obfuscate: body.stream_options?.include_obfuscation === true, onFinished: finished })
       await streamAll({ context, request, reply, active, generations: [generation], format })
@@ -44,7 +44,7 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
     const results = await finishAll(active, [generation])
     if (results === undefined) return reply.hijack()
     const response = finishedResponse(head, results[0]!)
-    finished(response, results[0]!)
+    finished(response)
     return response
   })
 }
@@ -90,6 +90,7 @@ function requestOptions (body: ResponsesRequest): Omit<ChatOptions, 'messages'> 
   const wantsLogprobs = body.include?.includes('message.output_text.logprobs') === true
   return {
     ...samplingOptions(body),
+    ...toolOptions(chatTools(body)),
     maxTokens: body.max_output_tokens,
     logprobs: wantsLogprobs,
     topLogprobs: wantsLogprobs ? body.top_logprobs : undefined,

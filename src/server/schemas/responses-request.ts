@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { samplingFields } from './sampling-fields.js'
+import { functionDefinition, functionName, toolModes } from './tool-fields.js'
 
 const maxInt32 = 2 ** 31 - 1
 /** A response has one choice; book-keeping has a form of its own here. */
@@ -25,6 +26,16 @@ const item = Type.Object({
   output: Type.Optional(content)
 })
 
+/** Kinds of tools beside functions are told apart in responses/response-tools.ts. */
+const tool = Type.Object({ type: Type.String(), ...functionDefinition, name: Type.Optional(functionName) })
+const reference = Type.Object({ type: Type.Literal('function'), name: functionName })
+
+const toolChoice = Type.Union([
+  toolModes,
+  reference,
+  Type.Object({ type: Type.Literal('allowed_tools'), mode: Type.Enum(['auto', 'required']), tools: Type.Array(reference, { minItems: 1, maxItems: 128 }) })
+], { title: '"none", "auto", "required", {"type": "function", "name": ...}, or allowed_tools with mode and tools' })
+
 export const responsesRequest = Type.Object({
   ...sampling,
   model: Type.String({ minLength: 1 }),
@@ -35,6 +46,9 @@ export const responsesRequest = Type.Object({
   top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
   include: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
   reasoning: Type.Optional(Type.Object({})),
+  tools: Type.Optional(Type.Array(tool, { maxItems: 128 })),
+  tool_choice: Type.Optional(toolChoice),
+  parallel_tool_calls: Type.Optional(Type.Boolean()),
   truncation: Type.Optional(Type.Enum(['disabled', 'auto'])),
   metadata: Type.Optional(Type.Record(
     Type.String({ pattern: '^[^]{0,64}$' }), Type.String({ maxLength: 512 }), { additionalProperties: false, maxProperties: 16 }

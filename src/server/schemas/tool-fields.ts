@@ -1,20 +1,20 @@
 import { Type, type Static } from 'typebox'
 
-const name = Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' })
-const reference = Type.Object({ type: Type.Literal('function'), function: Type.Object({ name }) })
+export const functionName = Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' })
+export const toolModes = Type.Enum(['none', 'auto', 'required'])
 
-const tool = Type.Object({
-  type: Type.Enum(['function']),
-  function: Type.Object({
-    name,
-    description: Type.Optional(Type.Union([Type.String(), Type.Null()], { title: 'a text' })),
-    parameters: Type.Optional(Type.Union([Type.Object({}), Type.Null()], { title: 'a JSON schema of an object' })),
-    strict: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { title: 'true or false' }))
-  })
-})
+export const functionDefinition = {
+  name: functionName,
+  description: Type.Optional(Type.Union([Type.String(), Type.Null()], { title: 'a text' })),
+  parameters: Type.Optional(Type.Union([Type.Object({}), Type.Null()], { title: 'a JSON schema of an object' })),
+  strict: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { title: 'true or false' }))
+}
+
+const reference = Type.Object({ type: Type.Literal('function'), function: Type.Object({ name: functionName }) })
+const tool = Type.Object({ type: Type.Enum(['function']), function: Type.Object(functionDefinition) })
 
 const toolChoice = Type.Union([
-  Type.Enum(['none', 'auto', 'required']),
+  toolModes,
   reference,
   Type.Object({
     type: Type.Literal('allowed_tools'),

@@ -11,7 +11,6 @@ const isFalse = (value: unknown): boolean => value === false
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 const never = (): boolean => false
 const constrained = 'Constrained output is not supported; describe the form you want in the prompt.'
-const noTools = 'Tools are not supported here; use /v1/chat/completions.'
 const olderForm = 'It is the older form; use tools and tool_choice.'
 
 function field (isHarmless: (value: unknown) => boolean, remedy = 'It is not supported; leave it out.'): KnownField {
@@ -71,9 +70,7 @@ const completions: Readonly<Record<string, KnownField>> = {
 
 const responses: Readonly<Record<string, KnownField>> = {
   n: field(value => value === 1, 'A response has one answer; send the request again for another.'),
-  tools: field(isEmptyList, noTools),
-  tool_choice: field(value => value === 'none' || value === 'auto', noTools),
-  max_tool_calls: field(never, noTools),
+  max_tool_calls: field(never, 'No tools run on the server; leave it out.'),
   background: field(isFalse, 'Responses run while their request does; leave it out.'),
   conversation: field(never, 'Conversations are not stored; use previous_response_id, or send the items.'),
   prompt: field(never, 'There are no prompt templates here; send instructions and input.'),
@@ -93,7 +90,7 @@ function isPlainText (value: unknown): boolean {
 const withoutEffect = {
   chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction', 'reasoning_effort'],
   completions: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
-  responses: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options', 'parallel_tool_calls']
+  responses: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options']
 }
 
 export type Endpoint = 'chat' | 'completions' | 'responses'

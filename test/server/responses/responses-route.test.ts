@@ -5,6 +5,9 @@ import { injectable } from '../../support/http.js'
 
 const url = '/v1/responses'
 const question = { model: 'fake', input: 'Say hello' }
+const weather = { type: 'function', name: 'weather', description: 'Of a city.', parameters: { type: 'object', properties: { city: { type: 'string' } } }, strict: true }
+const light = { type: 'function', name: 'light' }
+const called = [{ id: 'call_1', name: 'weather', arguments: { city: 'Ulm' } }, { id: 'call_2', name: 'light', arguments: {} }]
 
 async function respond (app: any, fields: object): Promise<any> {
   const response = await app.inject({ method: 'POST', url, payload: { ...question, ...fields } })
@@ -125,8 +128,8 @@ t.test('items become the messages that chat templates know', async t => {
       role: 'assistant',
       content: 'Let me see',
       tool_calls: [
-        { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Oslo"}' } },
-        { id: 'call_2', type: 'function', function: { name: 'time', arguments: '{}' } }
+        { id: 'call_1', type: 'function', function: { name: 'weather', arguments: { city: 'Oslo' } } },
+        { id: 'call_2', type: 'function', function: { name: 'time', arguments: {} } }
       ]
     },
     { role: 'tool', content: 'noon', tool_call_id: 'call_2' },
@@ -229,6 +232,13 @@ t.test('what is wrong is named by its path, and nothing is generated', async t =
     [{ background: true }, 'background', /not supported/],
     [{ conversation: 'conv_1' }, 'conversation', /previous_response_id/],
     [{ n: 2 }, 'n', /one answer/],
+    [{ tools: [{ type: 'web_search' }] }, 'tools[0]', /"web_search"; functions/],
+    [{ tools: [{ type: 'function' }] }, 'tools[0].name', /is required/],
+    [{ tools: [{ type: 'function', name: 'a b' }] }, 'tools[0].name', /./],
+    [{ tools: [weather], tool_choice: { type: 'function', name: 'light' } }, 'tool_choice.name', /not among tools: weather/],
+    [{ tools: [weather], tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function', name: 'light' }] } }, 'tool_choice.tools[0].name', /light/],
+    [{ tool_choice: 'required' }, 'tool_choice', /needs tools/],
+    [{ max_tool_calls: 1 }, 'max_tool_calls', /not supported/],
     [{ stream_options: {} }, 'stream_options', /needs "stream"/]
   ]
   for (const [fields, param, message] of cases) {
@@ -258,4 +268,60 @@ t.test('obfuscated pieces of text have like sizes', async t => {
   const events = await stream(app, { stream_options: { include_obfuscation: true } })
   const deltas = events.filter(([name]) => name === 'response.output_text.delta').map(([, data]) => data)
   t.ok(deltas.every(data => typeof data.obfuscation === 'string'))
+})
+
+t.test('calls are items behind the text, with arguments as JSON and ids of their own', async t => {
+  const engine = new FakeEngine({ answer: ['Let me', ' see.'], toolCalls: called })
+  const { app } = await injectable(t, engine)
+  const body = await respond(app, { tools: [weather, light], tool_choice: 'auto', parallel_tool_calls: false })
+  t.match(body, { status: 'completed', tools: [weather, light], tool_choice: 'auto', parallel_tool_calls: false })
+  t.match(body.output, [
+    { type: 'message', content: [{ text: 'Let me see.' }] },
+    { type: 'function_call', id: /^fc_/, call_id: 'call_1', name: 'weather', arguments: '{"city":"Ulm"}', status: 'completed' },
+    { type: 'function_call', id: /^fc_/, call_id: 'call_2', name: 'light', arguments: '{}' }
+  ])
+  t.equal(new Set(body.output.map((item: any) => item.id)).size, 3)
+  t.match(engine.chats[0], {
+    tools: [{ type: 'function', function: { name: 'weather', description: 'Of a city.' } }, { type: 'function', function: { name: 'light' } }], parallelToolCalls: false
+  })
+  engine.options = { answer: [], toolCalls: called }
+  t.same((await respond(app, { tools: [weather, light] })).output.map((item: any) => item.type), ['function_call', 'function_call'], 'no message without text')
+  await respond(app, { tools: [weather], tool_choice: 'none' })
+  t.equal(engine.chats.at(-1)!.tools, undefined)
+  await respond(app, { tools: [weather, light], tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function', name: 'light' }] } })
+  t.same(engine.chats.at(-1)!.allowedTools, ['light'])
+  t.equal((await respond(app, { tools: [], tool_choice: 'auto' })).statusCode, 200)
+})
+
+t.test('streamed calls come after the message\'s end, each whole before the next', async t => {
+  const { app } = await injectable(t, new FakeEngine({ answer: ['Well.'], toolCalls: called }))
+  const events = await stream(app, { tools: [weather, light] })
+  const call = ['output_item.added', 'function_call_arguments.delta', 'function_call_arguments.done', 'output_item.done']
+  t.same(events.map(([name]) => name.replace('response.', '')), [
+    'created', 'in_progress', 'output_item.added', 'content_part.added', 'output_text.delta', 'output_text.done', 'content_part.done', 'output_item.done',
+    ...call, ...call, 'completed'
+  ])
+  t.same(events.map(([, data]) => data.sequence_number), events.map((_, i) => i))
+  const [added, delta, done, ended] = events.slice(8, 12).map(([, data]) => data)
+  t.match(added, { output_index: 1, item: { type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '', status: 'in_progress' } })
+  t.match(delta, { item_id: added.item.id, output_index: 1, delta: '{"city":"Ulm"}' })
+  t.match(done, { item_id: added.item.id, output_index: 1, name: 'weather', arguments: '{"city":"Ulm"}' })
+  t.match(ended, { output_index: 1, item: { id: added.item.id, arguments: '{"city":"Ulm"}', status: 'completed' } })
+  t.same(events.at(-1)![1].response.output.slice(1), [events[11]![1].item, events[15]![1].item])
+})
+
+t.test('a result of a call goes on from the response that has the call', async t => {
+  const engine = new FakeEngine({ answer: [], toolCalls: called.slice(0, 1) })
+  const { app } = await injectable(t, engine)
+  const first = await respond(app, { tools: [weather] })
+  engine.options = {}
+  const input = [{ type: 'function_call_output', call_id: 'call_1', output: 'rain' }]
+  t.equal((await respond(app, { tools: [weather], previous_response_id: first.id, input })).statusCode, 200)
+  t.same(engine.chats.at(-1)!.messages.slice(1), [
+    { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'weather', arguments: { city: 'Ulm' } } }] },
+    { role: 'tool', content: 'rain', tool_call_id: 'call_1' }
+  ])
+  const { statusCode, error } = await respond(app, { input })
+  t.equal(statusCode, 400)
+  t.equal(error.param, 'input[0].call_id', 'without the call there is nothing to answer')
 })
