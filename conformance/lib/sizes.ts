@@ -38,4 +38,4 @@ export const fullSizes: Sizes = {
 }
 
 /** What a run in CI can afford. */
-export const smallSizes: Sizes = { ...fullSizes, overload: 256, aborts: 200, slowReaders: 24, priorityClients: 12 }
+export const smallSizes: Sizes = { ...fullSizes, overload: 1280, aborts: 200, slowReaders: 24, priorityClients: 12 }

@@ -32,6 +32,7 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_BODY_TOO_LARGE', status: 413, cause: 'The body is larger than --body-limit-bytes.', remedy: 'Send less, or raise the limit.' },
   { code: 'ERR_MEDIA_TYPE', status: 415, cause: 'The body is not declared as JSON, or it is compressed.', remedy: 'Send plain JSON with Content-Type: application/json.' },
   { code: 'ERR_HEADERS_TOO_LARGE', status: 431, cause: 'The headers have more than 16 KiB.', remedy: 'Send fewer or shorter headers.' },
+  { code: 'ERR_OVERLOADED', status: 429, cause: 'The queue is full (--max-queued-requests, --max-queued-tokens), or so long that the client would have given up before its answer began. Nothing was computed.', remedy: 'Try again after Retry-After seconds, as official clients do by themselves; or add machines, or raise the bounds.' },
   { code: 'ERR_INTERNAL', status: 500, cause: 'A defect of the server: something failed that nobody foresaw.', remedy: 'Look for the answer\'s x-request-id in the log, and report what you find.' },
   { code: 'ERR_GENERATION_FAILED', status: 500, cause: 'The generation ended early without an error of its own.', remedy: 'Send the request again; look into the log if it stays so.' },
   { code: 'ERR_STEP_FAILED', status: 500, cause: 'A step of the model failed, and the requests in it with it.', remedy: 'Send the request again. If it stays so, the message\'s cause says what the native part reported.' },

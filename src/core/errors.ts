@@ -39,19 +39,48 @@ export class TextTooLongError extends MillraceError {
   }
 }
 
+/** The same request may pass later; says when to try again. */
+export class TryLaterError extends MillraceError {
+  readonly retryAfterMs: number
+
+  constructor (code: string, statusCode: number, message: string, retryAfterMs: number, param?: string) {
+    super(code, statusCode, message, param)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 const formatMs = (ms: number): string => `${ms < 10 ? Number(ms.toPrecision(2)) : Math.round(ms)} ms`
 
 /** The queue is too long for the times that the request asks for, and the engine refuses such requests. */
-export class SloUnreachableError extends MillraceError {
+export class SloUnreachableError extends TryLaterError {
   /** When the first token would come, in ms from now. */
   readonly ttftMs: number
 
   constructor (param: 'slo.ttftMs' | 'slo.deadlineMs', wantedMs: number, forecastMs: number, ttftMs: number) {
     const what = param === 'slo.ttftMs' ? 'The first token' : 'The last token'
     super('ERR_SLO_UNREACHABLE', 503, `${what} is wanted within ${formatMs(wantedMs)}, but the queue forecasts ${formatMs(forecastMs)}. ` +
-      'Send it later or elsewhere, or allow more time.', param)
+      'Send it later or elsewhere, or allow more time.', retryAfter(forecastMs - wantedMs), param)
     this.ttftMs = ttftMs
   }
+}
+
+/** Which bound a request did not pass. */
+export type OverloadReason = 'queuedRequests' | 'queuedTokens' | 'giveUp'
+
+/** The queue is as long as it may be, or longer than the caller waits. Nothing was computed. */
+export class OverloadedError extends TryLaterError {
+  readonly reason: OverloadReason
+
+  constructor (reason: OverloadReason, message: string, waitMs: number) {
+    const retryAfterMs = retryAfter(waitMs)
+    super('ERR_OVERLOADED', 429, `${message} Try again in ${formatMs(retryAfterMs)}, or elsewhere.`, retryAfterMs)
+    this.reason = reason
+  }
+}
+
+/** Longer ones clients do not heed, and shorter ones are not worth the way. */
+function retryAfter (ms: number): number {
+  return Math.round(Math.min(60_000, Math.max(100, ms)))
 }
 
 /** An answer could not go on within its constraint. */

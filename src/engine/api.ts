@@ -31,6 +31,11 @@ export interface RequestOptions extends SamplingInput {
   readonly priority?: number | undefined
   /** Times that the request asks for, in ms. */
   readonly slo?: Slo | undefined
+  /**
+   * When the caller stops listening, in ms from the arrival. It orders nothing; but a request whose first token
+   * is forecast for later is refused at once (ERR_OVERLOADED). Ending it then is the caller's.
+   */
+  readonly giveUpMs?: number | undefined
   /** Of the client's network, 0 (bad) to 1; 1. */
   readonly linkHealth?: number | undefined
   /** Tokens that the client takes a second, reading or over its link, for an engine with pacing; what people read. */

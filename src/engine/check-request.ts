@@ -3,7 +3,7 @@ import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
-const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint']
+const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
@@ -72,7 +72,7 @@ export function checkParallelCalls (parallel: unknown = true): boolean {
 const sloNames = ['ttftMs', 'tpotMs', 'deadlineMs']
 
 /** @throws InvalidParameterError */
-function checkScheduling ({ slo, linkHealth, readingTokensPerSec, sessionId }: RequestOptions): void {
+function checkScheduling ({ slo, giveUpMs, linkHealth, readingTokensPerSec, sessionId }: RequestOptions): void {
   if (sessionId !== undefined && typeof sessionId !== 'string') {
     throw new InvalidParameterError('sessionId', 'sessionId must be a text.')
   }
@@ -81,6 +81,9 @@ function checkScheduling ({ slo, linkHealth, readingTokensPerSec, sessionId }: R
   }
   if (readingTokensPerSec !== undefined && !(Number.isFinite(readingTokensPerSec) && readingTokensPerSec > 0)) {
     throw new InvalidParameterError('readingTokensPerSec', `readingTokensPerSec is ${String(readingTokensPerSec)}; it must be a number above 0.`)
+  }
+  if (giveUpMs !== undefined && !(Number.isFinite(giveUpMs) && giveUpMs > 0)) {
+    throw new InvalidParameterError('giveUpMs', `giveUpMs is ${String(giveUpMs)}; it must be a time in ms above 0.`)
   }
   if (slo === undefined) return
   if (slo === null || typeof slo !== 'object') throw new InvalidParameterError('slo', 'slo must be an object of times in ms.')

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { BadLogitsError, DeviceLostError, EngineClosedError, SloUnreachableError, StepFailedError } from '../core/errors.js'
+import { BadLogitsError, DeviceLostError, EngineClosedError, StepFailedError } from '../core/errors.js'
 import { resolveSamplingParams } from '../core/resolve-sampling-params.js'
 import type { Constraint } from '../grammar/constraint.js'
 import { Grammars } from '../grammar/grammars.js'
@@ -25,11 +25,12 @@ import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
 import { chatText, Profiling, type RequestText } from './profiling.js'
+import { choicesOf, estimatedMessageTokens, estimatedPromptTokens, estimatedTokens, QueueBound, type QueueEntry } from './queue-bound.js'
 import { RegisteredTools } from './registered-tools.js'
 import { grammarTokens, MaskSetter } from './sequence-constraint.js'
 import { SequenceMaker } from './sequence-maker.js'
 import { sessionKey } from './session-key.js'
-import { refuseMissedSlo } from './slo.js'
+import { refuseInVain, refuseMissedSlo } from './slo.js'
 import { SlotPool } from './slot-pool.js'
 import { StepLoop, type EnginePlan } from './step-loop.js'
 import { LogprobReader } from './token-logprobs.js'
@@ -38,6 +39,8 @@ import { ToolWaits } from './tool-waits.js'
 
 /** Text to be computed. */
 interface Work {
+  /** Of its prompt, before it is tokenised. */
+  readonly estimatedTokens: number
   readonly encode: (request: EngineRequest) => Promise<Int32Array>
   /** Of a request whose text has been encoded. */
   readonly text: () => RequestText
@@ -51,6 +54,7 @@ export class Engine {
   readonly #slots: SlotPool
   readonly #keys: PrefixKeys
   readonly #loop: StepLoop
+  readonly #queueBound: QueueBound
   readonly #logprobs: LogprobReader
   readonly #toolWaits: ToolWaits
   readonly #toolFormat: ToolFormat | undefined
@@ -134,6 +138,12 @@ export class Engine {
       onReturn: (_, waitedMs, tool) => { if (tool !== undefined) this.#toolReturned(tool, waitedMs) },
       budget: parts.budget ?? stepTimeBudget(options.maxStepMs === undefined ? {} : { targetMs: options.maxStepMs })
     })
+    this.#queueBound = new QueueBound({
+      maxQueuedRequests: options.maxQueuedRequests,
+      maxQueuedTokens: options.maxQueuedTokens,
+      backlog: () => this.#scheduler.backlog(),
+      waitMs: () => this.#scheduler.forecastLast(now()).waitMs
+    })
     this.#logprobs = new LogprobReader(tokenizer, model.maxLogprobs)
     this.#loop = new StepLoop({
       model,
@@ -158,7 +168,7 @@ export class Engine {
   chat (options: ChatOptions): Generation {
     const encode = async (request: EngineRequest): Promise<Int32Array> =>
       await openChat(request, options, this.#parts, this.#tools, this.#toolFormat)
-    return this.#start(options, { encode, text: () => chatText(options.messages) })
+    return this.#start(options, { estimatedTokens: estimatedMessageTokens(options.messages), encode, text: () => chatText(options.messages) })
   }
 
   /**
@@ -181,7 +191,7 @@ export class Engine {
       return await this.tokenize(prompt, options.parseSpecialTokens)
     }
     const text = (): RequestText => ({ text: typeof prompt === 'string' ? prompt : '', systemPrompt: '' })
-    return this.#start(options, { encode, text })
+    return this.#start(options, { estimatedTokens: estimatedPromptTokens(prompt), encode, text })
   }
 
   /**
@@ -202,6 +212,20 @@ export class Engine {
 
   detokenize (ids: ArrayLike<number>): string {
     return this.#parts.tokenizer.decode(ids)
+  }
+
+  /**
+   * For whoever wants to know before a request is put together, such as a server before it reads a body.
+   *
+   * @throws OverloadedError when the queue has no room for a prompt of so many characters
+   */
+  checkQueue (characters: number): void {
+    try {
+      this.#queueBound.check(1, estimatedTokens(characters))
+    } catch (error) {
+      this.#measured.failedUnqueued(error)
+      throw error
+    }
   }
 
   stats (): EngineStats {
@@ -265,12 +289,15 @@ export class Engine {
   }
 
   async #submit (request: EngineRequest, work: Work): Promise<void> {
+    let entry: QueueEntry | undefined
     try {
+      entry = this.#queueBound.enter(choicesOf(request.options), work.estimatedTokens)
       const { spec, generation } = this.#parts
       const { maxLogprobs } = this.info.options
       request.params = resolveSamplingParams(request.options, { vocabSize: spec.vocabSize, maxLogprobs }, generation)
       request.promptIds = checkPromptIds(await work.encode(request), spec.vocabSize)
       if (request.isEnded) return
+      entry.tokenised(request.promptIds.length)
       const { constraint } = request.options
       if (constraint !== undefined) request.grammar = await this.#grammars.grammar(constraint)
       if (request.isEnded) return
@@ -281,9 +308,11 @@ export class Engine {
       request.generation.markAccepted()
       this.#loop.wake()
     } catch (error) {
-      if (error instanceof SloUnreachableError) this.#measured.slo.refused++
+      this.#measured.failedUnqueued(error)
       for (const sequence of request.sequences) this.#scheduler.abort(sequence.id, now(), 'error')
       request.fail(error as Error)
+    } finally {
+      entry?.leave()
     }
   }
 
@@ -314,11 +343,12 @@ export class Engine {
   }
 
   #enqueue (request: EngineRequest): void {
-    const { options: { slo = {} }, promptIds, params } = request
+    const { options: { slo = {}, giveUpMs }, promptIds, params } = request
     if (params!.promptLogprobs) request.promptLogprobs = Array.from(promptIds, () => null)
     const sequences = this.#sequences.first(request)
     request.forecast = this.#scheduler.forecast(sequences[0]!, now())
     if (this.info.options.refuseMissedSlo) refuseMissedSlo(slo, request.forecast)
+    if (giveUpMs !== undefined) refuseInVain(request.arrivalMs + giveUpMs - now(), request.forecast)
     for (const sequence of sequences) this.#scheduler.add(sequence)
     request.sequences = sequences
   }

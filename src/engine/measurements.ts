@@ -1,3 +1,4 @@
+import { OverloadedError, SloUnreachableError, type OverloadReason } from '../core/errors.js'
 import type { FinishReason } from '../core/finish-reason.js'
 import { Histogram } from '../core/histogram.js'
 import type { GenerationResult } from './api.js'
@@ -14,6 +15,9 @@ export interface SloCounts {
   /** By their callers, before the answer was whole. */
   aborted: number
 }
+
+/** Requests that the queue had no room for, or no time, by the bound that refused them. */
+export type RefusalCounts = Record<OverloadReason, number>
 
 /** How far the queue's forecasts were off, in seconds: the event came later than was said, or earlier. */
 export interface ForecastErrors {
@@ -34,6 +38,7 @@ export class Measurements {
   readonly finished: Record<FinishReason, number> = { stop: 0, length: 0, abort: 0, error: 0 }
   /** Sequences that ended because the model gave what are no numbers. */
   corrupted = 0
+  readonly refused: RefusalCounts = { queuedRequests: 0, queuedTokens: 0, giveUp: 0 }
   readonly slo: SloCounts = { met: 0, missed: 0, refused: 0, aborted: 0 }
 
   // Of each sequence, once it has ended; the first two as it goes.
@@ -93,6 +98,12 @@ export class Measurements {
       this.interTokenSec.observe((nowMs - sequence.lastTokenMs) / 1000)
     }
     sequence.lastTokenMs = nowMs
+  }
+
+  /** A request ended before it was queued, if it was refused for the queue's sake. */
+  failedUnqueued (error: unknown): void {
+    if (error instanceof SloUnreachableError) this.slo.refused++
+    if (error instanceof OverloadedError) this.refused[error.reason]++
   }
 
   /** A request's sequences have all ended, in whatever way; `result` is missing when it failed. */

@@ -59,6 +59,18 @@ export const engineOptions = {
     default: 0.1,
     description: 'Of the KV that running answers are expected to grow by, the share that is kept free for them when another request is admitted. More preempts fewer answers, and admits fewer at once.'
   },
+  maxQueuedRequests: {
+    type: 'integer',
+    minimum: 1,
+    default: 1024,
+    description: 'Requests that may wait beyond those that run; more are refused at once with 429. A request with n choices, or n prompts, counts n; one that comes when nothing waits is taken however large it is.'
+  },
+  maxQueuedTokens: {
+    type: 'integer',
+    minimum: 1,
+    default: 4_194_304,
+    description: 'Prompt tokens that may wait; a request that would add more is refused at once with 429, unless nothing waits. Before a text is tokenised, four characters count as a token.'
+  },
   maxStepMs: {
     type: 'integer',
     minimum: 1,

@@ -42,6 +42,8 @@ export interface ResolvedOptions {
   readonly reserveRatio: number
   /** Missing = by what steps without prompts take. */
   readonly maxStepMs: number | undefined
+  readonly maxQueuedRequests: number
+  readonly maxQueuedTokens: number
   readonly refuseMissedSlo: boolean
   /** Rounded down to whole blocks. */
   readonly kvCacheMemory: number
@@ -115,6 +117,8 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     readingTokensPerSec: parsed.readingTokensPerSec ?? readingTokensPerSec,
     reserveRatio: parsed.reserveRatio,
     maxStepMs: parsed.maxStepMs,
+    maxQueuedRequests: parsed.maxQueuedRequests,
+    maxQueuedTokens: parsed.maxQueuedTokens,
     refuseMissedSlo: parsed.refuseMissedSlo,
     kvCacheMemory: memory.kvBytes,
     kvBlocks: memory.kvBlocks,

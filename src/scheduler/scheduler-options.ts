@@ -39,6 +39,15 @@ export interface SchedulerOptions<S extends Sequence> {
   readonly extendKeys?: (sequence: S) => void
 }
 
+/** Work that has been queued and does not run yet. */
+export interface Backlog {
+  readonly sequences: number
+  /** Tokens to be computed before their next one. */
+  readonly promptTokens: number
+  /** Sequences more that may run. */
+  readonly freeRows: number
+}
+
 export interface SchedulerStats {
   readonly waiting: number
   /** Of those that wait: the ones that share a prompt which another computes. */

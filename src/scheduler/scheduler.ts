@@ -7,7 +7,7 @@ import { commitRow } from './commit-row.js'
 import { Plan, RowOutcome } from './plan.js'
 import { initialStepCosts } from '../profiler/step-costs.js'
 import type { SwapCosts } from './min-waste.js'
-import type { SchedulerOptions, SchedulerStats } from './scheduler-options.js'
+import type { Backlog, SchedulerOptions, SchedulerStats } from './scheduler-options.js'
 import { forecast, type Forecast } from './forecast.js'
 import { Pacer } from './pacing.js'
 import { ParkedStore, type ExpectedWait } from './parked-kv.js'
@@ -144,21 +144,21 @@ export class Scheduler<S extends Sequence = Sequence> {
   forecast (sequence: S, nowMs: number): Forecast {
     const view = this.#look(nowMs)
     this.policy.rank(sequence, view)
-    const share = this.#waiting.shareBefore(sequence)
-    let runningPromptTokens = 0
-    let runningOutputTokens = 0
-    for (const running of this.#running.items) {
-      if (running.state !== 'running') continue
-      if (!running.isDecoding) runningPromptTokens += running.remainingTokens
-      runningOutputTokens += running.predictedRest
+    return this.#forecast(sequence.promptTokens, sequence.predictedRest, this.#waiting.shareBefore(sequence), view)
+  }
+
+  /** The same for a prompt of a token behind everything that waits. */
+  forecastLast (nowMs: number): Forecast {
+    return this.#forecast(1, 1, 1, this.#look(nowMs))
+  }
+
+  /** What waits, and how many of it could run without anything else ending; in constant time. */
+  backlog (): Backlog {
+    return {
+      sequences: this.#waiting.size + this.#forking,
+      promptTokens: this.#waiting.prefillTokens,
+      freeRows: Math.max(0, this.#maxResidentSeqs - this.#running.size)
     }
-    return forecast(sequence.promptTokens, sequence.predictedRest, {
-      promptTokens: share * this.#waiting.prefillTokens,
-      outputTokens: share * this.#waiting.outputTokens,
-      sequences: share * this.#waiting.size,
-      runningPromptTokens,
-      runningOutputTokens
-    }, view, this.#maxResidentSeqs)
   }
 
   /** A tool runs for a sequence that has ended and left its KV: how long that is expected to take. */
@@ -245,6 +245,24 @@ export class Scheduler<S extends Sequence = Sequence> {
     }
     this.#lastCommittedId = planId
     return this.#plans[planId % this.#plans.length]!
+  }
+
+  /** @param share of the queue that is before it, 0 to 1 */
+  #forecast (promptTokens: number, outputTokens: number, share: number, view: PolicyView): Forecast {
+    let runningPromptTokens = 0
+    let runningOutputTokens = 0
+    for (const running of this.#running.items) {
+      if (running.state !== 'running') continue
+      if (!running.isDecoding) runningPromptTokens += running.remainingTokens
+      runningOutputTokens += running.predictedRest
+    }
+    return forecast(promptTokens, outputTokens, {
+      promptTokens: share * this.#waiting.prefillTokens,
+      outputTokens: share * this.#waiting.outputTokens,
+      sequences: share * this.#waiting.size,
+      runningPromptTokens,
+      runningOutputTokens
+    }, view, this.#maxResidentSeqs)
   }
 
   /** Brings the policy's view up to date. */

@@ -6,6 +6,8 @@ export type AbortReason = 'clientLeft' | 'clientGaveUp' | 'draining'
 /** One request that uses the engine, from its handler's start to its end. */
 export interface ActiveRequest {
   readonly signal: AbortSignal
+  /** When its client gives up, in ms from the start; undefined = it does not say. */
+  readonly giveUpMs: number | undefined
   /** Undefined while nobody has aborted it. */
   readonly abortReason: AbortReason | undefined
   abort (reason: AbortReason): void
@@ -22,12 +24,13 @@ export class ActiveRequests {
     return this.#requests.size
   }
 
-  start (): ActiveRequest {
+  start (giveUpMs?: number): ActiveRequest {
     const controller = new AbortController()
     // One for each of the request's prompts: many are no leak.
     setMaxListeners(0, controller.signal)
     const request: ActiveRequest = {
       signal: controller.signal,
+      giveUpMs,
       get abortReason () {
         return controller.signal.aborted ? controller.signal.reason as AbortReason : undefined
       },

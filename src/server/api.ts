@@ -57,7 +57,7 @@ function addErrorHandler (app: FastifyInstance, host: EngineHost, options: Serve
   app.setErrorHandler((error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { status, headers, body, isInternal } = answerTo(error, options.bodyLimitBytes)
     if (isInternal) request.log.error({ err: error }, 'a request failed')
-    if (status >= 500 && request.routeOptions.config.needsEngine === true) host.suspect()
+    if (isInternal && request.routeOptions.config.needsEngine === true) host.suspect()
     if (error instanceof MethodNotAllowedError) reply.header('allow', error.allowed.join(', '))
     void reply.code(status).headers(headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body)
   })
@@ -83,7 +83,7 @@ function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost)
     reply.header('x-request-id', request.id)
     if (request.method !== 'OPTIONS' && request.routeOptions.config.isPublic !== true) keys.check(request.headers.authorization)
     // Before the body is read: a refusal should cost nothing.
-    if (request.routeOptions.config.needsEngine === true) host.checkReady()
+    if (request.routeOptions.config.needsEngine === true) host.checkAdmission(contentLength(request))
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       throw new UnsupportedMediaTypeError('Compressed bodies are not taken; send it without Content-Encoding.')
@@ -98,4 +98,10 @@ function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost)
       complete: reply.raw.writableFinished
     }, 'request')
   })
+}
+
+/** 0 for a body of unknown length. */
+function contentLength ({ headers }: FastifyRequest): number {
+  const bytes = Number(headers['content-length'] ?? 0)
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : 0
 }

@@ -19,7 +19,7 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     const messages = readMessages(body.messages)
     const head = answerHead('chatcmpl', body.model)
     const active = startRequest(context, reply)
-    const generation = engine.chat({ messages, ...requestOptions(body), requestId: head.id, signal: active.signal })
+    const generation = engine.chat({ messages, ...requestOptions(body), requestId: head.id, signal: active.signal, giveUpMs: active.giveUpMs })
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true

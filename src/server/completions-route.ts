@@ -22,12 +22,12 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     const { body } = request
     const engine = context.host.engine(body.model)
     checkRequest(body)
-    const prompts = promptsOf(body)
+    const prompts = promptsOf(body, engine.info.options.maxQueuedRequests)
     const head = answerHead('cmpl', body.model)
     const options = completionOptions(body, prompts, engine)
     const active = startRequest(context, reply)
     const generations = prompts.map((prompt, i) => engine.complete({
-      prompt, ...requestOptions(body), requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal
+      prompt, ...requestOptions(body), requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal, giveUpMs: active.giveUpMs
     }))
     if (body.stream === true) {
       const format = new CompletionEvents(head, options)
@@ -50,12 +50,16 @@ function checkRequest (body: CompletionRequest): void {
 }
 
 /** @throws InvalidParameterError for too many */
-function promptsOf (body: CompletionRequest): Prompt[] {
+function promptsOf (body: CompletionRequest, maxQueuedRequests = Infinity): Prompt[] {
   const { prompt, n = 1 } = body
   const isList = Array.isArray(prompt) && typeof prompt[0] !== 'number'
   const prompts = isList ? prompt as Prompt[] : [prompt as Prompt]
   if (prompts.length * n > maxSequences) {
     throw new InvalidParameterError('prompt', `prompt asks for ${prompts.length} times ${n} answers; at most ${maxSequences} are given at once.`)
+  }
+  // A queue that is shorter would refuse it every time.
+  if (prompts.length > 1 && prompts.length * n > maxQueuedRequests) {
+    throw new InvalidParameterError('prompt', `prompt asks for ${prompts.length} times ${n} answers, and the queue takes ${maxQueuedRequests} (--max-queued-requests). Send fewer at once.`)
   }
   return prompts
 }

@@ -66,6 +66,25 @@ export class EngineHost {
   }
 
   /**
+   * Before the body is read, and with it the model's name: what no engine has room for is refused.
+   *
+   * @throws UnavailableError, OverloadedError
+   */
+  checkAdmission (bodyBytes: number): void {
+    this.checkReady()
+    let refusal: Error | undefined
+    for (const engine of this.#engines) {
+      try {
+        engine.checkQueue?.(bodyBytes)
+        return
+      } catch (error) {
+        refusal = error as Error
+      }
+    }
+    if (refusal !== undefined) throw refusal
+  }
+
+  /**
    * The engine for one more request.
    *
    * @throws UnavailableError, UnknownModelError

@@ -1,4 +1,4 @@
-import { InvalidParameterError, MillraceError } from '../core/errors.js'
+import { InvalidParameterError, MillraceError, TryLaterError } from '../core/errors.js'
 
 /** No key, or one that this server does not know. */
 export class InvalidApiKeyError extends MillraceError {
@@ -99,12 +99,9 @@ export class UnknownResponseError extends MillraceError {
 }
 
 /** For a while only: says when to try again. */
-export class UnavailableError extends MillraceError {
-  readonly retryAfterMs: number
-
+export class UnavailableError extends TryLaterError {
   constructor (code: 'ERR_LOADING' | 'ERR_DRAINING' | 'ERR_ENGINE_FAILED', message: string, retryAfterMs: number) {
-    super(code, 503, message)
-    this.retryAfterMs = retryAfterMs
+    super(code, 503, message, retryAfterMs)
   }
 }
 
@@ -128,4 +125,4 @@ export class GenerationFailedError extends MillraceError {
   }
 }
 
-export { InvalidParameterError, MillraceError }
+export { InvalidParameterError, MillraceError, TryLaterError }

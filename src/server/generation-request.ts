@@ -27,12 +27,13 @@ export function answerHead (prefix: 'chatcmpl' | 'cmpl' | 'resp', model: string)
  * more, though something in between may keep the connection open. What streams is taken, so it goes on.
  */
 export function startRequest (context: ServerContext, reply: FastifyReply): ActiveRequest {
-  const active = context.requests.start()
   const { raw } = reply
-  const givesUpMs = clientGivesUpMs(reply.request.headers['x-stainless-timeout'])
-  const givingUp = givesUpMs === undefined ? undefined : setTimeout(() => {
+  const patienceMs = clientGivesUpMs(reply.request.headers['x-stainless-timeout'])
+  const giveUpMs = patienceMs === undefined ? undefined : Math.max(1, patienceMs - reply.elapsedTime)
+  const active = context.requests.start(giveUpMs)
+  const givingUp = giveUpMs === undefined ? undefined : setTimeout(() => {
     if (!raw.headersSent) active.abort('clientGaveUp')
-  }, Math.max(0, givesUpMs - reply.elapsedTime))
+  }, giveUpMs)
   const onClose = (): void => {
     if (!raw.writableFinished) active.abort('clientLeft')
     onFinish()

@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { OverloadedError } from '../core/errors.js'
 import type { ServedEngine } from './served-engine.js'
 
 /** A step or a token this recent is evidence enough. */
 const freshMs = 30_000
 /** An engine that takes longer for one token while it makes no other steps is not usable. */
 const patienceMs = 10_000
+const pollMs = 20
 
 /**
  * Tells whether an engine can still produce tokens: by the steps that it makes for others, and when
@@ -41,9 +44,19 @@ export class HealthCheck {
       await warmUp(this.#engine, AbortSignal.timeout(patienceMs))
       this.#aliveAtMs = performance.now()
       return true
-    } catch {
-      return false
+    } catch (error) {
+      return error instanceof OverloadedError && await this.#goesOn()
     }
+  }
+
+  /** There is no room for a question: the steps that it makes for the others tell. */
+  async #goesOn (): Promise<boolean> {
+    const { steps } = this.#engine.stats().steps
+    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += pollMs) {
+      await delay(pollMs)
+      if (this.#engine.stats().steps.steps !== steps) return true
+    }
+    return false
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyError } from 'fastify'
 import { errorCodes } from '../core/error-codes.js'
 import { samplingParamNames } from '../core/resolve-sampling-params.js'
-import { BodyTooLargeError, InvalidParameterError, MalformedRequestError, MillraceError, UnavailableError, UnsupportedMediaTypeError } from './errors.js'
+import { BodyTooLargeError, InvalidParameterError, MalformedRequestError, MillraceError, TryLaterError, UnsupportedMediaTypeError } from './errors.js'
 import { describeValidation } from './validation-message.js'
 
 /** OpenAI's error object: every answer that is not a success has this body and no other field. */
@@ -40,7 +40,7 @@ export function answerTo (error: unknown, bodyLimitBytes: number): ErrorAnswer {
     status: known.statusCode,
     headers: retryHeaders(known),
     body: errorBody(apiMessage(known), typeOf(known), apiName(known.param), apiCodes.get(known.code) ?? known.code),
-    isInternal: known.statusCode >= 500 && !(known instanceof UnavailableError)
+    isInternal: known.statusCode >= 500 && !(known instanceof TryLaterError)
   }
 }
 
@@ -70,7 +70,6 @@ function asMillraceError (error: unknown, bodyLimitBytes: number): MillraceError
 }
 
 function typeOf (error: MillraceError): string {
-  if (error instanceof UnavailableError) return 'unavailable_error'
   switch (error.statusCode) {
     case 429: return 'rate_limit_error'
     case 503: return 'unavailable_error'
@@ -80,7 +79,7 @@ function typeOf (error: MillraceError): string {
 
 /** Official clients repeat 408, 409, 429 and 5xx; what fails the same way every time is marked. */
 function retryHeaders (error: MillraceError): Record<string, string> {
-  if (error instanceof UnavailableError) {
+  if (error instanceof TryLaterError) {
     return {
       'retry-after': String(Math.ceil(error.retryAfterMs / 1000)),
       'retry-after-ms': String(error.retryAfterMs),

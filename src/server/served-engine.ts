@@ -5,10 +5,16 @@ import type { EngineMetrics } from '../engine/engine-info.js'
 export interface ServedEngine {
   /** Requests name it so. */
   readonly modelName: string
-  /** `maxModelLen`: longest sequence, prompt and answer together, in tokens. */
-  readonly info: { readonly options: { readonly maxModelLen: number } }
+  /** `maxModelLen`: longest sequence, prompt and answer together, in tokens; `maxQueuedRequests`: sequences that may wait. */
+  readonly info: { readonly options: { readonly maxModelLen: number, readonly maxQueuedRequests?: number } }
   chat (options: ChatOptions): Generation
   complete (options: CompleteOptions): Generation
+  /**
+   * An engine without it takes everything that its own methods take.
+   *
+   * @throws OverloadedError when the queue has no room for a prompt of so many characters
+   */
+  checkQueue? (characters: number): void
   detokenize (ids: ArrayLike<number>): string
   /** `steps` grows with every step: while it does, the engine is alive. */
   stats (): { readonly steps: { readonly steps: number } }

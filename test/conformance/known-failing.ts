@@ -3,7 +3,6 @@
  * passes is taken off, and one that is not on it must pass.
  */
 export const knownFailing: Readonly<Record<number, string>> = {
-  11: 'a bound of the queue',
   43: 'structured output',
   44: 'structured output',
   45: 'structured output',

@@ -314,4 +314,19 @@ t.test('a forecast is near what then happens, and says when a queue is long', as
   const busy = scheduler.forecast(probe(), 0)
   // 19 of the 20 must end in two slots: about ten rounds of ten steps of 22 ms, and 190 prompt tokens.
   t.ok(busy.waitMs > 0.8 * 2300 && busy.waitMs < 1.2 * 2300, `${busy.waitMs} ms`)
+  t.equal(scheduler.forecastLast(0).waitMs, busy.waitMs, 'whoever comes now is the last')
+})
+
+t.test('the backlog is what waits, and the rows that are free for it', t => {
+  const { add, plan, commit, finishAll, scheduler } = setup({ maxNumSeqs: 2 })
+  t.same(scheduler.backlog(), { sequences: 0, promptTokens: 0, freeRows: 2 })
+  const first = add(10)
+  for (let i = 0; i < 2; i++) add(10, { forkOf: first })
+  add(7)
+  t.same(scheduler.backlog(), { sequences: 4, promptTokens: 17, freeRows: 2 }, 'forks count, their prompt does not')
+  commit(plan()!)
+  t.equal(scheduler.backlog().freeRows, 0)
+  finishAll()
+  t.same(scheduler.backlog(), { sequences: 0, promptTokens: 0, freeRows: 2 })
+  t.end()
 })

@@ -192,6 +192,8 @@ export function scriptedEngine (
       readingTokensPerSec: 4.8,
       reserveRatio: 0,
       maxStepMs: undefined,
+      maxQueuedRequests: 1024,
+      maxQueuedTokens: 4_194_304,
       refuseMissedSlo: false,
       servedModelName: 'scripted',
       threads: 1,

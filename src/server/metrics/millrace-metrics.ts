@@ -12,6 +12,10 @@ export const millraceMetrics: readonly SampledMetric[] = [
     ({ options, scheduler }) => [[{ policy: options.policy }, scheduler.waitingPromptTokens]], ['policy']),
   gauge('millrace:queue_expected_output_tokens', 'Tokens that those in the queue are expected to generate.',
     ({ options, scheduler }) => [[{ policy: options.policy }, scheduler.waitingOutputTokens]], ['policy']),
+  counter('millrace:requests_refused_total', 'Requests that were refused at once, by what was in the way: queue_requests and queue_tokens, the bounds of the queue; ' +
+    'give_up, a queue in which the client would have given up.', ({ measured: { refused } }) => byLabel('reason', {
+    queue_requests: refused.queuedRequests, queue_tokens: refused.queuedTokens, give_up: refused.giveUp
+  }), ['reason']),
   counter('millrace:slo_requests_total', 'Requests that asked for times (slo), by outcome: met, missed, refused at once by the forecast, aborted by the caller before the end.',
     ({ measured }) => byLabel('outcome', { ...measured.slo }), ['outcome']),
   histogram('millrace:forecast_error_seconds', 'What the queue forecast at the arrival against what came, by event (wait, ttft, e2e) and whether it came earlier or later.',
