@@ -35,7 +35,7 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
     }
     const options = { messages: withInstructions(body.instructions, conversation), ...requestOptions(body), requestId: head.id }
     const active = startRequest(context, reply)
-    const generation = engine.chat({ ...options, signal: active.signal })
+    const generation = engine.chat({ ...options, signal: active.signal, giveUpMs: active.giveUpMs })
     if (body.stream === true) {
       const format = new ResponseEvents(head, { obfuscate: body.stream_options?.include_obfuscation === true, onFinished: finished })
       await streamAll({ context, request, reply, active, generations: [generation], format })
