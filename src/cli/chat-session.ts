@@ -1,6 +1,6 @@
 import { MillraceError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
-import type { ChatMessage, Generation, RequestOptions } from '../engine/api.js'
+import type { ChatMessage, Generation, GenerationChunk, RequestOptions } from '../engine/api.js'
 import type { Engine } from '../engine/engine.js'
 import { answerStats } from './answer-stats.js'
 import { printLine, type Io } from './io.js'
@@ -69,7 +69,7 @@ export class ChatSession {
     const system: ChatMessage[] = this.#system === undefined ? [] : [{ role: 'system', content: this.#system }]
     const generation = this.#running = this.#engine.chat({ ...this.#options, messages: [...system, ...this.#messages, question] })
     try {
-      for await (const chunk of generation) this.#io.stdout.write(chunk.text)
+      for await (const chunk of generation) this.#write(chunk)
       const result = await generation.result()
       printLine(this.#io.stdout)
       this.#note(answerStats(result))
@@ -83,6 +83,12 @@ export class ChatSession {
     } finally {
       this.#running = undefined
     }
+  }
+
+  /** Thoughts, where the model shows them, are no part of the answer. */
+  #write ({ reasoning, text }: GenerationChunk): void {
+    if (reasoning !== undefined) this.#io.stderr.write(reasoning)
+    this.#io.stdout.write(text)
   }
 
   #note (text: string): void {

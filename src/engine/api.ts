@@ -18,6 +18,8 @@ export interface ChatMessage {
   readonly name?: string
   readonly tool_call_id?: string
   readonly tool_calls?: readonly unknown[]
+  /** What the assistant thought before it: some templates repeat it. */
+  readonly reasoning_content?: string
 }
 
 export interface RequestOptions extends SamplingInput {
@@ -131,6 +133,8 @@ export interface GenerationChunk {
   /** Which of the `n` choices: 0 to n - 1. */
   readonly index: number
   readonly text: string
+  /** What the model thought before `text`, of models whose template shows that they do; its tokens are in none of the fields. */
+  readonly reasoning?: string
   /** The tokens of `text`; those that ended the choice (EOS, a stop id, a stop string) are left out. */
   readonly tokenIds: readonly number[]
   /** For the tokens of `text`, when asked for. */
@@ -148,6 +152,8 @@ export interface Usage {
   readonly promptTokens: number
   /** Sampled tokens of all choices, those that ended them included. */
   readonly completionTokens: number
+  /** Of them, those of thoughts; missing for models that do not show any. */
+  readonly reasoningTokens?: number
   /** Prompt tokens whose KV came from the prefix cache. */
   readonly cachedTokens: number
 }
@@ -170,6 +176,8 @@ export interface Timeline {
 export interface Choice {
   readonly index: number
   readonly text: string
+  /** What the model thought before `text`; missing when it did not. */
+  readonly reasoning?: string
   readonly tokenIds: readonly number[]
   readonly logprobs?: readonly TokenLogprob[]
   readonly finishReason: FinishReason

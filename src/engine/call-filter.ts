@@ -2,13 +2,7 @@ import { CallParser } from '../model/chat/tool-calls/call-parser.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
 import type { Piece } from './choice-output.js'
-
-/** A piece whose place is not decided yet. */
-interface WaitingPiece {
-  readonly piece: Piece
-  /** Of the text that the parser got for it. */
-  chars: number
-}
+import { WaitingPieces } from './waiting-pieces.js'
 
 /** What of an answer counts as a call. */
 export interface CallRules {
@@ -27,7 +21,7 @@ export class CallFilter {
   /** Special tokens of the format, which have no text of their own. */
   readonly #specials: ReadonlyMap<number, string>
   readonly #rules: CallRules
-  readonly #waiting: WaitingPiece[] = []
+  readonly #waiting = new WaitingPieces()
 
   constructor (format: ToolFormat, specials: ReadonlyMap<number, string>, rules: CallRules) {
     this.#parser = new CallParser(format)
@@ -47,7 +41,7 @@ export class CallFilter {
 
   /** Takes in a piece that was written as `written`; the pieces that are text for certain. */
   push (piece: Piece, written: string): Piece[] {
-    this.#waiting.push({ piece, chars: written.length })
+    this.#waiting.push(piece, written)
     return this.#decide(this.#parser.push(written))
   }
 
@@ -60,7 +54,7 @@ export class CallFilter {
     const text: Piece[] = []
     for (const { chars, calls } of parts) {
       if (this.isDone) break
-      const pieces = this.#take(chars)
+      const pieces = this.#waiting.take(chars).map(({ piece }) => piece)
       if (calls === undefined || !calls.every(call => this.#isTaken(call))) text.push(...pieces)
       else this.calls.push(...this.#rules.isSingle === true ? calls.slice(0, 1) : calls)
     }
@@ -70,26 +64,5 @@ export class CallFilter {
   #isTaken ({ name, error }: WrittenCall): boolean {
     const { takesMalformed, allowed } = this.#rules
     return error === undefined ? allowed === undefined || allowed.has(name) : takesMalformed
-  }
-
-  /** The next characters. Tokens that lie in two parts count to the first of them. */
-  #take (chars: number): Piece[] {
-    const taken: Piece[] = []
-    let count = 0
-    for (let left = chars; left > 0;) {
-      const first = this.#waiting[count]!
-      if (first.chars <= left) {
-        left -= first.chars
-        taken.push(first.piece)
-        count++
-      } else {
-        const { text } = first.piece
-        taken.push({ ...first.piece, text: text.slice(0, left) })
-        this.#waiting[count] = { piece: { text: text.slice(left), tokenIds: [], logprobs: [] }, chars: first.chars - left }
-        left = 0
-      }
-    }
-    this.#waiting.splice(0, count)
-    return taken
   }
 }

@@ -1,3 +1,4 @@
+import { opensReasoning, showsReasoning } from '../model/chat/reasoning.js'
 import { detectToolFormat } from '../model/chat/tool-calls/detect-format.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { NoChatTemplateError, NoToolFormatError } from '../model/errors.js'
@@ -12,6 +13,8 @@ export class ChatPrompt {
   readonly #parts: EngineParts
   readonly #options: ChatOptions
   readonly #tools: readonly unknown[] | undefined
+  /** It ends among the thoughts that come before an answer. */
+  opensReasoning = false
 
   constructor (parts: EngineParts, options: ChatOptions, tools: readonly unknown[] | undefined) {
     this.#parts = parts
@@ -26,6 +29,7 @@ export class ChatPrompt {
     const { messages, templateVariables: variables = {} } = this.#options
     const rendered = await chatTemplate.render({ messages: [...messages, ...added], tools: this.#tools, variables })
     checkTextLength(rendered.text, maxModelLen)
+    this.opensReasoning = opensReasoning(rendered.text)
     return await tokenizer.encodeRendered(rendered)
   }
 }
@@ -51,6 +55,7 @@ export async function openChat (
   request.offered = offered
   request.maxToolRounds = checkToolRounds(options.maxToolRounds, hasRegistered)
   request.prompt = new ChatPrompt(parts, options, offered.definitions)
+  request.reasons = parts.chatTemplate !== undefined && showsReasoning(parts.chatTemplate.source(offered.names.length > 0))
   request.callRules = {
     takesMalformed: hasRegistered,
     allowed: checkAllowedTools(options.allowedTools, offered.names),

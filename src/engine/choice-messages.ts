@@ -2,6 +2,12 @@ import { deriveSeed } from '../core/seed.js'
 import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
 import type { ChatMessage, ToolCall, ToolResult } from './api.js'
 
+/** What a round of an answer says. */
+export interface AnswerText {
+  readonly text: string
+  readonly reasoning: string
+}
+
 /** What one choice of a chat with tools adds to the conversation. */
 export class ChoiceMessages {
   readonly added: ChatMessage[] = []
@@ -19,7 +25,7 @@ export class ChoiceMessages {
    * An answer that ended with these calls. Their ids follow from the seed and from how long the prompt was,
    * so that they are the same for the same request, and others in the next turn.
    */
-  addCalls (text: string, written: readonly WrittenCall[], seed: bigint, promptTokens: number): ToolCall[] {
+  addCalls ({ text, reasoning }: AnswerText, written: readonly WrittenCall[], seed: bigint, promptTokens: number): ToolCall[] {
     const calls = written.map(({ name, arguments: args, error }, i): ToolCall => ({
       id: callId(deriveSeed(seed, promptTokens * mostCalls + i % mostCalls), this.#hasShortIds), name, arguments: args, ...error === undefined ? {} : { error }
     }))
@@ -29,6 +35,7 @@ export class ChoiceMessages {
     this.added.push({
       role: 'assistant',
       content: [text.trimEnd(), ...new Set(unreadable)].filter(part => part !== '').join('\n'),
+      ...reasoningOf(reasoning),
       ...readable.length === 0 ? {} : { tool_calls: readable.map(({ id, name, arguments: args }) => ({ id, type: 'function', function: { name, arguments: args } })) }
     })
     this.open = calls
@@ -43,9 +50,13 @@ export class ChoiceMessages {
   }
 
   /** The choice has ended with this text. */
-  addText (text: string): void {
-    if (text !== '') this.added.push({ role: 'assistant', content: text })
+  addText ({ text, reasoning }: AnswerText): void {
+    if (text !== '') this.added.push({ role: 'assistant', content: text, ...reasoningOf(reasoning) })
   }
+}
+
+function reasoningOf (reasoning: string): Pick<ChatMessage, 'reasoning_content'> {
+  return reasoning === '' ? {} : { reasoning_content: reasoning }
 }
 
 /** Of one answer; each has an id of its own. */

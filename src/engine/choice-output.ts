@@ -1,8 +1,11 @@
 import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
 import type { Choice, FinishReason, TokenLogprob } from './api.js'
 import type { CallFilter } from './call-filter.js'
+import type { AnswerText } from './choice-messages.js'
 import type { ChunkDraft } from './chunk-queue.js'
+import type { ReasoningFilter } from './reasoning-filter.js'
 import { scanStops } from './stop-strings.js'
+import type { WrittenPiece } from './waiting-pieces.js'
 
 /** Text from tokens as they come; never half a character. */
 export interface TextDecoder {
@@ -19,6 +22,12 @@ export interface Piece {
   readonly logprobs: TokenLogprob[]
 }
 
+/** What is taken out of one round of an answer: the model's thoughts, and calls of tools. */
+export interface AnswerFilters {
+  readonly reasoning?: ReasoningFilter | undefined
+  readonly calls?: CallFilter | undefined
+}
+
 /**
  * Turns one choice's tokens into chunks. Text that may turn out to be the beginning of a stop string is
  * kept back, by whole tokens, so that a chunk's tokens and log-probabilities are those of its text.
@@ -26,7 +35,7 @@ export interface Piece {
 export class ChoiceOutput {
   readonly index: number
   #decoder: TextDecoder
-  #filter: CallFilter | undefined
+  #filters: AnswerFilters
   readonly #stops: readonly string[]
   readonly #wantsLogprobs: boolean
   /** Tokens of a character that is not complete. */
@@ -37,41 +46,51 @@ export class ChoiceOutput {
   #heldText = ''
   readonly #ready: Piece[] = []
   #text = ''
-  /** Where in it the present round begins. */
+  /** Of all rounds. */
+  #reasoning = ''
+  #reasoningTokens = 0
+  /** Where in both the present round begins. */
   #roundStart = 0
+  #reasoningStart = 0
   readonly #tokenIds: number[] = []
   readonly #logprobs: TokenLogprob[] = []
   #finishReason: FinishReason | undefined
 
-  /** `filter`: takes out calls of tools. */
-  constructor (index: number, decoder: TextDecoder, stops: readonly string[], wantsLogprobs: boolean, filter?: CallFilter) {
+  constructor (index: number, decoder: TextDecoder, stops: readonly string[], wantsLogprobs: boolean, filters: AnswerFilters = {}) {
     this.index = index
     this.#decoder = decoder
-    this.#filter = filter
+    this.#filters = filters
     this.#stops = stops
     this.#wantsLogprobs = wantsLogprobs
   }
 
   /** The calls of the present round; complete when it has ended. */
   get calls (): readonly WrittenCall[] {
-    return this.#filter?.calls ?? []
+    return this.#filters.calls?.calls ?? []
   }
 
   /** What was taken of the present round. */
-  get roundText (): string {
-    return this.#text.slice(this.#roundStart)
+  get round (): AnswerText {
+    return { text: this.#text.slice(this.#roundStart), reasoning: this.#reasoning.slice(this.#reasoningStart) }
+  }
+
+  /** Of all rounds. */
+  get reasoningTokens (): number {
+    return this.#reasoningTokens + (this.#filters.reasoning?.tokens ?? 0)
   }
 
   /** After tools: the model writes on, in a new turn. */
-  startRound (decoder: TextDecoder, filter: CallFilter | undefined): void {
+  startRound (decoder: TextDecoder, filters: AnswerFilters): void {
+    this.#reasoningTokens = this.reasoningTokens
     this.#decoder = decoder
-    this.#filter = filter
+    this.#filters = filters
     this.#roundStart = this.#text.length
+    this.#reasoningStart = this.#reasoning.length
   }
 
   /** Takes in a token. True when it completes a stop string, before which the text ends, or the only call. */
   push (id: number, logprob?: TokenLogprob): boolean {
-    const special = this.#filter?.specialText(id)
+    const special = this.#filters.reasoning?.specialText(id) ?? this.#filters.calls?.specialText(id)
     if (special !== undefined) return this.#addPiece({ text: '', tokenIds: [id], logprobs: logprob === undefined ? [] : [logprob] }, special)
     const text = this.#decoder.push(id)
     // As a rule a token is whole characters.
@@ -88,18 +107,23 @@ export class ChoiceOutput {
     const text = this.#decoder.end()
     // Tokens without text, such as an end-of-sequence token that was ignored, count as well.
     if (this.#openIds.length > 0 && this.#addOpen(text)) return
-    if (this.#filter !== undefined && this.#addText(this.#filter.end(isEnded))) return
+    const { reasoning, calls } = this.#filters
+    if (reasoning !== undefined && this.#addAllWritten(reasoning.end())) return
+    if (calls !== undefined && this.#addText(calls.end(isEnded))) return
     this.#release(this.#heldText.length)
   }
 
   /** What can be sent now, the caller's to keep; a last chunk always, with why the choice ended. */
   take (finishReason?: FinishReason): ChunkDraft | undefined {
     this.#finishReason = finishReason
-    if (this.#ready.length === 0 && finishReason === undefined) return undefined
+    const reasoning = this.#filters.reasoning?.takeThoughts() ?? ''
+    if (this.#ready.length === 0 && reasoning === '' && finishReason === undefined) return undefined
     const { text, tokenIds, logprobs } = this.#ready.length === 1 ? this.#ready.pop()! : joined(this.#ready.splice(0))
     const chunk: ChunkDraft = { index: this.index, text, tokenIds }
     if (this.#wantsLogprobs) chunk.logprobs = logprobs
+    if (reasoning !== '') chunk.reasoning = reasoning
     if (finishReason !== undefined) chunk.finishReason = finishReason
+    this.#reasoning += reasoning
     this.#text += text
     for (const id of tokenIds) this.#tokenIds.push(id)
     if (this.#wantsLogprobs) this.#logprobs.push(...logprobs)
@@ -111,6 +135,7 @@ export class ChoiceOutput {
     return {
       index: this.index,
       text: this.#text,
+      ...this.#reasoning === '' ? {} : { reasoning: this.#reasoning },
       tokenIds: this.#tokenIds,
       ...this.#wantsLogprobs ? { logprobs: this.#logprobs } : {},
       finishReason: this.#finishReason!
@@ -125,12 +150,24 @@ export class ChoiceOutput {
     return this.#addPiece(piece)
   }
 
-  /** `written`: what calls of tools are looked for in. */
+  /** `written`: what markup is looked for in. */
   #addPiece (piece: Piece, written = piece.text): boolean {
-    if (this.#filter === undefined) return this.#addShown(piece)
-    if (this.#addText(this.#filter.push(piece, written))) return true
-    if (this.#filter.isDone) this.#release(this.#heldText.length)
-    return this.#filter.isDone
+    const { reasoning } = this.#filters
+    if (reasoning === undefined || reasoning.isOver) return this.#addWritten(piece, written)
+    return this.#addAllWritten(reasoning.push(piece, written))
+  }
+
+  #addAllWritten (pieces: readonly WrittenPiece[]): boolean {
+    return pieces.some(({ piece, written }) => this.#addWritten(piece, written))
+  }
+
+  /** What is no thought. */
+  #addWritten (piece: Piece, written: string): boolean {
+    const { calls } = this.#filters
+    if (calls === undefined) return this.#addShown(piece)
+    if (this.#addText(calls.push(piece, written))) return true
+    if (calls.isDone) this.#release(this.#heldText.length)
+    return calls.isDone
   }
 
   #addText (pieces: readonly Piece[]): boolean {

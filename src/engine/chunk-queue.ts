@@ -34,7 +34,7 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
       return
     }
     const last = this.#last.get(chunk.index)
-    if (last !== undefined && this.#pending.has(last) && isText(last) && isText(chunk)) {
+    if (last !== undefined && this.#pending.has(last) && canFollow(last, chunk)) {
       merge(last, chunk)
       return
     }
@@ -80,12 +80,18 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
   }
 }
 
+/** Of one chunk, thoughts come before the text. */
+function canFollow (last: ChunkDraft, chunk: ChunkDraft): boolean {
+  return isText(last) && isText(chunk) && (chunk.reasoning === undefined || last.text === '')
+}
+
 function isText ({ toolCalls, toolResults }: ChunkDraft): boolean {
   return toolCalls === undefined && toolResults === undefined
 }
 
 function merge (draft: ChunkDraft, chunk: ChunkDraft): void {
   draft.text += chunk.text
+  if (chunk.reasoning !== undefined) draft.reasoning = (draft.reasoning ?? '') + chunk.reasoning
   draft.tokenIds.push(...chunk.tokenIds)
   if (chunk.logprobs !== undefined) draft.logprobs?.push(...chunk.logprobs)
   if (chunk.finishReason !== undefined) draft.finishReason = chunk.finishReason

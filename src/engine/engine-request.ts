@@ -49,6 +49,8 @@ export class EngineRequest {
   grammar: Grammar | undefined
   /** In which the model calls them; undefined = its answers are taken as text. */
   format: ToolFormat | undefined
+  /** Its model shows thoughts before its answers. */
+  reasons = false
   callRules: CallRules = { takesMalformed: false }
   maxToolRounds = 0
   /** Undefined for a text that is continued. */
@@ -118,7 +120,7 @@ export class EngineRequest {
   finishChoice (sequence: EngineSequence, reason: FinishReason, endMs?: number): void {
     sequence.choiceEndMs = endMs
     this.generation.push(sequence.output.take(reason)!)
-    if (sequence.output.calls.length === 0) sequence.chat?.addText(sequence.output.roundText)
+    if (sequence.output.calls.length === 0) sequence.chat?.addText(sequence.output.round)
     if (++this.#deliveredChoices === this.sequences.length) this.#finish()
   }
 
@@ -165,7 +167,8 @@ export class EngineRequest {
     return {
       promptTokens: prompts.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
       completionTokens: all.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0),
-      cachedTokens: prompts.reduce((sum, { cachedTokens = 0 }) => sum + cachedTokens, 0)
+      cachedTokens: prompts.reduce((sum, { cachedTokens = 0 }) => sum + cachedTokens, 0),
+      ...this.reasons ? { reasoningTokens: this.sequences.reduce((sum, { output }) => sum + output.reasoningTokens, 0) } : {}
     }
   }
 

@@ -1,14 +1,16 @@
 import { deriveSeed } from '../core/seed.js'
+import { reasoningMarkup } from '../model/chat/reasoning.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
 import type { ExpectedWait } from '../scheduler/parked-kv.js'
 import type { SequenceOptions } from '../scheduler/sequence.js'
 import { CallFilter } from './call-filter.js'
 import { ChoiceMessages } from './choice-messages.js'
-import { ChoiceOutput } from './choice-output.js'
+import { type AnswerFilters, ChoiceOutput } from './choice-output.js'
 import type { EngineParts } from './engine-model.js'
 import type { EngineRequest } from './engine-request.js'
 import { EngineSequence } from './engine-sequence.js'
 import type { PrefixKeys } from './prefix-keys.js'
+import { ReasoningFilter } from './reasoning-filter.js'
 import { SequenceConstraint } from './sequence-constraint.js'
 
 export interface SequenceMakerOptions {
@@ -54,7 +56,7 @@ export class SequenceMaker {
         params,
         promptIds,
         prediction: request.prediction!,
-        output: new ChoiceOutput(index, tokenizer.streamDecoder({ continues: request.continues }), params.stop, params.logprobs, this.#filter(request)),
+        output: new ChoiceOutput(index, tokenizer.streamDecoder({ continues: request.continues }), params.stop, params.logprobs, this.#filters(request)),
         seed: deriveSeed(seed, index),
         chat: format === undefined ? undefined : new ChoiceMessages(format.hasShortIds),
         constraint: grammar === undefined ? undefined : new SequenceConstraint(grammar.matcher())
@@ -85,7 +87,7 @@ export class SequenceMaker {
       seed: deriveSeed(previous.seed, roundSeedIndex),
       constraint: undefined
     })
-    output.startRound(this.#options.parts.tokenizer.streamDecoder({ continues: false }), this.#filter(request))
+    output.startRound(this.#options.parts.tokenizer.streamDecoder({ continues: false }), this.#filters(request))
     return sequence
   }
 
@@ -108,13 +110,19 @@ export class SequenceMaker {
     }
   }
 
-  #filter ({ format, callRules }: EngineRequest): CallFilter | undefined {
-    if (format === undefined) return undefined
+  #filters ({ format, callRules, reasons, prompt }: EngineRequest): AnswerFilters {
+    return {
+      reasoning: reasons ? new ReasoningFilter(prompt!.opensReasoning, this.#specials(reasoningMarkup)) : undefined,
+      calls: format === undefined ? undefined : new CallFilter(format, this.#specials(format.specials), callRules)
+    }
+  }
+
+  /** Those of these texts that are special tokens. */
+  #specials (texts: readonly string[]): ReadonlyMap<number, string> {
     const { tokenizer } = this.#options.parts
-    const specials = format.specials.flatMap(text => {
+    return new Map(texts.flatMap(text => {
       const id = tokenizer.idOf(text)
       return id !== undefined && tokenizer.isSpecial(id) ? [[id, text] as const] : []
-    })
-    return new CallFilter(format, new Map(specials), callRules)
+    }))
   }
 }

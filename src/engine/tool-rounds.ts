@@ -40,7 +40,7 @@ export class ToolRounds {
   /** A sequence has ended, and its answer has calls. */
   answered (sequence: EngineSequence): void {
     const { request, output, chat } = sequence
-    const toolCalls = chat!.addCalls(output.roundText, output.calls, sequence.seed, sequence.promptTokens)
+    const toolCalls = chat!.addCalls(output.round, output.calls, sequence.seed, sequence.promptTokens)
     request.generation.push({ index: output.index, text: '', tokenIds: [], toolCalls })
     const ours = mayRun(sequence) ? toolCalls.filter(({ name }) => !isCallers(request, name)) : []
     if (ours.length === 0) {

@@ -5,7 +5,7 @@ import { chatLogprobs } from './token-logprobs-json.js'
 import { toolCallDeltas, toolCallsJson } from './tool-calls-json.js'
 
 /** A whole answer. */
-export function chatCompletion (head: AnswerHead, result: GenerationResult): object {
+export function chatCompletion (head: AnswerHead, result: GenerationResult, includeReasoning = true): object {
   return {
     id: head.id,
     object: 'chat.completion',
@@ -14,7 +14,7 @@ export function chatCompletion (head: AnswerHead, result: GenerationResult): obj
     system_fingerprint: null,
     choices: result.choices.map(choice => ({
       index: choice.index,
-      message: messageJson(choice),
+      message: messageJson(choice, includeReasoning),
       logprobs: chatLogprobs(choice.logprobs),
       finish_reason: choice.finishReason
     })),
@@ -22,17 +22,27 @@ export function chatCompletion (head: AnswerHead, result: GenerationResult): obj
   }
 }
 
-function messageJson ({ text, toolCalls = [] }: Choice): object {
-  const role = 'assistant'
-  return toolCalls.length === 0
-    ? { role, content: text, refusal: null }
-    : { role, content: text === '' ? null : text, refusal: null, tool_calls: toolCallsJson(toolCalls) }
+function messageJson ({ text, reasoning, toolCalls = [] }: Choice, includeReasoning: boolean): object {
+  const hasCalls = toolCalls.length > 0
+  return {
+    role: 'assistant',
+    content: hasCalls && text === '' ? null : text,
+    refusal: null,
+    ...reasoning === undefined || !includeReasoning ? {} : reasoningJson(reasoning),
+    ...hasCalls ? { tool_calls: toolCallsJson(toolCalls) } : {}
+  }
+}
+
+/** Under both names that clients look for. */
+function reasoningJson (reasoning: string): object {
+  return { reasoning_content: reasoning, reasoning }
 }
 
 export interface ChatEventOptions {
   readonly n: number
   readonly includeUsage: boolean
   readonly obfuscate: boolean
+  readonly includeReasoning: boolean
 }
 
 /** The events of a streamed answer; what is alike in all of them is written once. */
@@ -54,12 +64,13 @@ export class ChatEvents implements EventFormat {
     return events
   }
 
-  chunk ({ index, text, logprobs, toolCalls = [], finishReason }: GenerationChunk): string {
+  chunk ({ index, text, reasoning, logprobs, toolCalls = [], finishReason }: GenerationChunk): string {
+    let events = ''
+    if (reasoning !== undefined && this.#options.includeReasoning) events += this.#event(index, JSON.stringify(reasoningJson(reasoning)), 'null', 'null')
     const hasContent = text !== '' || (logprobs !== undefined && logprobs.length > 0)
-    const content = hasContent
-      ? this.#event(index, `{"content":${JSON.stringify(text)}}`, logprobs === undefined ? 'null' : JSON.stringify(chatLogprobs(logprobs)), 'null')
-      : ''
-    let events = content
+    if (hasContent) {
+      events += this.#event(index, `{"content":${JSON.stringify(text)}}`, logprobs === undefined ? 'null' : JSON.stringify(chatLogprobs(logprobs)), 'null')
+    }
     for (const [i, call] of toolCalls.entries()) {
       for (const delta of toolCallDeltas(call, i)) events += this.#event(index, JSON.stringify(delta), 'null', 'null')
     }

@@ -23,12 +23,12 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true
-      const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate })
+      const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate, includeReasoning: body.include_reasoning !== false })
       await streamAll({ context, request, reply, active, generations: [generation], format })
       return reply
     }
     const results = await finishAll(active, [generation])
-    return results === undefined ? reply.hijack() : chatCompletion(head, results[0]!)
+    return results === undefined ? reply.hijack() : chatCompletion(head, results[0]!, body.include_reasoning)
   })
 }
 
@@ -46,6 +46,12 @@ function requestOptions (body: ChatRequest): Omit<ChatOptions, 'messages'> {
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     logprobs: body.logprobs,
     topLogprobs: body.top_logprobs,
-    templateVariables: body.chat_template_kwargs as Readonly<Record<string, unknown>> | undefined
+    templateVariables: templateVariables(body)
   }
+}
+
+/** Templates of models that think look at the effort, or at a switch of their own. */
+function templateVariables ({ reasoning_effort: effort, chat_template_kwargs: given }: ChatRequest): Readonly<Record<string, unknown>> | undefined {
+  if (effort === undefined) return given as Readonly<Record<string, unknown>> | undefined
+  return { reasoning_effort: effort, ...effort === 'none' ? { enable_thinking: false } : {}, ...given }
 }

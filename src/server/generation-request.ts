@@ -79,7 +79,7 @@ export const streamEnd = 'data: [DONE]\n\n'
 export interface EventFormat {
   /** First thing after the headers. */
   opening (): string
-  /** @param generation - which of the request's generations the chunk is of */
+  /** Empty when the client gets nothing of it. @param generation - which of the request's generations the chunk is of */
   chunk (chunk: GenerationChunk, generation: number): string
   /** The end of a stream that has gone well. */
   closing (results: readonly GenerationResult[]): string
@@ -117,7 +117,9 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
           await generation.result()
           checkEnd(chunk.finishReason, active)
         }
-        const drained = events.send(format.chunk(chunk, i))
+        const text = format.chunk(chunk, i)
+        if (text === '') continue
+        const drained = events.send(text)
         if (drained !== undefined) await drained
       }
     }))
@@ -156,8 +158,9 @@ function checkEnd (finishReason: FinishReason, active: ActiveRequest): void {
 }
 
 export function sumUsage (parts: readonly Usage[]): Usage {
-  const sum = (field: keyof Usage): number => parts.reduce((total, part) => total + part[field], 0)
-  return { promptTokens: sum('promptTokens'), completionTokens: sum('completionTokens'), cachedTokens: sum('cachedTokens') }
+  const sum = (field: keyof Usage): number => parts.reduce((total, part) => total + (part[field] ?? 0), 0)
+  const known = { promptTokens: sum('promptTokens'), completionTokens: sum('completionTokens'), cachedTokens: sum('cachedTokens') }
+  return parts.some(({ reasoningTokens }) => reasoningTokens !== undefined) ? { ...known, reasoningTokens: sum('reasoningTokens') } : known
 }
 
 export function usageJson (usage: Usage): object {
@@ -165,6 +168,7 @@ export function usageJson (usage: Usage): object {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,
     total_tokens: usage.promptTokens + usage.completionTokens,
-    prompt_tokens_details: { cached_tokens: usage.cachedTokens }
+    prompt_tokens_details: { cached_tokens: usage.cachedTokens },
+    ...usage.reasoningTokens === undefined ? {} : { completion_tokens_details: { reasoning_tokens: usage.reasoningTokens } }
   }
 }

@@ -35,8 +35,14 @@ function readMessage (message: RequestMessage, path: string): ChatMessage {
     content,
     ...(name === undefined ? {} : { name }),
     ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
-    ...(toolCalls === undefined ? {} : { tool_calls: toolCalls })
+    ...(toolCalls === undefined ? {} : { tool_calls: toolCalls }),
+    ...reasoningOf(message)
   }
+}
+
+function reasoningOf ({ role, reasoning_content: content, reasoning }: RequestMessage): Pick<ChatMessage, 'reasoning_content'> {
+  const text = content ?? reasoning ?? ''
+  return role === 'assistant' && text !== '' ? { reasoning_content: text } : {}
 }
 
 function readContent ({ role, content }: RequestMessage, path: string, toolCalls: readonly object[] = []): string | null {

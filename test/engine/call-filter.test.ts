@@ -13,7 +13,7 @@ interface Output {
 
 /** What tokens of these texts become; a token's id is its place. */
 function outputOf (texts: readonly string[], filter: CallFilter, stops: readonly string[] = [], isEnded = true): Output {
-  const output = new ChoiceOutput(0, { push: id => texts[id]!, end: () => '' }, stops, false, filter)
+  const output = new ChoiceOutput(0, { push: id => texts[id]!, end: () => '' }, stops, false, { calls: filter })
   const chunks: string[] = []
   const tokenIds: number[] = []
   let stoppedAt: number | undefined

@@ -43,7 +43,7 @@ for (const { name, source, answer, content } of cases) {
     const whole = name === 'mistral' ? `${answer}}]` : answer
     const calls = [...parser.push(whole), ...parser.end(true)].flatMap(part => part.calls ?? [])
     const messages = new ChoiceMessages(format.hasShortIds)
-    const [call] = messages.addCalls(content, calls, 7n, 20)
+    const [call] = messages.addCalls({ text: content, reasoning: '' }, calls, 7n, 20)
     t.match(call, { name: 'weather', arguments: { city: 'Köln', days: 2 }, id: name === 'mistral' ? /^[0-9a-z]{9}$/ : /^call_[0-9a-z]{13}$/ })
     messages.addResults([{ callId: call!.id, name: 'weather', content: '17 degrees', isError: false, durationMs: 1 }])
     t.same(messages.open, [])
@@ -58,7 +58,7 @@ for (const { name, source, answer, content } of cases) {
 
 t.test('ids follow from the seed, and are others in the next turn', async t => {
   const written = [1, 2].map(() => ({ text: 'x', name: 'a', arguments: {} }))
-  const ids = (seed: bigint, promptTokens: number): string[] => new ChoiceMessages(true).addCalls('', written, seed, promptTokens).map(({ id }) => id)
+  const ids = (seed: bigint, promptTokens: number): string[] => new ChoiceMessages(true).addCalls({ text: '', reasoning: '' }, written, seed, promptTokens).map(({ id }) => id)
   t.same(ids(1n, 10), ids(1n, 10))
   t.equal(new Set([...ids(1n, 10), ...ids(1n, 11), ...ids(2n, 10), ...ids(1n, 200)]).size, 8)
 })

@@ -179,3 +179,16 @@ t.test('include_obfuscation pads every chunk to a multiple of 32 characters', as
   t.equal(new Set(events.map(event => event.length % 32)).size, 1)
   t.equal(eventsOf(body).filter(event => event !== 'DONE').map(event => event.choices[0].delta.content ?? '').join(''), 'Hello there!')
 })
+
+t.test('reasoning_effort is the template\'s to look at, and none switches thoughts off unless the request says otherwise', async t => {
+  const engine = new FakeEngine()
+  const { app } = await injectable(t, engine)
+  const variables = async (fields: object): Promise<unknown> => {
+    const { statusCode } = await app.inject({ method: 'POST', url, payload: { model: 'fake', messages, ...fields } })
+    return statusCode === 200 ? engine.chats.at(-1)!.templateVariables : statusCode
+  }
+  t.same(await variables({ reasoning_effort: 'low' }), { reasoning_effort: 'low' })
+  t.same(await variables({ reasoning_effort: 'none' }), { reasoning_effort: 'none', enable_thinking: false })
+  t.same(await variables({ reasoning_effort: 'none', chat_template_kwargs: { enable_thinking: true } }), { reasoning_effort: 'none', enable_thinking: true })
+  t.equal(await variables({ reasoning_effort: 'much' }), 400)
+})

@@ -18,8 +18,8 @@ interface Rendered extends ChatMessage {
 
 /** The conversation as the model sees it, up to its own next words. */
 function render (messages: readonly unknown[]): string {
-  const turns = (messages as Rendered[]).map(({ role, content, tool_calls: calls = [] }) =>
-    `<${role}>${[content ?? '', ...calls.map(({ function: { name, arguments: args } }) => calling(name, args))].filter(part => part !== '').join('\n')}<end>`)
+  const turns = (messages as Rendered[]).map(({ role, content, reasoning_content: thought, tool_calls: calls = [] }) =>
+    `<${role}>${thought === undefined ? '' : `<think>\n${thought}\n</think>\n\n`}${[content ?? '', ...calls.map(({ function: { name, arguments: args } }) => calling(name, args))].filter(part => part !== '').join('\n')}<end>`)
   return `${turns.join('')}<assistant>`
 }
 
@@ -27,11 +27,13 @@ export interface ToolModelOptions extends Omit<ScriptedModelOptions, 'next'> {
   /** What the model writes after this conversation. */
   readonly answer: (conversation: string) => string
   readonly maxModelLen?: number
+  /** Its template shows thoughts: 'open' begins the answer with them. */
+  readonly thinks?: 'free' | 'open'
   readonly extra?: Partial<EngineParts>
 }
 
 /** An engine whose model reads the conversation as text and answers by rule. */
-export function toolEngine ({ answer, maxModelLen = 4096, extra = {}, ...options }: ToolModelOptions): { engine: Engine, model: ScriptedModel } {
+export function toolEngine ({ answer, maxModelLen = 4096, thinks, extra = {}, ...options }: ToolModelOptions): { engine: Engine, model: ScriptedModel } {
   const answers = new WeakMap<readonly number[], number[]>()
   const next = (promptIds: readonly number[], generated: readonly number[]): number => {
     let ids = answers.get(promptIds)
@@ -39,7 +41,11 @@ export function toolEngine ({ answer, maxModelLen = 4096, extra = {}, ...options
     return ids[generated.length] ?? 0
   }
   return scriptedEngine(vocabulary, { blocks: 2048, ...options, next }, {
-    chatTemplate: { render: async ({ messages }) => ({ text: render(messages), guard: undefined }), source: () => '<tool_call>', close: async () => {} },
+    chatTemplate: {
+      render: async ({ messages }) => ({ text: `${render(messages)}${thinks === 'open' ? '<think>\n' : ''}`, guard: undefined }),
+      source: () => thinks === undefined ? '<tool_call>' : '<tool_call></think>',
+      close: async () => {}
+    },
     ...extra
   }, { maxModelLen })
 }

@@ -21,6 +21,9 @@ const message = Type.Object({
   content: Type.Optional(Type.Union([Type.String(), Type.Null(), Type.Array(contentPart, { minItems: 1 })],
     { title: 'a text, a list of text parts, or null' })),
   name: Type.Optional(Type.String()),
+  /** What an assistant thought, under either name. */
+  reasoning_content: Type.Optional(Type.Union([Type.String(), Type.Null()], { title: 'a text' })),
+  reasoning: Type.Optional(Type.Union([Type.String(), Type.Null()], { title: 'a text' })),
   tool_call_id: Type.Optional(Type.String()),
   tool_calls: Type.Optional(Type.Union([Type.Array(toolCall, { maxItems: 128 }), Type.Null()], { title: 'a list of tool calls' })),
   /** A call in the form that tool_calls replaced. */
@@ -37,6 +40,8 @@ export const chatRequest = Type.Object({
   max_completion_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
   logprobs: Type.Optional(Type.Boolean()),
   top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
+  include_reasoning: Type.Optional(Type.Boolean()),
+  reasoning_effort: Type.Optional(Type.Enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])),
   chat_template_kwargs: Type.Optional(Type.Object({}))
 })
 

@@ -88,7 +88,7 @@ function isPlainText (value: unknown): boolean {
 
 /** Accepted and without effect here: hints and book-keeping of OpenAI's own service. */
 const withoutEffect = {
-  chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction', 'reasoning_effort'],
+  chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction'],
   completions: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
   responses: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options']
 }
