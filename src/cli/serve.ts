@@ -7,6 +7,7 @@ import { envValue, printLine, type Io } from './io.js'
 import { loadEngine, type LoadedModel } from './load-engine.js'
 import { embeddedModelPath, nameBeforeLoading } from './model-name.js'
 import { configText } from './print-config.js'
+import { reloadOnHangup } from './reload-signal.js'
 import { servingSummary } from './serving-summary.js'
 import { readSettings } from './settings.js'
 import { shutdownSignals } from './shutdown-signals.js'
@@ -27,6 +28,7 @@ export async function serve (flags: Readonly<Record<string, unknown>>, io: Io): 
     progress: () => done
   }, listenOptions)
   const signals = shutdownSignals()
+  const endReloading = reloadOnHangup(server, io)
   let engine: Engine | undefined
   try {
     printLine(io.stderr, `Listening on ${server.url}; loading ${model}`)
@@ -44,6 +46,7 @@ export async function serve (flags: Readonly<Record<string, unknown>>, io: Io): 
     await server.close(engine === undefined ? { timeoutMs: 0 } : {})
     await engine?.close()
     signals.end()
+    endReloading()
   }
 }
 

@@ -81,6 +81,8 @@ function useStrictSchemas (app: FastifyInstance): void {
 function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    // Clients and balancers that hold a connection open should not come back to this process.
+    if (host.state === 'draining') reply.header('connection', 'close')
     if (request.method !== 'OPTIONS' && request.routeOptions.config.isPublic !== true) keys.check(request.headers.authorization)
     // Before the body is read: a refusal should cost nothing.
     if (request.routeOptions.config.needsEngine === true) host.checkAdmission(contentLength(request))

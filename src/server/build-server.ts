@@ -1,6 +1,7 @@
 import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { SecureContextOptions } from 'node:tls'
 import { pino } from 'pino'
 import { registerApi, type Api } from './api.js'
 import { answerClientError } from './client-error.js'
@@ -12,9 +13,10 @@ export interface BuiltServer extends Api {
 }
 
 /** A server of its own with the whole API for one engine, not listening yet. The engine may still be loading. */
-export function buildServer (source: EngineSource, given: Partial<ServerOptions> = {}): BuiltServer {
+export function buildServer (source: EngineSource, given: Partial<ServerOptions> = {}, tls?: SecureContextOptions): BuiltServer {
   const options: ServerOptions = { ...serverDefaults, ...given }
   const logger = pino({ level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
+  const limits = { headersTimeout: 30_000, maxHeaderSize: 16 * 1024 }
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -23,7 +25,7 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
     connectionTimeout: 0,
     // Longer than the idle time of common clients' pools, so that they close first.
     keepAliveTimeout: 75_000,
-    http: { headersTimeout: 30_000, maxHeaderSize: 16 * 1024 },
+    ...tls === undefined ? { http: limits } : { https: { ...limits, ...tls } },
     forceCloseConnections: true,
     return503OnClosing: false,
     requestIdHeader: false,

@@ -31,6 +31,12 @@ export class ListenError extends MillraceError {
   }
 }
 
+export class TlsError extends MillraceError {
+  constructor (message: string, param: 'tlsCert' | 'tlsKey') {
+    super('ERR_TLS', 500, message, param)
+  }
+}
+
 export class RouteNotFoundError extends MillraceError {
   constructor (method: string, path: string) {
     super('ERR_ROUTE_NOT_FOUND', 404, `There is no ${method} ${path.slice(0, 200)} here. There are POST /v1/chat/completions, POST /v1/completions and GET /v1/models.`)

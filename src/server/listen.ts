@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import { isLoopback } from './api-key.js'
 import { buildServer } from './build-server.js'
 import { drain } from './drain.js'
@@ -6,6 +7,7 @@ import { ApiKeyRequiredError, ListenError, PortInUseError } from './errors.js'
 import type { EngineHost } from './engine-host.js'
 import { checkedServerOptions, parseServerOptions, serverOptions, type ApiOptions } from './options.js'
 import type { EngineSource } from './served-engine.js'
+import { readTls, tlsFiles, type TlsFiles } from './tls.js'
 
 /** A key is required beyond loopback. */
 export interface ListenOptions extends ApiOptions {
@@ -15,6 +17,11 @@ export interface ListenOptions extends ApiOptions {
   readonly port?: number
   /** Serve beyond loopback without a key. */
   readonly insecureNoApiKey?: boolean
+  /** PEM files; both or none. */
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  /** Default TLSv1.2. */
+  readonly tlsMinVersion?: TlsFiles['minVersion']
 }
 
 export interface CloseOptions {
@@ -27,6 +34,12 @@ export interface ListeningServer {
   readonly url: string
   readonly port: number
   readonly host: EngineHost
+  /**
+   * Reads certificate and key again, for connections from now on. Undefined without TLS.
+   *
+   * @throws TlsError; those from before stay in use then
+   */
+  readonly reloadTls: (() => void) | undefined
   /** Takes no new requests, lets the running ones finish, and closes. The engine stays the caller's. */
   close (options?: CloseOptions): Promise<void>
 }
@@ -34,14 +47,13 @@ export interface ListeningServer {
 /**
  * Serves an engine over HTTP, also one that is still being loaded.
  *
- * @throws InvalidOptionError, ApiKeyRequiredError, PortInUseError, ListenError
+ * @throws InvalidOptionError, ApiKeyRequiredError, TlsError, PortInUseError, ListenError
  */
 export async function listen (source: EngineSource, options: ListenOptions = {}): Promise<ListeningServer> {
-  const { host: _host, port: _port, insecureNoApiKey: _insecure, ...apiOptions } = options
-  const { host, port, insecureNoApiKey } = addressOf(options)
+  const { address: { host, port, insecureNoApiKey, tls }, apiOptions } = splitOptions(options)
   const { drainTimeoutMs, ...checked } = checkedServerOptions(apiOptions)
   if (checked.apiKeys.length === 0 && !insecureNoApiKey && !isLoopback(host)) throw new ApiKeyRequiredError(host)
-  const { app, ...api } = buildServer(source, checked)
+  const { app, ...api } = buildServer(source, checked, tls === undefined ? undefined : readTls(tls))
   try {
     await app.listen({ host, port })
   } catch (error) {
@@ -56,9 +68,10 @@ export async function listen (source: EngineSource, options: ListenOptions = {})
     await app.close()
   }
   return {
-    url: `http://${urlHost(host)}:${address.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${urlHost(host)}:${address.port}`,
     port: address.port,
     host: api.host,
+    reloadTls: tls === undefined ? undefined : () => { (app.server as unknown as TlsServer).setSecureContext(readTls(tls)) },
     async close ({ timeoutMs = drainTimeoutMs } = {}) {
       closing ??= closeOnce(timeoutMs)
       await closing
@@ -66,10 +79,28 @@ export async function listen (source: EngineSource, options: ListenOptions = {})
   }
 }
 
-/** Where to listen, and whether without a key. */
-function addressOf ({ host, port, insecureNoApiKey }: ListenOptions): { host: string, port: number, insecureNoApiKey: boolean } {
-  const defaults = { host: serverOptions.host.default, port: serverOptions.port.default, insecureNoApiKey: serverOptions.insecureNoApiKey.default }
-  return { ...defaults, ...parseServerOptions({ host, port, insecureNoApiKey }) }
+interface Address {
+  readonly host: string
+  readonly port: number
+  readonly insecureNoApiKey: boolean
+  readonly tls: TlsFiles | undefined
+}
+
+/** What `listen` decides by itself, and the rest. */
+function splitOptions ({ host, port, insecureNoApiKey, tlsCert, tlsKey, tlsMinVersion, ...apiOptions }: ListenOptions): { address: Address, apiOptions: ApiOptions } {
+  const checked = parseServerOptions({ host, port, insecureNoApiKey, tlsCert, tlsKey, tlsMinVersion }) as ListenOptions
+  const {
+    host: { default: defaultHost }, port: { default: defaultPort }, tlsMinVersion: { default: defaultVersion }
+  } = serverOptions
+  return {
+    address: {
+      host: checked.host ?? defaultHost,
+      port: checked.port ?? defaultPort,
+      insecureNoApiKey: checked.insecureNoApiKey ?? false,
+      tls: tlsFiles(checked.tlsCert, checked.tlsKey, checked.tlsMinVersion ?? defaultVersion)
+    },
+    apiOptions
+  }
 }
 
 function listenFailure (error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -30,6 +30,22 @@ export const serverOptions = {
     default: false,
     description: 'Listen beyond loopback without an API key: everybody who reaches the port can use the model.'
   },
+  tlsCert: {
+    type: 'string',
+    minLength: 1,
+    description: 'Certificate in a PEM file, with those between it and the root after it: the server speaks HTTPS. Read again at SIGHUP.'
+  },
+  tlsKey: {
+    type: 'string',
+    minLength: 1,
+    description: 'Its private key in a PEM file, without a passphrase. Read again at SIGHUP.'
+  },
+  tlsMinVersion: {
+    type: 'string',
+    enum: ['TLSv1.2', 'TLSv1.3'],
+    default: 'TLSv1.2',
+    description: 'Oldest version of TLS that is spoken.'
+  },
   bodyLimitBytes: {
     type: 'integer',
     minimum: 1024,
@@ -112,7 +128,7 @@ export const serverDefaults: ServerOptions = {
 }
 
 /** Of a server that listens for itself. */
-const listenOnly: readonly string[] = ['host', 'port', 'insecureNoApiKey'] satisfies Array<keyof typeof serverOptions>
+const listenOnly: readonly string[] = ['host', 'port', 'insecureNoApiKey', 'tlsCert', 'tlsKey', 'tlsMinVersion'] satisfies Array<keyof typeof serverOptions>
 
 /** As programs give them, to `listen` and to the plug-in. */
 export interface ApiOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {

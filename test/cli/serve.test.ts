@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { FakeEngine } from '../support/fake-engine.js'
 import { fixture } from '../support/fixtures.js'
-import { eventually, listening } from '../support/http.js'
+import { eventsOf, eventually, listening } from '../support/http.js'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const model = fixture('models/qwen3')
@@ -82,6 +82,33 @@ t.test('a second signal stops a server that still has something to finish', asyn
   server.child.kill('SIGTERM')
   t.equal(await server.exited, 143)
   await Promise.all(requests)
+})
+
+/** Sends SIGTERM once a stream has begun. @returns the stream's events, and the exit code */
+async function stopDuring (t: Test, argv: readonly string[], request: object): Promise<{ events: any[], code: number | null }> {
+  const server = millrace(t, ['serve', model, '--port', '0', ...argv])
+  const url = await address(server)
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'qwen3', prompt: 'a', ignore_eos: true, stream: true, ...request })
+  })
+  server.child.kill('SIGTERM')
+  const [text, code] = await Promise.all([response.text(), server.exited])
+  return { events: eventsOf(text), code }
+}
+
+t.test('SIGTERM lets a stream finish, and the process ends with 0', async t => {
+  const { events, code } = await stopDuring(t, [], { max_tokens: 200 })
+  t.equal(events.at(-1), 'DONE')
+  t.ok(events.some(event => event.choices?.[0]?.finish_reason === 'length'))
+  t.equal(code, 0)
+})
+
+t.test('a stream that is longer than the deadline ends with an error event, and the process with 0', async t => {
+  const { events, code } = await stopDuring(t, ['--drain-timeout-ms', '50', '--max-num-seqs', '1'], { max_tokens: 250, n: 100 })
+  t.match(events.at(-1), { error: { code: 'ERR_DRAINING' } })
+  t.equal(code, 0)
 })
 
 t.test('a port in use and a model that is not there exit with 1 and one clear line', async t => {

@@ -23,6 +23,7 @@ t.test('a shutdown lets running requests finish, refuses new ones, and then free
   const refused = await post(server.url, body)
   t.equal(refused.status, 503)
   t.ok(Number(refused.headers.get('retry-after')) > 0)
+  t.equal(refused.headers.get('connection'), 'close', 'a client that keeps connections goes elsewhere')
   await refused.text()
   t.equal(eventsOf(await running.text()).at(-1), 'DONE', 'the running stream ended well')
   t.match(await (await plain).json(), { choices: [{ finish_reason: 'stop' }] })
