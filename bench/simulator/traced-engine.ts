@@ -61,6 +61,7 @@ class KnownAnswers extends OnlineLengthPredictor {
       closeSlot: slot => { model.closeSlot(slot) },
       setMask: (slot, mask) => { model.setMask(slot, mask) },
       step: (numRows, input, output, done) => { model.step(numRows, input, output, done) },
+      hiddenStates: () => model.hiddenStates(),
       stageTimes: () => model.stageTimes(),
       dispose: async () => { await model.dispose() }
     }

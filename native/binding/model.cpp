@@ -76,6 +76,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
        InstanceMethod<&ModelObject::open_slot>("openSlot"),
        InstanceMethod<&ModelObject::close_slot>("closeSlot"),
        InstanceMethod<&ModelObject::set_mask>("setMask"), InstanceMethod<&ModelObject::step>("step"),
+       InstanceMethod<&ModelObject::hidden_states>("hiddenStates"),
        InstanceMethod<&ModelObject::stage_times>("stageTimes"),
        InstanceMethod<&ModelObject::dispose>("dispose")});
 }
@@ -182,6 +183,14 @@ void ModelObject::step(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value ModelObject::hidden_states(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    auto states = Napi::Float32Array::New(info.Env(), hidden_.size());
+    std::copy(hidden_.begin(), hidden_.end(), states.Data());
+    return states;
+  });
+}
+
 Napi::Value ModelObject::stage_times(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const std::vector<StageTime> times = runtime().take_stage_times();
@@ -217,7 +226,9 @@ void ModelObject::settle(Napi::Env env, StepJob& job) {
   std::vector<napi_value> arguments;
   if (job.error_code.empty()) {
     write_step_output(job, limits_, step.output.Value());
+    hidden_.swap(job.output.hidden);
   } else {
+    hidden_.clear();
     arguments.push_back(to_js_error(env, job.error_code, job.error_message).Value());
   }
   runtime_->recycle(&job);

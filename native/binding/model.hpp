@@ -44,6 +44,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
   Napi::Value stage_times(const Napi::CallbackInfo& info);
   void set_mask(const Napi::CallbackInfo& info);
   void step(const Napi::CallbackInfo& info);
+  Napi::Value hidden_states(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   // Throws ERR_MODEL_DISPOSED.
@@ -62,6 +63,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
   StepDone step_done_;
   ThreadHandle javascript_;
   std::deque<PendingStep> pending_;  // oldest first: steps settle in order
+  std::vector<float> hidden_;        // of the step whose `done` is running
   Napi::Reference<Napi::Promise> disposal_;
   int holds_ = 0;
   bool disposed_ = false;

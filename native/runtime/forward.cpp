@@ -1,8 +1,11 @@
 #include "runtime/forward.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <utility>
+
+#include "core/convert.hpp"
 
 namespace millrace {
 namespace {
@@ -26,6 +29,18 @@ std::vector<Device*> rank_devices(const ExecutionPlan& plan) {
     for (const Rank& rank : stage.ranks) devices.push_back(rank.device.get());
   }
   return devices;
+}
+
+// Of activations: F32, F16 or BF16.
+void to_floats(const std::byte* from, DType dtype, std::span<float> out) {
+  if (dtype == DType::kF32) {
+    std::memcpy(out.data(), from, out.size_bytes());
+    return;
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto bits = load_unaligned<std::uint16_t>(from + i * sizeof(std::uint16_t));
+    out[i] = dtype == DType::kF16 ? f16_to_float(bits) : bf16_to_float(bits);
+  }
 }
 
 Tensor first_rows(Tensor tensor, int rows) {
@@ -292,13 +307,43 @@ Tensor Forward::logits_of(const std::int32_t* batch_tokens, int rows) {
   const Rank& rank = plan_.stages.back().ranks.front();
   RankState& state = state_of(rank);
   const RankWeights& weights = weights_.ranks[index(rank.index)];
-  const Tensor picked = first_rows(state.picked, rows), normed = first_rows(state.picked_normed, rows);
+  const Tensor normed = normed_of(batch_tokens, rows);
   const Tensor logits = first_rows(state.logits, rows);
-  state.device->gather_rows(state.x, batch_tokens, picked);
-  state.device->norm({picked, nullptr, weights.final_norm.get(), spec_.norm_epsilon, normed});
   const Weight& head = weights.lm_head ? *weights.lm_head : *weights_.ranks.front().embedding;
   state.device->matmul({.x = normed, .weight = &head, .y = logits, .y_is_f32 = true});
   return logits;
+}
+
+Tensor Forward::normed_of(const std::int32_t* batch_tokens, int rows) {
+  const Rank& rank = plan_.stages.back().ranks.front();
+  RankState& state = state_of(rank);
+  const RankWeights& weights = weights_.ranks[index(rank.index)];
+  const Tensor picked = first_rows(state.picked, rows), normed = first_rows(state.picked_normed, rows);
+  state.device->gather_rows(state.x, batch_tokens, picked);
+  state.device->norm({picked, nullptr, weights.final_norm.get(), spec_.norm_epsilon, normed});
+  return normed;
+}
+
+void Forward::read_hidden(std::span<const std::int32_t> batch_tokens, std::span<const int> places,
+                          std::span<float> out) {
+  RankState& last = last_state();
+  const DType dtype = last.device->activation_dtype();
+  const auto columns = index(spec_.hidden_size), bytes = index(storage_bytes(dtype, spec_.hidden_size));
+  const auto most = index(logit_rows_);
+  for (std::size_t done = 0; done < batch_tokens.size(); done += most) {
+    const auto chunk = batch_tokens.subspan(done, std::min(most, batch_tokens.size() - done));
+    last.device->copy_to_device(last.picked_indices, chunk.data(),
+                                static_cast<std::int64_t>(chunk.size_bytes()));
+    const Tensor normed = normed_of(last.picked_indices, static_cast<int>(chunk.size()));
+    hidden_bytes_.resize(chunk.size() * bytes);
+    last.device->copy_to_host(hidden_bytes_.data(), normed.data,
+                              static_cast<std::int64_t>(hidden_bytes_.size()));
+    last.device->synchronize();
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+      to_floats(hidden_bytes_.data() + i * bytes, dtype,
+                out.subspan(index(places[done + i]) * columns, columns));
+    }
+  }
 }
 
 void Forward::score_prompt(std::span<const PromptTarget> targets, PromptLogprobs& out) {

@@ -57,9 +57,14 @@ class Forward {
   void compute(const HostBatch& batch);
   // Of the computed batch. `out` has room for every target.
   void score_prompt(std::span<const PromptTarget> targets, PromptLogprobs& out);
+  // Of the computed batch: what the head would get for batch_tokens[i], that is the hidden state after the
+  // last norm, as row places[i] of `out`.
+  void read_hidden(std::span<const std::int32_t> batch_tokens, std::span<const int> places,
+                   std::span<float> out);
   // Of the computed batch: rows[i] draws after token sample_tokens()[i]. Waits for all that was queued.
   void sample(const HostBatch& batch, std::span<const SampleRow> rows, std::span<SampleResult> results);
 
+  [[nodiscard]] int hidden_size() const { return spec_.hidden_size; }
   [[nodiscard]] std::int64_t workspace_bytes() const { return workspace_bytes_; }
   // For people: how cards that split layers sum; empty when none do.
   [[nodiscard]] const std::string& exchange() const { return exchange_.description; }
@@ -82,6 +87,8 @@ class Forward {
   // Logits of `rows` batch tokens, given in device memory, in the last stage's logits buffer: at most
   // logit_rows_ at a time.
   Tensor logits_of(const std::int32_t* batch_tokens, int rows);
+  // Their hidden states after the last norm, in the same way.
+  Tensor normed_of(const std::int32_t* batch_tokens, int rows);
   Tensor logits_of(std::span<const std::int32_t> batch_tokens);
   RankState& last_state() { return state_of(plan_.stages.back().ranks.front()); }
   RankState& state_of(const Rank& rank) { return *states_[static_cast<std::size_t>(rank.index)]; }
@@ -99,6 +106,7 @@ class Forward {
   int logit_rows_ = 0;
   bool has_logits_ = false;  // the logits buffer holds those of the batch's sample_tokens()
   std::vector<std::int32_t> row_indices_, targets_;
+  std::vector<std::byte> hidden_bytes_;  // as they come from the device
   std::int64_t workspace_bytes_ = 0;
 };
 

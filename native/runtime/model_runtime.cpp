@@ -265,7 +265,7 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
                 "and its tokens reach " + std::to_string(total) + ", past the slot's " +
                     std::to_string(kv_->grown_tokens(slot)) + " grown tokens or the longest sequence");
   }
-  if ((input.outputs[i] & ~(kSample | kLogprobs | kPromptLogprobs | kAwaitMask)) != 0) {
+  if ((input.outputs[i] & ~(kSample | kLogprobs | kPromptLogprobs | kAwaitMask | kHidden)) != 0) {
     refuse_step("outputs", row, "has unknown bits");
   }
   if (input.next_token_ids[i] < -1 || input.next_token_ids[i] >= vocab_size()) {
@@ -287,6 +287,7 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
   job.token_ids.assign(input.token_ids.begin(),
                        input.token_ids.begin() + input.query_starts[index(input.num_rows)]);
   job.any_logprobs = job.any_prompt_logprobs = false;
+  job.num_hidden = 0;
   job.error_code.clear();
   job.error_message.clear();
   for (int row = 0; row < input.num_rows; ++row) {
@@ -301,6 +302,7 @@ void ModelRuntime::fill(const StepInput& input, StepJob& job) {
     job.tables.insert(job.tables.end(), table.begin(), table.begin() + static_cast<std::ptrdiff_t>(used));
     job.any_logprobs = job.any_logprobs || (input.outputs[i] & kLogprobs) != 0;
     job.any_prompt_logprobs = job.any_prompt_logprobs || (input.outputs[i] & kPromptLogprobs) != 0;
+    if ((input.outputs[i] & kHidden) != 0) ++job.num_hidden;
   }
   // The pool changes last: when memory for the copy of a table is lacking, nothing has happened.
   for (const StepRow& row : job.rows) {

@@ -39,6 +39,7 @@ void StepRunner::run(StepJob& job) {
   StepOutput& out = job.output;
   std::fill_n(out.statuses.begin(), job.rows.size(), static_cast<std::int32_t>(RowStatus::kSkipped));
   std::fill_n(out.tokens.begin(), job.rows.size(), -1);
+  out.hidden.assign(index(job.num_hidden) * index(forward_.hidden_size()), 0);
   run_block_ops(job);
   gather_rows(job);
   if (!active_.empty()) {
@@ -46,6 +47,7 @@ void StepRunner::run(StepJob& job) {
     for (const ActiveRow& active : active_)
       out.statuses[index(active.row)] = static_cast<std::int32_t>(RowStatus::kRunning);
     if (job.any_prompt_logprobs) score_prompt(job);
+    if (job.num_hidden > 0) read_hidden(job);
     sample(job);
   }
   int tokens = 0;
@@ -151,6 +153,26 @@ void StepRunner::score_prompt(StepJob& job) {
     std::copy_n(prompt_.top_logprobs.begin() + static_cast<std::ptrdiff_t>(i * top), count,
                 out.prompt_top_logprobs.begin() + static_cast<std::ptrdiff_t>(place * top));
   }
+}
+
+void StepRunner::read_hidden(StepJob& job) {
+  hidden_tokens_.clear();
+  hidden_places_.clear();
+  int place = 0;
+  auto active = active_.begin();
+  for (int row = 0; row < static_cast<int>(job.rows.size()); ++row) {
+    const bool runs = active != active_.end() && active->row == row;
+    const StepRow& step_row = job.rows[index(row)];
+    if ((step_row.outputs & kHidden) != 0) {
+      if (runs) {
+        hidden_tokens_.push_back(active->first_batch_token + step_row.num_tokens - 1);
+        hidden_places_.push_back(place);
+      }
+      ++place;
+    }
+    if (runs) ++active;
+  }
+  forward_.read_hidden(hidden_tokens_, hidden_places_, job.output.hidden);
 }
 
 void StepRunner::sample(StepJob& job) {

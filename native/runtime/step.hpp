@@ -12,7 +12,13 @@
 namespace millrace {
 
 // Bits and values of src/native/binding.ts: RowOutput and RowStatus.
-enum RowOutput : std::int32_t { kSample = 1, kLogprobs = 2, kPromptLogprobs = 4, kAwaitMask = 8 };
+enum RowOutput : std::int32_t {
+  kSample = 1,
+  kLogprobs = 2,
+  kPromptLogprobs = 4,
+  kAwaitMask = 8,
+  kHidden = 16
+};
 enum class RowStatus : std::int32_t {
   kRunning = 0,
   kStop = 1,
@@ -32,6 +38,9 @@ struct StepInput {
 struct StepOutput {
   std::vector<std::int32_t> token_starts, tokens, statuses, top_ids, prompt_top_ids;
   std::vector<float> logprobs, top_logprobs, prompt_logprobs, prompt_top_logprobs;
+  // (rows with kHidden, hidden_size), in the order of the rows; zeros for one that was skipped. Sized by the
+  // step.
+  std::vector<float> hidden;
   double start_ms = 0, end_ms = 0, idle_ms = 0, hand_out_ms = 0;
 };
 
@@ -55,6 +64,7 @@ struct StepJob {
   BlockOps block_ops;
   bool any_logprobs = false;
   bool any_prompt_logprobs = false;
+  int num_hidden = 0;  // rows with kHidden
   StepOutput output;
   // Set when the whole step failed.
   std::string error_code, error_message;
@@ -81,6 +91,7 @@ class StepRunner {
   void fill_batch(const StepJob& job);
   void add_prompt_targets(const StepJob& job, int row, int first_batch_token);
   void score_prompt(StepJob& job);
+  void read_hidden(StepJob& job);
   void sample(StepJob& job);
   void finish_row(StepJob& job, int row, const SampleResult& result, bool wanted_logprobs);
 
@@ -95,7 +106,9 @@ class StepRunner {
   std::vector<SampleResult> results_;
   std::vector<std::vector<std::int32_t>> masks_;
   std::vector<PromptTarget> prompt_targets_;
-  std::vector<int> prompt_places_;  // index of each target's input token in the job
+  std::vector<int> prompt_places_;           // index of each target's input token in the job
+  std::vector<std::int32_t> hidden_tokens_;  // of the batch
+  std::vector<int> hidden_places_;           // index of each among the rows with kHidden
   PromptLogprobs prompt_;
 };
 

@@ -10,7 +10,9 @@ export const RowOutput = {
   /** Log-probability of the token that follows each of the row's tokens in the prompt. */
   promptLogprobs: 4,
   /** Sampling waits for `setMask` on this slot, and uses the mask once. Needs `sample`. */
-  awaitMask: 8
+  awaitMask: 8,
+  /** The hidden state of the row's last token, as the head gets it: `NativeModel.hiddenStates`. */
+  hidden: 16
 } as const
 
 /** What became of row i of a step; values of `StepOutput.statuses`. */

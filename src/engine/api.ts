@@ -118,6 +118,25 @@ export interface CompleteOptions extends RequestOptions {
   readonly parseSpecialTokens?: boolean | undefined
 }
 
+export interface EmbedOptions {
+  /** A text, token ids as the model gets them, or a list of either. */
+  readonly input: string | readonly number[] | readonly string[] | ReadonlyArray<readonly number[]>
+  /** The first so many numbers of each, which models are trained for that can do with fewer; all. */
+  readonly dimensions?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly requestId?: string | undefined
+  readonly cacheSalt?: string | undefined
+  readonly priority?: number | undefined
+  readonly slo?: Slo | undefined
+}
+
+export interface EmbedResult {
+  readonly requestId: string
+  /** One for each input, in their order, each of length 1: the last token's hidden state after the last norm. */
+  readonly embeddings: readonly Float32Array[]
+  readonly usage: { readonly promptTokens: number, readonly cachedTokens: number }
+}
+
 export interface TokenLogprob {
   readonly tokenId: number
   readonly token: string

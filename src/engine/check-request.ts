@@ -5,6 +5,7 @@ import type { RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
+export const embedOptionNames = ['input', 'dimensions', 'signal', 'requestId', 'cacheSalt', 'priority', 'slo']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
 /**
@@ -131,15 +132,15 @@ export function checkTextLength (text: string, maxTokens: number): void {
 }
 
 /** @throws InvalidParameterError for an empty prompt, and for ids that the model has not */
-export function checkPromptIds (ids: ArrayLike<number>, vocabSize: number): Int32Array {
+export function checkPromptIds (ids: ArrayLike<number>, vocabSize: number, path = 'prompt'): Int32Array {
   if (!Array.isArray(ids) && !(ids instanceof Int32Array)) {
-    throw new InvalidParameterError('prompt', 'prompt must be a text or a list of token ids.')
+    throw new InvalidParameterError(path, `${path} must be a text or a list of token ids.`)
   }
-  if (ids.length === 0) throw new InvalidParameterError('prompt', 'prompt is empty; give at least one token.')
+  if (ids.length === 0) throw new InvalidParameterError(path, `${path} is empty; give at least one token.`)
   for (let i = 0; i < ids.length; i++) {
     const id: unknown = ids[i]
     if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) >= vocabSize) {
-      throw new InvalidParameterError(`prompt[${i}]`, `prompt[${i}] is ${String(id)}; token ids of this model are 0 to ${vocabSize - 1}.`)
+      throw new InvalidParameterError(`${path}[${i}]`, `${path}[${i}] is ${String(id)}; token ids of this model are 0 to ${vocabSize - 1}.`)
     }
   }
   return Int32Array.from(ids)

@@ -25,7 +25,7 @@ export interface EngineTemplate {
 /** A loaded model with all that the engine runs it by. */
 export interface EngineParts {
   readonly model: NativeModel
-  readonly spec: Pick<ModelSpec, 'vocabSize' | 'architecture' | 'numLayers' | 'maxPositions'>
+  readonly spec: Pick<ModelSpec, 'vocabSize' | 'hiddenSize' | 'architecture' | 'numLayers' | 'maxPositions'>
   readonly tokenizer: EngineTokenizer
   /** Undefined when the model completes text only. */
   readonly chatTemplate: EngineTemplate | undefined

@@ -38,6 +38,9 @@ export class EngineRequest {
   promptIds: Int32Array = new Int32Array(0)
   params: SamplingParams | undefined
   promptLogprobs: Array<TokenLogprob | null> | undefined
+  /** Of an embedding: the hidden state of the prompt's last token is asked for, and then there. */
+  wantsHidden = false
+  hidden: Float32Array | undefined
   firstTokenMs: number | undefined
   /** Of each of its answers. */
   prediction: LengthPrediction | undefined

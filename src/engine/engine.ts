@@ -12,9 +12,10 @@ import { checkPolicy, createPolicy } from '../scheduler/policies/index.js'
 import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import { stepTimeBudget } from '../scheduler/token-budget.js'
-import type { ChatOptions, CompleteOptions, Generation, GenerationResult, RequestOptions, Tool } from './api.js'
-import { openChat, toolFormatOf } from './chat-prompt.js'
-import { checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
+import type { ChatOptions, CompleteOptions, EmbedOptions, EmbedResult, Generation, GenerationResult, RequestOptions, Tool } from './api.js'
+import { ChatPrompt, openChat, toolFormatOf } from './chat-prompt.js'
+import { checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
+import { checkEmbed, embedAll, embedRequestOptions, takeHidden } from './embedding.js'
 import type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine-info.js'
 import type { EngineParts } from './engine-model.js'
 import { EngineRequest } from './engine-request.js'
@@ -44,6 +45,8 @@ interface Work {
   readonly encode: (request: EngineRequest) => Promise<Int32Array>
   /** Of a request whose text has been encoded. */
   readonly text: () => RequestText
+  /** The prompt's hidden state, and no answer. */
+  readonly wantsHidden?: boolean
 }
 
 /** One model that answers requests, as many at once as fit. */
@@ -168,7 +171,7 @@ export class Engine {
   chat (options: ChatOptions): Generation {
     const encode = async (request: EngineRequest): Promise<Int32Array> =>
       await openChat(request, options, this.#parts, this.#tools, this.#toolFormat)
-    return this.#start(options, { estimatedTokens: estimatedMessageTokens(options.messages), encode, text: () => chatText(options.messages) })
+    return this.#start(options, { estimatedTokens: estimatedMessageTokens(options.messages), encode, text: () => chatText(options.messages) }).generation
   }
 
   /**
@@ -186,12 +189,25 @@ export class Engine {
     const { prompt } = options
     const encode = async (): Promise<Int32Array> => {
       checkRequest(options, completeOptionNames)
-      if (typeof prompt !== 'string') return checkPromptIds(prompt, this.#parts.spec.vocabSize)
-      checkTextLength(prompt, this.info.options.maxModelLen)
-      return await this.tokenize(prompt, options.parseSpecialTokens)
+      return await this.#encodePrompt(prompt, options.parseSpecialTokens)
     }
-    const text = (): RequestText => ({ text: typeof prompt === 'string' ? prompt : '', systemPrompt: '' })
-    return this.#start(options, { estimatedTokens: estimatedPromptTokens(prompt), encode, text })
+    return this.#start(options, { estimatedTokens: estimatedPromptTokens(prompt), encode, text: promptText(prompt) }).generation
+  }
+
+  /**
+   * Vectors of length 1 for texts or lists of token ids, all or none: the hidden state that the model has after the
+   * last token, as models made for embeddings mean it.
+   *
+   * @throws MillraceError, and the signal's reason when that ends it
+   */
+  async embed (options: EmbedOptions): Promise<EmbedResult> {
+    const { vocabSize, hiddenSize } = this.#parts.spec
+    const inputs = checkEmbed(options, vocabSize, hiddenSize)
+    options.signal?.throwIfAborted()
+    const requestOptions = embedRequestOptions(options)
+    return await embedAll(inputs, options, this.info.options.maxNumSeqs, input => this.#start(requestOptions, {
+      estimatedTokens: estimatedPromptTokens(input), encode: async () => await this.#encodePrompt(input), text: promptText(input), wantsHidden: true
+    }))
   }
 
   /**
@@ -208,6 +224,13 @@ export class Engine {
     const { tokenizer } = this.#parts
     const ids = parseSpecialTokens ? await tokenizer.encodeWithSpecials(text) : await tokenizer.encode(text)
     return Int32Array.from([...tokenizer.prefixIds, ...ids, ...tokenizer.suffixIds])
+  }
+
+  /** Token ids of a conversation as its answer would get them. */
+  async tokenizeChat ({ messages, tools, templateVariables }: Pick<ChatOptions, 'messages' | 'tools' | 'templateVariables'>): Promise<Int32Array> {
+    checkMessages(messages)
+    const { definitions } = this.#tools.offer(tools)
+    return await new ChatPrompt(this.#parts, { messages, templateVariables }, definitions).encode()
   }
 
   detokenize (ids: ArrayLike<number>): string {
@@ -273,7 +296,7 @@ export class Engine {
     await this.#grammars.close()
   }
 
-  #start (options: RequestOptions, work: Work): Generation {
+  #start (options: RequestOptions, work: Work): EngineRequest {
     // Something else in its place is refused later, where every error goes through the generation.
     const signal = options.signal instanceof AbortSignal ? options.signal : undefined
     const request = new EngineRequest(options.requestId ?? randomUUID(), options, now(), signal, {
@@ -281,11 +304,18 @@ export class Engine {
       onCalls: sequence => { this.#toolRounds.answered(sequence) },
       onEnd: (ended, result) => { this.#forget(ended, result) }
     })
+    request.wantsHidden = work.wantsHidden === true
     this.#requests.add(request)
     if (this.#isClosed) request.fail(new EngineClosedError())
     else if (signal?.aborted === true) this.#abort(request)
     else void this.#submit(request, work)
-    return request.generation
+    return request
+  }
+
+  async #encodePrompt (prompt: string | readonly number[], parseSpecialTokens?: boolean): Promise<Int32Array> {
+    if (typeof prompt !== 'string') return checkPromptIds(prompt, this.#parts.spec.vocabSize)
+    checkTextLength(prompt, this.info.options.maxModelLen)
+    return await this.tokenize(prompt, parseSpecialTokens)
   }
 
   async #submit (request: EngineRequest, work: Work): Promise<void> {
@@ -380,6 +410,7 @@ export class Engine {
   #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): void {
     this.#profiling.stepEnded(plan, output)
     this.#measured.step(plan.numTokens, output.timing[StepTime.end]! - output.timing[StepTime.start]!)
+    takeHidden(plan, this.#parts.spec.hiddenSize, () => this.#parts.model.hiddenStates())
     for (let row = 0; row < plan.numRows; row++) deliverRow(plan, row, output, nowMs, this.#logprobs, this.#rowActions)
   }
 
@@ -442,6 +473,10 @@ export class Engine {
     for (const request of [...this.#requests]) request.fail(error)
     this.close().catch(() => {})
   }
+}
+
+function promptText (prompt: string | readonly number[]): () => RequestText {
+  return () => ({ text: typeof prompt === 'string' ? prompt : '', systemPrompt: '' })
 }
 
 function usablePolicy (name: string): Policy {

@@ -49,6 +49,7 @@ export class SequenceMaker {
         maxTokens: params.maxTokens ?? Number.MAX_SAFE_INTEGER,
         promptLogprobs: params.promptLogprobs && index === 0,
         isMasked: grammar !== undefined,
+        wantsHidden: request.wantsHidden,
         slo: request.options.slo ?? {},
         ...index > 0 ? { forkOf: sequences[0]! } : {}
       }, {

@@ -146,6 +146,11 @@ export interface NativeModel {
    * its status. After a failed step, rows of its slots that are queued come back as `skipped`.
    */
   step (numRows: number, input: ArrayBuffer, output: ArrayBuffer, done: (error?: Error) => void): void
+  /**
+   * What rows with `hidden` asked for, one after the other: (such rows, hiddenSize). Of the step whose `done` is
+   * running, and empty where no row asked; zeros for a row that was skipped.
+   */
+  hiddenStates (): Float32Array
   /** Time by kind of operation since the last call; empty unless loaded with `stageTimes`. */
   stageTimes (): StageTime[]
   /** Idempotent; waits for the running step, fails the queued one. */

@@ -402,6 +402,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     if (sequence.promptLogprobs && start < sequence.promptTokens && sequence.generatedTokens === 0) {
       outputs |= RowOutput.promptLogprobs
     }
+    if (sequence.wantsHidden && toEnd) outputs |= RowOutput.hidden
     plan.addRow(sequence, start, count, outputs)
     sequence.planned += count
     sequence.pendingRows++

@@ -32,6 +32,8 @@ export interface SequenceOptions {
   /** Its tokens are sampled under masks, which the engine sets. */
   readonly isMasked?: boolean
   readonly promptLogprobs?: boolean
+  /** The hidden state of the prompt's last token; of a sequence that samples nothing. */
+  readonly wantsHidden?: boolean
   /** Lower runs first under policies that look at it; finite. */
   readonly priority?: number
   readonly slo?: Slo
@@ -94,6 +96,7 @@ export class Sequence {
   readonly logprobs: boolean
   readonly isMasked: boolean
   readonly promptLogprobs: boolean
+  readonly wantsHidden: boolean
   readonly prefixRoot: Uint8Array | undefined
   prefixKeys: Uint8Array | undefined
   readonly clock: PhaseClock
@@ -174,6 +177,7 @@ export class Sequence {
     this.logprobs = options.logprobs ?? false
     this.isMasked = options.isMasked ?? false
     this.promptLogprobs = options.promptLogprobs ?? false
+    this.wantsHidden = options.wantsHidden ?? false
     this.prefixRoot = options.prefixRoot
     this.prefixKeys = options.prefixKeys
     this.parent = options.forkOf

@@ -4,6 +4,7 @@ import { ActiveRequests } from './active-requests.js'
 import { ApiKeys } from './api-key.js'
 import { registerChat } from './chat-route.js'
 import { registerCompletions } from './completions-route.js'
+import { registerEmbeddings } from './embeddings-route.js'
 import { EngineHost } from './engine-host.js'
 import { MethodNotAllowedError, UnsupportedMediaTypeError } from './errors.js'
 import { registerInfo } from './info-routes.js'
@@ -13,6 +14,7 @@ import { answerTo } from './openai-error.js'
 import type { ServerOptions } from './options.js'
 import { registerResponses } from './responses/responses-route.js'
 import { RouteTable } from './route-table.js'
+import { registerTokenize } from './tokenize-routes.js'
 import type { EngineSource } from './served-engine.js'
 
 export interface Api {
@@ -49,6 +51,8 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   registerChat(app, context)
   registerCompletions(app, context)
   registerResponses(app, context)
+  registerEmbeddings(app, context)
+  registerTokenize(app, context)
   registerMetrics(app, context)
   return { host, requests }
 }

@@ -1,6 +1,6 @@
 import type { EngineMetrics } from '../engine/engine-info.js'
 import { UnknownModelError } from '../engine/registry.js'
-import { drainingError, engineFailedError, loadingError } from './errors.js'
+import { drainingError, engineFailedError, InvalidParameterError, loadingError } from './errors.js'
 import { HealthCheck, warmUp } from './health-check.js'
 import { isLoading, isRegistry, type EngineSource, type ServedEngine, type ServedRegistry } from './served-engine.js'
 
@@ -43,6 +43,17 @@ export class EngineHost {
   get modelNames (): readonly string[] {
     if (isLoading(this.#source) && this.#engines.length === 0) return this.#source.modelNames
     return this.#engines.map(engine => engine.modelName)
+  }
+
+  /**
+   * For requests that may leave the model out.
+   *
+   * @throws InvalidParameterError when there are several to choose from
+   */
+  onlyModel (): string {
+    const [name, ...others] = this.modelNames
+    if (others.length > 0) throw new InvalidParameterError('model', `model is required: this server has ${this.modelNames.join(', ')}.`)
+    return name!
   }
 
   /** Undefined while loading. */

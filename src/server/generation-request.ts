@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { FinishReason, Generation, GenerationChunk, GenerationResult, Usage } from '../engine/api.js'
 import type { ActiveRequest } from './active-requests.js'
 import { clientGivesUpMs } from './client-timeout.js'
-import { ClientTimeoutError, drainingError, GenerationFailedError } from './errors.js'
+import { ClientTimeoutError, drainingError, GenerationFailedError, type MillraceError } from './errors.js'
 import { EventStream } from './event-stream.js'
 import { answerTo, type OpenAiErrorBody } from './openai-error.js'
 import type { ServerContext } from './server-context.js'
@@ -17,7 +17,7 @@ export interface AnswerHead {
   readonly model: string
 }
 
-export function answerHead (prefix: 'chatcmpl' | 'cmpl' | 'resp', model: string): AnswerHead {
+export function answerHead (prefix: 'chatcmpl' | 'cmpl' | 'embd' | 'resp', model: string): AnswerHead {
   return { id: `${prefix}-${randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1000), model }
 }
 
@@ -149,11 +149,15 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
 
 /** Aborts and errors must not look like an answer's end. */
 function checkEnd (finishReason: FinishReason, active: ActiveRequest): void {
-  if (finishReason !== 'abort' && finishReason !== 'error') return
-  switch (active.abortReason) {
-    case 'draining': throw drainingError()
-    case 'clientGaveUp': throw new ClientTimeoutError()
-    default: throw new GenerationFailedError()
+  if (finishReason === 'abort' || finishReason === 'error') throw abortError(active)
+}
+
+/** What a request that ended early is answered with. */
+export function abortError ({ abortReason }: ActiveRequest): MillraceError {
+  switch (abortReason) {
+    case 'draining': return drainingError()
+    case 'clientGaveUp': return new ClientTimeoutError()
+    default: return new GenerationFailedError()
   }
 }
 

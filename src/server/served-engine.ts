@@ -1,4 +1,4 @@
-import type { ChatOptions, CompleteOptions, Generation } from '../engine/api.js'
+import type { ChatOptions, CompleteOptions, EmbedOptions, EmbedResult, Generation } from '../engine/api.js'
 import type { EngineMetrics } from '../engine/engine-info.js'
 
 /** What the server needs of an engine; `Engine` is one. */
@@ -15,6 +15,9 @@ export interface ServedEngine {
    * @throws OverloadedError when the queue has no room for a prompt of so many characters
    */
   checkQueue? (characters: number): void
+  embed (options: EmbedOptions): Promise<EmbedResult>
+  tokenize (text: string): Promise<Int32Array>
+  tokenizeChat (options: Pick<ChatOptions, 'messages' | 'tools' | 'templateVariables'>): Promise<Int32Array>
   detokenize (ids: ArrayLike<number>): string
   /** `steps` grows with every step: while it does, the engine is alive. */
   stats (): { readonly steps: { readonly steps: number } }

@@ -23,7 +23,7 @@ t.test('Millrace passes every item that is not on the list, and none that is on 
     instance.terminate()
     await instance.exited
   })
-  const options = { baseUrl: instance.url, apiKey: 'k', model: 'millrace-demo', sizes, start }
+  const options = { baseUrl: instance.url, apiKey: 'k', model: 'millrace-demo', embeddingModel: 'millrace-demo', sizes, start }
   await new Target(options, 'millrace-demo', undefined).recovers()
   const target = await Target.find(options)
   for (const item of items) {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { EngineClosedError, PromptTooLongError } from '../../src/core/errors.js'
+import { EngineClosedError, InvalidParameterError, PromptTooLongError } from '../../src/core/errors.js'
 import type {
-  ChatOptions, Choice, CompleteOptions, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob, ToolCall
+  ChatOptions, Choice, CompleteOptions, EmbedOptions, EmbedResult, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob, ToolCall
 } from '../../src/engine/api.js'
 import type { ServedEngine } from '../../src/server/served-engine.js'
 
@@ -30,6 +30,7 @@ export class FakeEngine implements ServedEngine {
   readonly info: { readonly options: { readonly maxModelLen: number } }
   readonly chats: ChatOptions[] = []
   readonly completions: CompleteOptions[] = []
+  readonly embeds: EmbedOptions[] = []
   /** Generations that have not ended. */
   running = 0
   /** Finish reasons of ended generations, in the order of their ends. */
@@ -52,6 +53,27 @@ export class FakeEngine implements ServedEngine {
   complete (options: CompleteOptions): Generation {
     this.completions.push(options)
     return this.#start(options, options.prompt)
+  }
+
+  /** Four numbers for each input, told from its length. */
+  async embed (options: EmbedOptions): Promise<EmbedResult> {
+    this.embeds.push(options)
+    const { input, dimensions = 4, signal, requestId = 'fake-request' } = options
+    const inputs = (typeof input === 'string' || typeof input[0] === 'number' ? [input] : input) as Array<string | readonly number[]>
+    if (dimensions > 4) throw new InvalidParameterError('dimensions', `dimensions is ${dimensions}; embeddings of this model have 1 to 4.`)
+    await delay(this.options.prefillMs ?? 0)
+    signal?.throwIfAborted()
+    const embeddings = inputs.map(({ length }) => Float32Array.from([0.1, -0.2, length, 1e-20]).subarray(0, dimensions))
+    return { requestId, embeddings, usage: { promptTokens: inputs.reduce((sum, { length }) => sum + length, 0), cachedTokens: 1 } }
+  }
+
+  /** A token is a character. */
+  async tokenize (text: string): Promise<Int32Array> {
+    return Int32Array.from(text, character => character.codePointAt(0)!)
+  }
+
+  async tokenizeChat (options: Pick<ChatOptions, 'messages'>): Promise<Int32Array> {
+    return await this.tokenize(options.messages.map(({ role, content }) => `${role}:${content ?? ''}`).join('\n'))
   }
 
   detokenize (ids: ArrayLike<number>): string {

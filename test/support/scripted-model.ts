@@ -94,6 +94,10 @@ export class ScriptedModel implements NativeModel {
     await run
   }
 
+  hiddenStates (): Float32Array {
+    throw new Error('not scripted')
+  }
+
   stageTimes (): [] {
     return []
   }
@@ -166,7 +170,7 @@ export function scriptedEngine (
   const addon = loadAddon()
   const engine = new Engine({
     model,
-    spec: { architecture: 'scripted', vocabSize: vocabulary.length, numLayers: 1, maxPositions: 128 },
+    spec: { architecture: 'scripted', vocabSize: vocabulary.length, hiddenSize: 4, numLayers: 1, maxPositions: 128 },
     tokenizer: scriptedTokenizer(vocabulary),
     chatTemplate: {
       render: async ({ messages }) => ({ text: messages.map(message => (message as { content: string }).content).join(''), guard: undefined }),

@@ -16,7 +16,7 @@ const toolCall = Type.Object({
   function: Type.Object({ name: Type.String(), arguments: Type.String() })
 })
 
-const message = Type.Object({
+export const message = Type.Object({
   role: Type.Enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: Type.Optional(Type.Union([Type.String(), Type.Null(), Type.Array(contentPart, { minItems: 1 })],
     { title: 'a text, a list of text parts, or null' })),

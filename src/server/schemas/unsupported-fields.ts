@@ -81,22 +81,45 @@ const responses: Readonly<Record<string, KnownField>> = {
   access_programs: field(never)
 }
 
+const embeddings: Readonly<Record<string, KnownField>> = {
+  truncate_prompt_tokens: field(never, 'Inputs are never cut; send shorter ones.'),
+  truncation_side: field(never, 'Inputs are never cut; leave it out.'),
+  add_special_tokens: field(value => value === true),
+  messages: field(never, 'Send the text as input.'),
+  normalize: field(value => value === true, 'Embeddings have length 1; leave it out.'),
+  use_activation: field(value => value === true, 'Embeddings have length 1; leave it out.'),
+  embed_dtype: field(value => value === 'float32', 'Embeddings are float32; leave it out.'),
+  endianness: field(value => value === 'native' || value === 'little', 'Embeddings are little-endian; leave it out.')
+}
+
+const tokenize: Readonly<Record<string, KnownField>> = {
+  add_special_tokens: field(value => value === true, 'Tokens are counted as a request has them; leave it out.'),
+  add_generation_prompt: field(value => value === true, 'Tokens are counted as a request has them; leave it out.'),
+  continue_final_message: field(isFalse),
+  chat_template: field(never, 'The model\'s own chat template is used; leave it out.'),
+  mm_processor_kwargs: field(never)
+}
+
 function isPlainText (value: unknown): boolean {
   const { format } = value as { format?: { type?: unknown } | null }
   return format == null || format.type === 'text'
 }
 
 /** Accepted and without effect here: hints and book-keeping of OpenAI's own service. */
-const withoutEffect = {
+const withoutEffect: Readonly<Record<Endpoint, readonly string[]>> = {
   chat: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'prediction'],
   completions: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
+  embeddings: [],
+  tokenize: [],
+  detokenize: [],
   responses: ['safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options']
 }
 
-export type Endpoint = 'chat' | 'completions' | 'responses'
+export type Endpoint = 'chat' | 'completions' | 'responses' | 'embeddings' | 'tokenize' | 'detokenize'
 
 const knownFields: Readonly<Record<Endpoint, Readonly<Record<string, KnownField>>>> = {
-  chat: { ...shared, ...chat }, completions: { ...shared, ...completions }, responses: { ...shared, ...responses }
+  chat: { ...shared, ...chat }, completions: { ...shared, ...completions }, responses: { ...shared, ...responses },
+  embeddings, tokenize, detokenize: {}
 }
 
 /**
