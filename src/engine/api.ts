@@ -49,6 +49,8 @@ export interface RequestOptions extends SamplingInput {
   readonly constraint?: Constraint | undefined
   /** Requests of one conversation share it: a turn after a tool call finds the KV of the turn before. */
   readonly sessionId?: string | undefined
+  /** Only to find out whether the engine works: no metric counts it, and nothing is learnt from it. */
+  readonly isProbe?: boolean | undefined
 }
 
 export interface ChatOptions extends RequestOptions {

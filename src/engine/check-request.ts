@@ -3,7 +3,7 @@ import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
-const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint']
+const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint', 'isProbe']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
 export const embedOptionNames = ['input', 'dimensions', 'signal', 'requestId', 'cacheSalt', 'priority', 'slo']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']

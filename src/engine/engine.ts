@@ -70,7 +70,7 @@ export class Engine {
   readonly #measured: Measurements
   readonly #requests = new Set<EngineRequest>()
   readonly #rowActions: DeliveryActions = {
-    token: (sequence, nowMs) => { this.#measured.token(sequence, nowMs) },
+    token: (sequence, nowMs) => { if (sequence.request.options.isProbe !== true) this.#measured.token(sequence, nowMs) },
     stop: sequence => { if (!this.#scheduler.abort(sequence.id, now(), 'stop')) sequence.finishReason = 'stop' },
     fail: (sequence, error) => { this.#fail(sequence.request, error) }
   }
@@ -357,7 +357,7 @@ export class Engine {
   }
 
   /** How long an answer to this will be. */
-  #predict ({ params, session }: EngineRequest, text: RequestText, promptIds: Int32Array): { known: LengthRequest, prediction: LengthPrediction } {
+  #predict ({ params, session, options: { isProbe } }: EngineRequest, text: RequestText, promptIds: Int32Array): { known: LengthRequest, prediction: LengthPrediction } {
     const startMs = now()
     const { maxTokens } = params!
     const previousTokens = this.#profiling.previousTokens(session)
@@ -368,7 +368,7 @@ export class Engine {
       ...previousTokens === undefined ? {} : { previousTokens }
     }
     const prediction = this.#profiling.predict(known)
-    this.#measured.predictionSec.observe((now() - startMs) / 1000)
+    if (isProbe !== true) this.#measured.predictionSec.observe((now() - startMs) / 1000)
     return { known, prediction }
   }
 
@@ -456,8 +456,10 @@ export class Engine {
     for (const sequence of request.sequences) {
       if (sequence.parksOnStop !== undefined) this.#toolWaits.ended(sequence, this.#scheduler, now())
     }
-    this.#profiling.requestEnded(request)
-    this.#measured.requestEnded(request, result)
+    if (request.options.isProbe !== true) {
+      this.#profiling.requestEnded(request)
+      this.#measured.requestEnded(request, result)
+    }
     this.#parts.profilerFile?.saveSometimes(this.#profiling, now())
     if (this.#requests.size === 0) this.#onDrained?.()
   }

@@ -94,8 +94,8 @@ export class SequenceMaker {
 
   #shared (request: EngineRequest, promptIds: Int32Array, prediction: LengthPrediction): Omit<SequenceOptions, 'id' | 'maxTokens'> {
     const { parts, keys, expectedWait } = this.#options
-    const { priority = 0, linkHealth = 1, cacheSalt = '', readingTokensPerSec } = request.options
-    const root = parts.options.prefixCaching ? keys.root(cacheSalt) : undefined
+    const { priority = 0, linkHealth = 1, cacheSalt = '', readingTokensPerSec, isProbe = false } = request.options
+    const root = parts.options.prefixCaching && !isProbe ? keys.root(cacheSalt) : undefined
     return {
       arrivalMs: request.arrivalMs,
       promptIds,

@@ -13,9 +13,11 @@ import { registerMetrics } from './metrics/metrics-route.js'
 import { answerTo } from './openai-error.js'
 import type { ServerOptions } from './options.js'
 import { registerResponses } from './responses/responses-route.js'
+import { logRequest } from './request-log.js'
 import { RouteTable } from './route-table.js'
 import { registerTokenize } from './tokenize-routes.js'
 import type { EngineSource } from './served-engine.js'
+import { traceOf } from './trace-context.js'
 
 export interface Api {
   readonly host: EngineHost
@@ -43,7 +45,7 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   })
   addErrorHandler(app, host, options)
   if (strangers === 'ours') answerStrangers(app, routes)
-  addRequestHooks(app, new ApiKeys(options.apiKeys), host)
+  addRequestHooks(app, new ApiKeys(options.apiKeys), host, options)
   useJsonBodies(app)
   useStrictSchemas(app)
   const context = { host, requests, options }
@@ -60,7 +62,7 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
 function addErrorHandler (app: FastifyInstance, host: EngineHost, options: ServerOptions): void {
   app.setErrorHandler((error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { status, headers, body, isInternal } = answerTo(error, options.bodyLimitBytes)
-    if (isInternal) request.log.error({ err: error }, 'a request failed')
+    if (isInternal) request.log.error({ ...traceOf(request.headers), err: error }, 'a request failed')
     if (isInternal && request.routeOptions.config.needsEngine === true) host.suspect()
     if (error instanceof MethodNotAllowedError) reply.header('allow', error.allowed.join(', '))
     void reply.code(status).headers(headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body)
@@ -82,7 +84,7 @@ function useStrictSchemas (app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema }) => compile({ schema }) as never)
 }
 
-function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost): void {
+function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost, options: ServerOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     // Clients and balancers that hold a connection open should not come back to this process.
@@ -96,13 +98,7 @@ function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost)
     }
   })
   app.addHook('onResponse', async (request, reply) => {
-    request.log.info({
-      method: request.method,
-      route: request.routeOptions.url ?? 'unknown',
-      status: reply.raw.statusCode,
-      ms: Math.round(reply.elapsedTime),
-      complete: reply.raw.writableFinished
-    }, 'request')
+    logRequest(request, reply, options)
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Choice, GenerationChunk, GenerationResult } from '../engine/api.js'
 import { streamEnd, usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
 import { obfuscationField } from './obfuscation.js'
+import { closingFields } from './timings.js'
 import { chatLogprobs } from './token-logprobs-json.js'
 import { toolCallDeltas, toolCallsJson } from './tool-calls-json.js'
 
@@ -43,6 +44,7 @@ export interface ChatEventOptions {
   readonly includeUsage: boolean
   readonly obfuscate: boolean
   readonly includeReasoning: boolean
+  readonly includeTimings: boolean
 }
 
 /** The events of a streamed answer; what is alike in all of them is written once. */
@@ -77,9 +79,10 @@ export class ChatEvents implements EventFormat {
     return finishReason === undefined ? events : events + this.#event(index, '{}', 'null', `"${finishReason}"`)
   }
 
-  closing ([result]: readonly GenerationResult[]): string {
-    const usage = this.#options.includeUsage ? `${this.#prefix}],"usage":${JSON.stringify(usageJson(result!.usage))}}\n\n` : ''
-    return usage + streamEnd
+  closing (results: readonly GenerationResult[]): string {
+    const { includeUsage, includeTimings } = this.#options
+    const fields = closingFields(results, { usage: includeUsage ? usageJson(results[0]!.usage) : undefined, timings: includeTimings })
+    return (fields === '' ? '' : `${this.#prefix}]${fields}}\n\n`) + streamEnd
   }
 
   #event (index: number, delta: string, logprobs: string, finishReason: string): string {

@@ -8,6 +8,7 @@ import { jsonRoute } from './json-route.js'
 import { chatRequest, type ChatRequest } from './schemas/chat-request.js'
 import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
 import type { ServerContext } from './server-context.js'
+import { timingsJson } from './timings.js'
 import { toolOptions } from './tool-options.js'
 
 /** POST /v1/chat/completions */
@@ -23,12 +24,14 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true
-      const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate, includeReasoning: body.include_reasoning !== false })
+      const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate, includeReasoning: body.include_reasoning !== false, includeTimings: body.include_timings === true })
       await streamAll({ context, request, reply, active, generations: [generation], format })
       return reply
     }
-    const results = await finishAll(active, [generation])
-    return results === undefined ? reply.hijack() : chatCompletion(head, results[0]!, body.include_reasoning)
+    const results = await finishAll(request, active, [generation])
+    if (results === undefined) return reply.hijack()
+    const answer = chatCompletion(head, results[0]!, body.include_reasoning)
+    return body.include_timings === true ? { ...answer, timings: timingsJson(results) } : answer
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Choice, GenerationChunk, GenerationResult, TokenLogprob } from '../engine/api.js'
 import { streamEnd, sumUsage, usageJson, type AnswerHead, type EventFormat } from './generation-request.js'
 import { obfuscationField } from './obfuscation.js'
+import { closingFields } from './timings.js'
 import type { ServedEngine } from './served-engine.js'
 import { CompletionLogprobs, type PromptToken } from './token-logprobs-json.js'
 
@@ -11,6 +12,7 @@ export interface CompletionOptions {
   readonly logprobs: boolean
   readonly includeUsage: boolean
   readonly obfuscate: boolean
+  readonly includeTimings: boolean
 }
 
 /** A whole answer: choice j of prompt i has the index i * n + j. */
@@ -70,8 +72,10 @@ export class CompletionEvents implements EventFormat {
   }
 
   closing (results: readonly GenerationResult[]): string {
-    if (!this.#options.includeUsage) return streamEnd
-    return `${this.#prefix}],"usage":${JSON.stringify(usageJson(sumUsage(results.map(({ usage }) => usage))))}}\n\n${streamEnd}`
+    const { includeUsage, includeTimings } = this.#options
+    const usage = includeUsage ? usageJson(sumUsage(results.map(({ usage }) => usage))) : undefined
+    const fields = closingFields(results, { usage, timings: includeTimings })
+    return (fields === '' ? '' : `${this.#prefix}]${fields}}\n\n`) + streamEnd
   }
 
   #logprobsOf (index: number): CompletionLogprobs {

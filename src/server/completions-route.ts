@@ -7,6 +7,7 @@ import { jsonRoute } from './json-route.js'
 import { completionRequest, type CompletionRequest } from './schemas/completion-request.js'
 import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
 import type { ServerContext } from './server-context.js'
+import { timingsJson } from './timings.js'
 import type { ServedEngine } from './served-engine.js'
 
 /** OpenAI's own default. */
@@ -34,8 +35,10 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
       await streamAll({ context, request, reply, active, generations, format })
       return reply
     }
-    const results = await finishAll(active, generations)
-    return results === undefined ? reply.hijack() : completion(head, results, options, engine)
+    const results = await finishAll(request, active, generations)
+    if (results === undefined) return reply.hijack()
+    const answer = completion(head, results, options, engine)
+    return options.includeTimings ? { ...answer, timings: timingsJson(results) } : answer
   })
 }
 
@@ -81,6 +84,7 @@ function completionOptions (body: CompletionRequest, prompts: readonly Prompt[],
     echoed: body.echo === true ? prompts.map(prompt => typeof prompt === 'string' ? prompt : engine.detokenize(prompt)) : undefined,
     logprobs: body.logprobs !== undefined,
     includeUsage: body.stream_options?.include_usage === true,
-    obfuscate: body.stream_options?.include_obfuscation === true
+    obfuscate: body.stream_options?.include_obfuscation === true,
+    includeTimings: body.include_timings === true
   }
 }

@@ -6,7 +6,9 @@ import { clientGivesUpMs } from './client-timeout.js'
 import { ClientTimeoutError, drainingError, GenerationFailedError, type MillraceError } from './errors.js'
 import { EventStream } from './event-stream.js'
 import { answerTo, type OpenAiErrorBody } from './openai-error.js'
+import { noteResults } from './noted-results.js'
 import type { ServerContext } from './server-context.js'
+import { traceOf } from './trace-context.js'
 
 /** What all objects of one answer share. */
 export interface AnswerHead {
@@ -56,10 +58,11 @@ export function startRequest (context: ServerContext, reply: FastifyReply): Acti
  * @throws what the engine refused or failed with; the other generations are aborted then
  */
 export async function finishAll (
-  active: ActiveRequest, generations: readonly Generation[]
+  request: FastifyRequest, active: ActiveRequest, generations: readonly Generation[]
 ): Promise<GenerationResult[] | undefined> {
   try {
     const results = await Promise.all(generations.map(async generation => await generation.result()))
+    noteResults(request, results)
     if (active.abortReason === 'clientLeft') return undefined
     for (const { choices } of results) {
       for (const { finishReason } of choices) checkEnd(finishReason, active)
@@ -124,6 +127,7 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
       }
     }))
     const results = await Promise.all(generations.map(async generation => await generation.result()))
+    noteResults(stream.request, results)
     if (events.isClosed) {
       if (!events.isOpen) reply.hijack()
       return
@@ -138,7 +142,7 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
     if (!events.isOpen) throw error
     const { body, isInternal } = answerTo(error, context.options.bodyLimitBytes)
     if (isInternal) {
-      stream.request.log.error({ err: error }, 'a stream failed')
+      stream.request.log.error({ ...traceOf(stream.request.headers), err: error }, 'a stream failed')
       context.host.suspect()
     }
     events.fail(format.failure?.(body) ?? `data: ${JSON.stringify(body)}\n\n`)

@@ -66,7 +66,7 @@ export class HealthCheck {
  * @throws what the engine fails with, and an error when it gives no token
  */
 export async function warmUp (engine: ServedEngine, signal?: AbortSignal): Promise<void> {
-  const { usage } = await engine.complete({ prompt: 'Hello', maxTokens: 1, temperature: 0, ignoreEos: true, signal }).result()
+  const { usage } = await engine.complete({ prompt: 'Hello', maxTokens: 1, temperature: 0, ignoreEos: true, isProbe: true, signal }).result()
   if (usage.completionTokens !== 1) {
     throw new Error(`One token was asked of ${engine.modelName}, and ${usage.completionTokens} came.`)
   }

@@ -99,7 +99,12 @@ export const serverOptions = {
     type: 'string',
     enum: ['silent', 'error', 'warn', 'info', 'debug'],
     default: 'warn',
-    description: 'What the log on stderr holds, as JSON lines. info has a line for every request; prompts are never logged.'
+    description: 'What the log on stderr holds, as JSON lines. info has a line for every request, without its texts.'
+  },
+  logPrompts: {
+    type: 'boolean',
+    default: false,
+    description: 'The log lines of requests (log-level info) hold prompts and answers too: whoever reads the log reads them.'
   }
 } as const satisfies Readonly<Record<string, OptionSchema>>
 
@@ -114,6 +119,7 @@ export interface ServerOptions {
   readonly responseStoreBytes: number
   readonly responseStoreIdleMs: number
   readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug'
+  readonly logPrompts: boolean
 }
 
 export const serverDefaults: ServerOptions = {
@@ -124,7 +130,8 @@ export const serverDefaults: ServerOptions = {
   responseStoreEntries: serverOptions.responseStoreEntries.default,
   responseStoreBytes: serverOptions.responseStoreBytes.default,
   responseStoreIdleMs: serverOptions.responseStoreIdleMs.default,
-  logLevel: serverOptions.logLevel.default
+  logLevel: serverOptions.logLevel.default,
+  logPrompts: serverOptions.logPrompts.default
 }
 
 /** Of a server that listens for itself. */

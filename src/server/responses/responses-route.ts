@@ -41,7 +41,7 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
       await streamAll({ context, request, reply, active, generations: [generation], format })
       return reply
     }
-    const results = await finishAll(active, [generation])
+    const results = await finishAll(request, active, [generation])
     if (results === undefined) return reply.hijack()
     const response = finishedResponse(head, results[0]!)
     finished(response)

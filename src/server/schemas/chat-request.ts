@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { timingsField } from '../timings.js'
 import { samplingFields } from './sampling-fields.js'
 import { toolFields } from './tool-fields.js'
 
@@ -33,6 +34,7 @@ export const message = Type.Object({
 
 export const chatRequest = Type.Object({
   ...samplingFields,
+  ...timingsField,
   ...toolFields,
   model: Type.String({ minLength: 1 }),
   messages: Type.Array(message, { minItems: 1, maxItems: 10_000 }),

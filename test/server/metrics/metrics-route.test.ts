@@ -181,6 +181,23 @@ t.test('ranges count upwards and end with all, and their sum and count agree', a
   }
 })
 
+t.test('what the server generates to see whether it can is in no metric of requests and tokens', async t => {
+  const { engine, server } = await withEngine(t)
+  t.ok(engine.stats().steps.steps > 0, 'it has generated')
+  // Whatever was learnt before does not count, so that it asks the engine again.
+  server.host.suspect()
+  const { steps } = engine.stats().steps
+  t.equal((await server.app.inject('/health')).statusCode, 200)
+  t.ok(engine.stats().steps.steps > steps, 'and again')
+  const counted: string[] = []
+  for (const [name, { type, samples }] of await scrape(server)) {
+    // Steps are work of the device, whoever asked for it.
+    if (!/^(vllm|millrace):/.test(name) || type === 'gauge' || /step|iteration_tokens/.test(name)) continue
+    for (const [labels, value] of samples) if (value !== 0) counted.push(`${name}${labels} ${value}`)
+  }
+  t.same(counted, [])
+})
+
 t.test('the key is needed, the format is that of Prometheus, and no cache keeps it', async t => {
   const { app } = await injectable(t, new FakeEngine(), { apiKeys: ['right'] })
   t.equal((await app.inject('/metrics')).statusCode, 401)
