@@ -52,6 +52,8 @@ def main(argv=None):
         raise SystemExit("--out is the folder of --base")
     model = merge(args.base, args.adapter, DTYPES[args.dtype])
     model.save_pretrained(args.out, max_shard_size=args.shard_size)
+    for path in args.out.glob("*.safetensors"):
+        path.chmod(0o644)  # it leaves them to their owner alone, and a server may run as someone else
     # What save_pretrained wrote is in the form of this version of transformers; the checkpoint's own is known to load.
     copy_files(args.base, args.out, args.dtype)
     if (args.adapter / "brain.json").exists():

@@ -283,7 +283,9 @@ class RecipeTest(unittest.TestCase):
         for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
             self.assertEqual((self.root / "base" / name).read_bytes(), (self.root / "merged" / name).read_bytes())
         self.assertEqual(json.loads((self.root / "base" / "config.json").read_text()), json.loads((self.root / "merged" / "config.json").read_text()))
-        self.assertGreater(len(list((self.root / "merged").glob("*.safetensors"))), 1)
+        weights = list((self.root / "merged").glob("*.safetensors"))
+        self.assertGreater(len(weights), 1)
+        self.assertTrue(all(path.stat().st_mode & 0o444 == 0o444 for path in weights))
         base, merged = (AutoModelForCausalLM.from_pretrained(self.root / name, dtype=torch.float32) for name in ("base", "merged"))
         tokens = torch.arange(10, 60)[None]
         with torch.no_grad():
