@@ -62,6 +62,8 @@ export interface ChatOptions extends RequestOptions {
    * OpenAI's form of tools that the caller runs. 'registered' offers all that are registered.
    */
   readonly tools?: 'registered' | readonly unknown[] | undefined
+  /** 'required': the answer is calls, with arguments that fit the tools' schemas, and nothing else; of several rounds, the first. Default 'auto'. */
+  readonly toolChoice?: 'auto' | 'required' | undefined
   /** Of the offered tools, those whose calls are read; all. The model sees the others too: the prompt stays the same. */
   readonly allowedTools?: readonly string[] | undefined
   /** Whether an answer may have several calls; else it ends with the first one. Default true. */

@@ -1,9 +1,11 @@
 import { opensReasoning, showsReasoning } from '../model/chat/reasoning.js'
 import { detectToolFormat } from '../model/chat/tool-calls/detect-format.js'
+import { llama3 } from '../model/chat/tool-calls/llama3.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { NoChatTemplateError, NoToolFormatError } from '../model/errors.js'
+import { answerForm } from './answer-form.js'
 import type { ChatMessage, ChatOptions } from './api.js'
-import { chatOptionNames, checkAllowedTools, checkMessages, checkParallelCalls, checkRequest, checkTextLength, checkToolRounds } from './check-request.js'
+import { chatOptionNames, checkAllowedTools, checkMessages, checkParallelCalls, checkRequest, checkTextLength, checkToolChoice, checkToolRounds } from './check-request.js'
 import type { EngineParts } from './engine-model.js'
 import type { EngineRequest } from './engine-request.js'
 import type { RegisteredTools } from './registered-tools.js'
@@ -61,7 +63,11 @@ export async function openChat (
     allowed: checkAllowedTools(options.allowedTools, offered.names),
     isSingle: !checkParallelCalls(options.parallelToolCalls)
   }
-  if (offered.names.length > 0) request.format = format
+  const mustCall = checkToolChoice(options.toolChoice, options, offered.names)
+  // A model that knows no calls can still be held to some.
+  if (offered.names.length > 0) request.format = format ?? (mustCall ? llama3 : undefined)
   if (hasRegistered && format === undefined && parts.chatTemplate !== undefined) throw new NoToolFormatError()
-  return await request.prompt.encode()
+  const promptIds = await request.prompt.encode()
+  request.constraint = answerForm(request, mustCall, parts)
+  return promptIds
 }

@@ -4,7 +4,7 @@ import { didYouMean } from '../core/suggest.js'
 import type { RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint', 'isProbe']
-export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
+export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'toolChoice', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
 export const embedOptionNames = ['input', 'dimensions', 'signal', 'requestId', 'cacheSalt', 'priority', 'slo']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
@@ -62,6 +62,16 @@ export function checkAllowedTools (allowed: unknown, offered: readonly string[])
     if (!offered.includes(name as string)) throw new InvalidParameterError(`allowedTools[${i}]`, `allowedTools[${i}] names no tool that is offered.${didYouMean(String(name), offered)}`)
   }
   return new Set(allowed as string[])
+}
+
+/** @throws InvalidParameterError, also where there is nothing to call. True when the answer must call. */
+export function checkToolChoice (choice: unknown = 'auto', { constraint, ignoreEos, minTokens }: RequestOptions, offered: readonly string[]): boolean {
+  if (choice === 'auto') return false
+  if (choice !== 'required') throw new InvalidParameterError('toolChoice', 'toolChoice must be \'auto\' or \'required\'.')
+  if (offered.length === 0) throw new InvalidParameterError('toolChoice', 'toolChoice needs tools to choose from.')
+  if (constraint !== undefined) throw new InvalidParameterError('toolChoice', 'An answer that must call a tool cannot be held to another form too.')
+  checkConstraintConflicts({ constraint: { type: 'jsonObject' }, ignoreEos, minTokens })
+  return true
 }
 
 /** @throws InvalidParameterError */

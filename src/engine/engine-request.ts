@@ -1,4 +1,5 @@
 import type { SamplingParams } from '../core/sampling-params.js'
+import type { Constraint } from '../grammar/constraint.js'
 import type { Grammar } from '../grammar/grammars.js'
 import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import type { LengthPrediction } from '../profiler/length-predictor.js'
@@ -50,6 +51,8 @@ export class EngineRequest {
   offered: OfferedTools = noTools
   /** That the answers of its first round must fit. */
   grammar: Grammar | undefined
+  /** What that is made of. */
+  constraint: Constraint | undefined
   /** In which the model calls them; undefined = its answers are taken as text. */
   format: ToolFormat | undefined
   /** Its model shows thoughts before its answers. */

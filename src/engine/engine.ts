@@ -13,6 +13,7 @@ import type { Policy } from '../scheduler/policy.js'
 import { Scheduler } from '../scheduler/scheduler.js'
 import { stepTimeBudget } from '../scheduler/token-budget.js'
 import type { ChatOptions, CompleteOptions, EmbedOptions, EmbedResult, Generation, GenerationResult, RequestOptions, Tool } from './api.js'
+import { grammarOf } from './answer-form.js'
 import { ChatPrompt, openChat, toolFormatOf } from './chat-prompt.js'
 import { checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
 import { checkEmbed, embedAll, embedRequestOptions, takeHidden } from './embedding.js'
@@ -328,8 +329,8 @@ export class Engine {
       request.promptIds = checkPromptIds(await work.encode(request), spec.vocabSize)
       if (request.isEnded) return
       entry.tokenised(request.promptIds.length)
-      const { constraint } = request.options
-      if (constraint !== undefined) request.grammar = await this.#grammars.grammar(constraint)
+      request.constraint ??= request.options.constraint
+      if (request.constraint !== undefined) request.grammar = await grammarOf(request.constraint, request, this.#grammars)
       if (request.isEnded) return
       await this.#predictFirst(request, work.text())
       if (request.isEnded) return

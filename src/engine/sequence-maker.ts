@@ -12,6 +12,7 @@ import { EngineSequence } from './engine-sequence.js'
 import type { PrefixKeys } from './prefix-keys.js'
 import { ReasoningFilter } from './reasoning-filter.js'
 import { SequenceConstraint } from './sequence-constraint.js'
+import { specialTokens } from './special-tokens.js'
 
 export interface SequenceMakerOptions {
   readonly parts: EngineParts
@@ -112,18 +113,10 @@ export class SequenceMaker {
   }
 
   #filters ({ format, callRules, reasons, prompt }: EngineRequest): AnswerFilters {
-    return {
-      reasoning: reasons ? new ReasoningFilter(prompt!.opensReasoning, this.#specials(reasoningMarkup)) : undefined,
-      calls: format === undefined ? undefined : new CallFilter(format, this.#specials(format.specials), callRules)
-    }
-  }
-
-  /** Those of these texts that are special tokens. */
-  #specials (texts: readonly string[]): ReadonlyMap<number, string> {
     const { tokenizer } = this.#options.parts
-    return new Map(texts.flatMap(text => {
-      const id = tokenizer.idOf(text)
-      return id !== undefined && tokenizer.isSpecial(id) ? [[id, text] as const] : []
-    }))
+    return {
+      reasoning: reasons ? new ReasoningFilter(prompt!.opensReasoning, specialTokens(tokenizer, reasoningMarkup)) : undefined,
+      calls: format === undefined ? undefined : new CallFilter(format, specialTokens(tokenizer, format.specials), callRules)
+    }
   }
 }

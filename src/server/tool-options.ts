@@ -1,8 +1,8 @@
 import type { ChatOptions } from '../engine/api.js'
-import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
+import { InvalidParameterError } from './errors.js'
 import type { ToolChoice, ToolFields } from './schemas/tool-fields.js'
 
-type ToolOptions = Pick<ChatOptions, 'tools' | 'allowedTools' | 'parallelToolCalls'>
+type ToolOptions = Pick<ChatOptions, 'tools' | 'toolChoice' | 'allowedTools' | 'parallelToolCalls'>
 type ToolDefinition = NonNullable<ToolFields['tools']>[number]
 
 /** Of all definitions as JSON. The template renders them, and every request of a conversation brings them. */
@@ -12,7 +12,7 @@ const maxDefinitionChars = 2 ** 20
  * The engine's options for the tools of a request. They are the caller's, whatever their names: tools that
  * the server's program has registered do not run for requests over HTTP.
  *
- * @throws InvalidParameterError, UnsupportedFieldError
+ * @throws InvalidParameterError
  */
 export function toolOptions ({ tools = [], tool_choice: choice, parallel_tool_calls: parallelToolCalls }: ToolFields): ToolOptions {
   if (choice === 'none') return {}
@@ -36,14 +36,14 @@ function definitionOf ({ function: { name, description, parameters } }: ToolDefi
   }
 }
 
-function choiceOptions (choice: ToolChoice | undefined, names: ReadonlySet<string>): Pick<ToolOptions, 'allowedTools'> {
-  if (choice === undefined || choice === 'auto') return {}
-  if (typeof choice === 'object' && choice.type === 'allowed_tools') {
+function choiceOptions (choice: ToolChoice | undefined, names: ReadonlySet<string>): Omit<ToolOptions, 'tools'> {
+  if (typeof choice !== 'object') return { toolChoice: choice === 'required' ? 'required' : undefined }
+  if (choice.type === 'allowed_tools') {
     const { mode, tools } = choice.allowed_tools
     const allowedTools = tools.map((tool, i) => known(tool.function.name, `tool_choice.allowed_tools.tools[${i}]`, names))
-    if (mode === 'auto') return { allowedTools }
-  } else if (typeof choice === 'object') known(choice.function.name, 'tool_choice', names)
-  throw new UnsupportedFieldError('tool_choice', 'Calls cannot be forced yet: only "auto" and "none" are supported for tool_choice.')
+    return { toolChoice: mode, allowedTools }
+  }
+  return { toolChoice: 'required', allowedTools: [known(choice.function.name, 'tool_choice', names)], parallelToolCalls: false }
 }
 
 function known (name: string, path: string, names: ReadonlySet<string>): string {

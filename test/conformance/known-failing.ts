@@ -6,17 +6,7 @@ export const knownFailing: Readonly<Record<number, string>> = {
   43: 'structured output',
   44: 'structured output',
   45: 'structured output',
-  46: 'tools over HTTP',
-  47: 'tools over HTTP',
-  48: 'tools over HTTP',
-  49: 'tools over HTTP',
-  50: 'tools over HTTP',
   55: 'continue_final_message and structured output',
-  60: 'tools over HTTP',
-  61: 'tools over HTTP',
-  83: 'tools over HTTP',
-  84: 'tools over HTTP',
-  85: 'tools over HTTP',
   107: 'tools over HTTP and structured output',
   111: 'tools over HTTP'
 }

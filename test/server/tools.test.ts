@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import OpenAI from 'openai'
 import t, { type Test } from 'tap'
 import type { ToolCall } from '../../src/engine/api.js'
-import type { Engine } from '../../src/engine/engine.js'
+import { Engine } from '../../src/engine/engine.js'
 import { FakeEngine } from '../support/fake-engine.js'
 import { eventsOf, injectable, listening } from '../support/http.js'
 import { calling, toolEngine } from '../support/tool-model.js'
@@ -68,6 +69,15 @@ t.test('definitions reach the engine as models know them, and with tool_choice n
   t.equal(engine.chats[2]!.tools, undefined)
   await send({ tools: [], parallel_tool_calls: false, tool_choice: 'none' })
   t.equal(engine.chats[3]!.tools, undefined)
+  for (const [choice, options] of [
+    ['required', { toolChoice: 'required', allowedTools: undefined, parallelToolCalls: undefined }],
+    [light, { toolChoice: 'required', allowedTools: ['light'], parallelToolCalls: false }],
+    [{ type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [light] } }, { toolChoice: 'required', allowedTools: ['light'], parallelToolCalls: undefined }]
+  ] as const) {
+    await send({ tools: [weather, light], tool_choice: choice })
+    const { toolChoice, allowedTools, parallelToolCalls } = engine.chats.at(-1)!
+    t.same({ toolChoice, allowedTools, parallelToolCalls }, options)
+  }
 })
 
 t.test('arguments of earlier calls reach the template as JSON, or as the text that is none', async t => {
@@ -77,6 +87,22 @@ t.test('arguments of earlier calls reach the template as JSON, or as the text th
   const toolCalls = texts.map((text, i) => ({ id: `c${i}`, type: 'function', function: { name: 'weather', arguments: text } }))
   await app.inject({ method: 'POST', url, payload: { model: 'fake', messages: [...question, { role: 'assistant', content: null, tool_calls: toolCalls }] } })
   t.same(engine.chats[0]!.messages[1]!.tool_calls!.map((call: any) => call.function.arguments), [{ city: 'Ulm' }, {}, '{"city', '[1]'])
+})
+
+t.test('with the model that ships with Millrace, a forced call is one of the tool, plain and streamed', async t => {
+  const engine = await Engine.load(fileURLToPath(new URL('../../models/millrace-demo', import.meta.url)), { deterministic: true })
+  t.teardown(async () => { await engine.close() })
+  const { url } = await listening(t, engine)
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 })
+  const cities = { ...city, properties: { city: { type: 'string', enum: ['Ulm', 'Bonn'] } } }
+  const body = { model: engine.modelName, messages: question, tools: [light, { ...weather, function: { name: 'weather', parameters: cities } }], tool_choice: { type: 'function' as const, function: { name: 'weather' } }, seed: 1 }
+  const { choices: [plain] } = await client.chat.completions.create(body)
+  t.match(plain, { finish_reason: 'tool_calls', message: { content: null, tool_calls: [{ type: 'function', function: { name: 'weather', arguments: /^{"city":"(Ulm|Bonn)"}$/ } }] } })
+  const { choices: [streamed] } = await client.chat.completions.stream(body).finalChatCompletion()
+  t.same(streamed!.message.tool_calls, plain!.message.tool_calls)
+  const bad = { ...body, tools: [{ ...weather, function: { name: 'weather', parameters: { type: 'object', properties: { a: { not: {} } } } } }] }
+  const error: unknown = await client.chat.completions.create(bad).then(() => 'it was taken', error => error)
+  t.match(error, { status: 400, param: 'tools[0].function.parameters.properties.a.not' })
 })
 
 /** OpenAI's client of a server whose model reads the conversation as text and answers by rule. */

@@ -14,6 +14,7 @@ export const hermes: ToolFormat = {
   hasBareObjects: false,
   specials: [],
   hasShortIds: false,
+  spelling: () => ({ opening: '', closing: '', separator: '\n', beforeName: `${opening}\n{"name": "`, beforeArguments: '", "arguments": ', end: `}\n${closing}` }),
   read: () => new HermesCall()
 }
 

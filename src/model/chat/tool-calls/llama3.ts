@@ -12,6 +12,7 @@ export const llama3: ToolFormat = {
   hasBareObjects: true,
   specials: [tag],
   hasShortIds: false,
+  spelling: () => ({ opening: '', closing: '', separator: '; ', beforeName: '{"name": "', beforeArguments: '", "parameters": ', end: '}' }),
   read: opening => new LlamaCall(opening === tag)
 }
 

@@ -19,6 +19,9 @@ export const mistral: ToolFormat = {
   specials: [opening, argsTag, idTag],
   // Mistral's templates refuse ids of another length than nine.
   hasShortIds: true,
+  spelling: template => template.includes(argsTag)
+    ? { opening: '', closing: '', separator: '', beforeName: opening, beforeArguments: argsTag, end: '' }
+    : { opening: `${opening}[`, closing: ']', separator: ', ', beforeName: '{"name": "', beforeArguments: '", "arguments": ', end: '}' },
   read: () => new MistralCall()
 }
 

@@ -1,4 +1,5 @@
 import type { CallMarkup } from './call-parser.js'
+import type { CallSpelling } from './forced-calls.js'
 
 /** The form in which a family of models writes calls of tools. */
 export interface ToolFormat extends CallMarkup {
@@ -7,4 +8,6 @@ export interface ToolFormat extends CallMarkup {
   readonly specials: readonly string[]
   /** Calls have ids of nine letters and digits. */
   readonly hasShortIds: boolean
+  /** Of several, that which the template shows: answers that are held to calls are written so. */
+  spelling (template: string): CallSpelling
 }
