@@ -38,7 +38,7 @@ export async function serve (flags: Readonly<Record<string, unknown>>, io: Io): 
     engine = outcome.engine
     await Promise.race([server.host.settled, signals.first])
     if (server.host.state === 'failed') throw server.host.failure!
-    const needsKey = listenOptions.apiKey !== undefined
+    const needsKey = listenOptions.apiKey !== undefined || listenOptions.apiKeyFile !== undefined
     printLine(io.stdout, servingSummary(outcome, { url: server.url, needsKey, addon: loadAddon() }))
     await signals.first
     printLine(io.stderr, 'Stopping: running requests may finish; a second signal stops at once.')

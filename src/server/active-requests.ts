@@ -11,6 +11,8 @@ export interface ActiveRequest {
   /** Undefined while nobody has aborted it. */
   readonly abortReason: AbortReason | undefined
   abort (reason: AbortReason): void
+  /** Tokens that count against its caller's rate. */
+  spend (tokens: number): void
   /** Ends its entry; idempotent. */
   finish (): void
 }
@@ -24,13 +26,14 @@ export class ActiveRequests {
     return this.#requests.size
   }
 
-  start (giveUpMs?: number): ActiveRequest {
+  start (giveUpMs?: number, spend: (tokens: number) => void = () => {}): ActiveRequest {
     const controller = new AbortController()
     // One for each of the request's prompts: many are no leak.
     setMaxListeners(0, controller.signal)
     const request: ActiveRequest = {
       signal: controller.signal,
       giveUpMs,
+      spend,
       get abortReason () {
         return controller.signal.aborted ? controller.signal.reason as AbortReason : undefined
       },

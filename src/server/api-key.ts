@@ -1,17 +1,63 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import { InvalidApiKeyError } from './errors.js'
+import { RateLimiter, type RateLimits } from './rate-limit.js'
+
+/** A key as its owner gives it. */
+export interface ApiKey {
+  readonly key: string
+  /** Whose it is, for the log. */
+  readonly name?: string | undefined
+  /** In place of those that hold for every key. */
+  readonly limits?: RateLimits | undefined
+}
+
+/** Whoever sent a request. */
+export interface Caller {
+  readonly name: string | undefined
+  readonly limiter: RateLimiter
+}
+
+export interface ApiKeysOptions {
+  /** Opens everything, without limits. */
+  readonly adminKey?: string | undefined
+  /** Of each key that has none of its own; where no key is needed, of all callers together. */
+  readonly limits?: RateLimits | undefined
+}
+
+interface KnownKey {
+  readonly digest: Buffer
+  readonly limits: RateLimits
+  readonly caller: Caller
+}
 
 /** The keys that may use a server; none given = everybody may. */
 export class ApiKeys {
-  readonly #digests: readonly Buffer[]
+  readonly #options: ApiKeysOptions
+  readonly #admin: KnownKey | undefined
+  readonly #anybody: Caller
+  #known: readonly KnownKey[] = []
 
-  constructor (keys: readonly string[]) {
-    this.#digests = keys.map(digest)
+  constructor (keys: ReadonlyArray<string | ApiKey>, options: ApiKeysOptions = {}) {
+    this.#options = options
+    this.#admin = options.adminKey === undefined ? undefined : knownKey({ key: options.adminKey, name: 'admin' }, {})
+    this.#anybody = { name: undefined, limiter: new RateLimiter(options.limits ?? {}) }
+    this.replace(keys)
   }
 
   get isRequired (): boolean {
-    return this.#digests.length > 0
+    return this.#known.length > 0
+  }
+
+  /** Other keys from now on. One that stays, with its limits, keeps what it has spent. */
+  replace (keys: ReadonlyArray<string | ApiKey>): void {
+    const before = this.#known
+    this.#known = keys.map(given => {
+      const next = knownKey(typeof given === 'string' ? { key: given } : given, this.#options.limits ?? {})
+      const old = before.find(({ digest }) => digest.equals(next.digest))
+      if (old === undefined || old.limits.requests !== next.limits.requests || old.limits.tokens !== next.limits.tokens) return next
+      return { ...next, caller: { ...next.caller, limiter: old.caller.limiter } }
+    })
   }
 
   /**
@@ -19,15 +65,22 @@ export class ApiKeys {
    *
    * @throws InvalidApiKeyError
    */
-  check (authorization: string | undefined): void {
-    if (!this.isRequired) return
+  check (authorization: string | undefined, needsAdmin = false): Caller {
+    if (!this.isRequired && !needsAdmin) return this.#anybody
     const key = /^Bearer +(\S.*)$/i.exec(authorization ?? '')?.[1]?.trimEnd()
-    if (key === undefined) throw new InvalidApiKeyError('missing')
+    if (key === undefined) throw new InvalidApiKeyError(needsAdmin ? 'notAdmin' : 'missing')
     const given = digest(key)
-    let matches = 0
-    for (const known of this.#digests) matches += Number(timingSafeEqual(given, known))
-    if (matches === 0) throw new InvalidApiKeyError('wrong')
+    let caller: Caller | undefined
+    for (const known of needsAdmin ? [] : this.#known) if (timingSafeEqual(given, known.digest)) caller = known.caller
+    if (this.#admin !== undefined && timingSafeEqual(given, this.#admin.digest)) caller = this.#admin.caller
+    if (caller === undefined) throw new InvalidApiKeyError(needsAdmin ? 'notAdmin' : 'wrong')
+    return caller
   }
+}
+
+function knownKey ({ key, name, limits: own = {} }: ApiKey, shared: RateLimits): KnownKey {
+  const limits = { requests: own.requests ?? shared.requests, tokens: own.tokens ?? shared.tokens }
+  return { digest: digest(key), limits, caller: { name, limiter: new RateLimiter(limits) } }
 }
 
 /** Keys from a comma-separated list; empty parts are dropped. */

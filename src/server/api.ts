@@ -1,14 +1,19 @@
 import buildAjvCompiler from '@fastify/ajv-compiler'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ActiveRequests } from './active-requests.js'
-import { ApiKeys } from './api-key.js'
+import type { ServerResponse } from 'node:http'
+import { estimatedTokens } from '../engine/queue-bound.js'
+import { registerAdmin } from './admin-routes.js'
+import { ApiKeys, type Caller } from './api-key.js'
 import { registerChat } from './chat-route.js'
 import { registerCompletions } from './completions-route.js'
+import { addCors } from './cors.js'
 import { registerEmbeddings } from './embeddings-route.js'
 import { EngineHost } from './engine-host.js'
 import { MethodNotAllowedError, UnsupportedMediaTypeError } from './errors.js'
 import { registerInfo } from './info-routes.js'
 import { useJsonBodies } from './json-body.js'
+import { readAllKeys } from './key-file.js'
 import { registerMetrics } from './metrics/metrics-route.js'
 import { answerTo } from './openai-error.js'
 import type { ServerOptions } from './options.js'
@@ -19,9 +24,26 @@ import { registerTokenize } from './tokenize-routes.js'
 import type { EngineSource } from './served-engine.js'
 import { traceOf } from './trace-context.js'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined for what needs no key. */
+    caller: Caller | undefined
+  }
+  interface FastifyInstance {
+    /** Fields that nobody knows are refused. */
+    readonly strictFields: boolean
+  }
+}
+
 export interface Api {
   readonly host: EngineHost
   readonly requests: ActiveRequests
+  /**
+   * Reads the file of keys again; requests that run go on.
+   *
+   * @throws InvalidOptionError, and the keys stay as they were
+   */
+  reloadKeys (): void
 }
 
 /** `strangers`: whether requests that no route takes are the API's to answer, or somebody else's. */
@@ -45,10 +67,18 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   })
   addErrorHandler(app, host, options)
   if (strangers === 'ours') answerStrangers(app, routes)
-  addRequestHooks(app, new ApiKeys(options.apiKeys), host, options)
+  if (options.corsOrigins.length > 0) addCors(app, options.corsOrigins)
+  const readKeys = () => readAllKeys(options.apiKeys, options.apiKeyFile, () => {
+    app.log.warn('other users of this machine can read the file of API keys (chmod 600)')
+  })
+  const keys = new ApiKeys(readKeys(), { adminKey: options.adminKey, limits: { requests: options.rateLimitRequests, tokens: options.rateLimitTokens } })
+  const reloadKeys = (): void => { keys.replace(readKeys()) }
+  addRequestHooks(app, keys, host, options)
   useJsonBodies(app)
   useStrictSchemas(app)
-  const context = { host, requests, options }
+  app.decorateRequest('caller', undefined)
+  app.decorate('strictFields', options.strictFields)
+  const context = { host, requests, options, reloadKeys }
   registerInfo(app, context)
   registerChat(app, context)
   registerCompletions(app, context)
@@ -56,7 +86,8 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   registerEmbeddings(app, context)
   registerTokenize(app, context)
   registerMetrics(app, context)
-  return { host, requests }
+  if (options.adminKey !== undefined) registerAdmin(app, context)
+  return { host, requests, reloadKeys }
 }
 
 function addErrorHandler (app: FastifyInstance, host: EngineHost, options: ServerOptions): void {
@@ -89,9 +120,13 @@ function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost,
     reply.header('x-request-id', request.id)
     // Clients and balancers that hold a connection open should not come back to this process.
     if (host.state === 'draining') reply.header('connection', 'close')
-    if (request.method !== 'OPTIONS' && request.routeOptions.config.isPublic !== true) keys.check(request.headers.authorization)
+    const { isPublic, isAdmin, needsEngine } = request.routeOptions.config
+    if (request.method !== 'OPTIONS' && isPublic !== true) request.caller = keys.check(request.headers.authorization, isAdmin)
     // Before the body is read: a refusal should cost nothing.
-    if (request.routeOptions.config.needsEngine === true) host.checkAdmission(contentLength(request))
+    if (needsEngine === true) {
+      host.checkAdmission(contentLength(request))
+      limitRate(request, reply)
+    }
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       throw new UnsupportedMediaTypeError('Compressed bodies are not taken; send it without Content-Encoding.')
@@ -100,6 +135,32 @@ function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost,
   app.addHook('onResponse', async (request, reply) => {
     logRequest(request, reply, options)
   })
+}
+
+/**
+ * Counts the request against its caller's rate, and its body for what its prompt may have in tokens until they are known.
+ *
+ * @throws RateLimitError
+ */
+function limitRate (request: FastifyRequest, reply: FastifyReply): void {
+  const { limiter } = request.caller!
+  const guessed = estimatedTokens(contentLength(request))
+  try {
+    limiter.admit(guessed)
+    giveBackWhenDone(reply.raw, () => { limiter.spend(-guessed) })
+  } finally {
+    reply.headers(limiter.headers())
+  }
+}
+
+function giveBackWhenDone (raw: ServerResponse, giveBack: () => void): void {
+  const once = (): void => {
+    raw.off('finish', once)
+    raw.off('close', once)
+    giveBack()
+  }
+  raw.once('finish', once)
+  raw.once('close', once)
 }
 
 /** 0 for a body of unknown length. */

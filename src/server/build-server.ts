@@ -16,12 +16,18 @@ export interface BuiltServer extends Api {
 export function buildServer (source: EngineSource, given: Partial<ServerOptions> = {}, tls?: SecureContextOptions): BuiltServer {
   const options: ServerOptions = { ...serverDefaults, ...given }
   const logger = pino({ level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
-  const limits = { headersTimeout: 30_000, maxHeaderSize: 16 * 1024 }
+  const { headersTimeoutMs, requestTimeoutMs } = options
+  const limits = {
+    headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
+    maxHeaderSize: 16 * 1024,
+    // How late these times may be seen to be over; Node's own 30 s would double them.
+    connectionsCheckingInterval: Math.min(5000, headersTimeoutMs, requestTimeoutMs)
+  }
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     // Time to receive a request; answers take as long as they take.
-    requestTimeout: 60_000,
+    requestTimeout: requestTimeoutMs,
     connectionTimeout: 0,
     // Longer than the idle time of common clients' pools, so that they close first.
     keepAliveTimeout: 75_000,

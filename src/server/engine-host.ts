@@ -124,6 +124,10 @@ export class EngineHost {
     for (const check of this.#checks) check.suspect()
   }
 
+  clearPrefixCaches (): void {
+    for (const engine of this.#engines) engine.clearPrefixCache?.()
+  }
+
   /** No new requests from now on. */
   drain (): void {
     this.#state = 'draining'

@@ -2,10 +2,19 @@ import { InvalidParameterError, MillraceError, TryLaterError } from '../core/err
 
 /** No key, or one that this server does not know. */
 export class InvalidApiKeyError extends MillraceError {
-  constructor (given: 'missing' | 'wrong') {
-    super('ERR_INVALID_API_KEY', 401, given === 'missing'
-      ? 'This server needs an API key: send it as "Authorization: Bearer <key>".'
-      : 'The API key is not one of this server\'s.')
+  constructor (given: 'missing' | 'wrong' | 'notAdmin') {
+    super('ERR_INVALID_API_KEY', 401, {
+      missing: 'This server needs an API key: send it as "Authorization: Bearer <key>".',
+      wrong: 'The API key is not one of this server\'s.',
+      notAdmin: 'This route needs the server\'s admin key: send it as "Authorization: Bearer <key>".'
+    }[given])
+  }
+}
+
+/** A key has asked for more than it may within a minute. */
+export class RateLimitError extends TryLaterError {
+  constructor (what: 'requests' | 'tokens', limit: number, waitMs: number) {
+    super('ERR_RATE_LIMIT', 429, `This key may use ${limit} ${what} a minute, and has. Try again in ${(waitMs / 1000).toFixed(1)} s.`, Math.ceil(waitMs))
   }
 }
 

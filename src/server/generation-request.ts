@@ -32,7 +32,7 @@ export function startRequest (context: ServerContext, reply: FastifyReply): Acti
   const { raw } = reply
   const patienceMs = clientGivesUpMs(reply.request.headers['x-stainless-timeout'])
   const giveUpMs = patienceMs === undefined ? undefined : Math.max(1, patienceMs - reply.elapsedTime)
-  const active = context.requests.start(giveUpMs)
+  const active = context.requests.start(giveUpMs, tokens => reply.request.caller?.limiter.spend(tokens))
   const givingUp = giveUpMs === undefined ? undefined : setTimeout(() => {
     if (!raw.headersSent) active.abort('clientGaveUp')
   }, giveUpMs)
@@ -60,6 +60,7 @@ export function startRequest (context: ServerContext, reply: FastifyReply): Acti
 export async function finishAll (
   request: FastifyRequest, active: ActiveRequest, generations: readonly Generation[]
 ): Promise<GenerationResult[] | undefined> {
+  countTokens(active, generations)
   try {
     const results = await Promise.all(generations.map(async generation => await generation.result()))
     noteResults(request, results)
@@ -111,6 +112,7 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
     stalledClientMs: context.options.stalledClientMs,
     opening: () => format.opening()
   })
+  countTokens(active, generations)
   try {
     await Promise.all(generations.map(async generation => { await generation.accepted }))
     await Promise.all(generations.map(async (generation, i) => {
@@ -148,6 +150,13 @@ export async function streamAll (stream: StreamRequest): Promise<void> {
     events.fail(format.failure?.(body) ?? `data: ${JSON.stringify(body)}\n\n`)
   } finally {
     events.stop()
+  }
+}
+
+/** What was computed counts, also when nobody waits for it any more. */
+function countTokens (active: ActiveRequest, generations: readonly Generation[]): void {
+  for (const generation of generations) {
+    generation.result().then(({ usage }) => { active.spend(usage.promptTokens + usage.completionTokens) }, () => {})
   }
 }
 

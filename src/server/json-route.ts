@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { TObject } from 'typebox'
-import { MalformedRequestError } from './errors.js'
+import { didYouMean } from '../core/suggest.js'
+import { InvalidParameterError, MalformedRequestError } from './errors.js'
 import { ignoredFieldsHeader, sortFields, type Endpoint } from './schemas/unsupported-fields.js'
 
 declare module 'fastify' {
@@ -12,7 +13,7 @@ declare module 'fastify' {
 
 /**
  * What generating routes have in common: JSON bodies checked by a schema, in which null means "not
- * given"; fields that nobody knows are ignored and named in a header.
+ * given"; fields that nobody knows are ignored and named in a header, or refused by a strict server.
  */
 export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOptions {
   const schemaFields = new Set(Object.keys(body.properties))
@@ -22,9 +23,15 @@ export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOpt
     preValidation: async (request: FastifyRequest) => { request.body = withoutNulls(request.body) },
     preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
       const ignored = sortFields(request.body as object, endpoint, schemaFields)
+      if (ignored.length > 0 && request.server.strictFields) throw unknownField(ignored[0]!, schemaFields)
       if (ignored.length > 0) reply.header('x-millrace-ignored-fields', ignoredFieldsHeader(ignored))
     }
   }
+}
+
+function unknownField (name: string, known: ReadonlySet<string>): InvalidParameterError {
+  const shown = ignoredFieldsHeader([name])
+  return new InvalidParameterError(shown, `There is no field ${shown}, and this server is strict (--strict-fields).${didYouMean(name, [...known])}`)
 }
 
 /** Far more than there are fields in any API. */

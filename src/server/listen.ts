@@ -40,6 +40,12 @@ export interface ListeningServer {
    * @throws TlsError; those from before stay in use then
    */
   readonly reloadTls: (() => void) | undefined
+  /**
+   * Reads the file of API keys again. Undefined without one.
+   *
+   * @throws InvalidOptionError; the keys from before stay in use then
+   */
+  readonly reloadKeys: (() => void) | undefined
   /** Takes no new requests, lets the running ones finish, and closes. The engine stays the caller's. */
   close (options?: CloseOptions): Promise<void>
 }
@@ -52,7 +58,7 @@ export interface ListeningServer {
 export async function listen (source: EngineSource, options: ListenOptions = {}): Promise<ListeningServer> {
   const { address: { host, port, insecureNoApiKey, tls }, apiOptions } = splitOptions(options)
   const { drainTimeoutMs, ...checked } = checkedServerOptions(apiOptions)
-  if (checked.apiKeys.length === 0 && !insecureNoApiKey && !isLoopback(host)) throw new ApiKeyRequiredError(host)
+  if (checked.apiKeys.length === 0 && checked.apiKeyFile === undefined && !insecureNoApiKey && !isLoopback(host)) throw new ApiKeyRequiredError(host)
   const { app, ...api } = buildServer(source, checked, tls === undefined ? undefined : readTls(tls))
   try {
     await app.listen({ host, port })
@@ -72,6 +78,7 @@ export async function listen (source: EngineSource, options: ListenOptions = {})
     port: address.port,
     host: api.host,
     reloadTls: tls === undefined ? undefined : () => { (app.server as unknown as TlsServer).setSecureContext(readTls(tls)) },
+    reloadKeys: checked.apiKeyFile === undefined ? undefined : () => { api.reloadKeys() },
     async close ({ timeoutMs = drainTimeoutMs } = {}) {
       closing ??= closeOnce(timeoutMs)
       await closing

@@ -1,7 +1,8 @@
 import { InvalidOptionError } from '../core/errors.js'
 import { didYouMean } from '../core/suggest.js'
 import { parseOption, type OptionSchema } from '../engine/options.js'
-import { parseApiKeys } from './api-key.js'
+import { parseApiKeys, type ApiKey } from './api-key.js'
+import { parseOrigins } from './cors.js'
 
 /** Options of the server, in the form of the engine's: the source of `--help` and docs/options.md. */
 export const serverOptions = {
@@ -24,6 +25,40 @@ export const serverOptions = {
     isSecret: true,
     isList: true,
     description: 'Keys that clients may use, separated by commas. Better in the environment or the config file: other users of the machine can see command lines.'
+  },
+  apiKeyFile: {
+    type: 'string',
+    minLength: 1,
+    description: 'File with a key on each line, beside those of api-key: key name requests=60 tokens=100000, of which the key alone is needed; # begins a comment. SIGHUP reads it again.'
+  },
+  adminKey: {
+    type: 'string',
+    minLength: 1,
+    isSecret: true,
+    description: 'Key that opens everything, the routes under /admin too. Without one there are none of these.'
+  },
+  rateLimitRequests: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1e12,
+    description: 'Requests that each key may send a minute, where the key file says nothing else; without keys, all clients together. Default: any number.'
+  },
+  rateLimitTokens: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1e12,
+    description: 'Tokens, of prompts and answers, that each key may use a minute; as above.'
+  },
+  corsOrigin: {
+    type: 'string',
+    minLength: 1,
+    isList: true,
+    description: 'Origins whose pages may use the API from a browser, separated by commas, such as https://chat.example.org; * is any. Default: none.'
+  },
+  strictFields: {
+    type: 'boolean',
+    default: false,
+    description: 'Refuse request fields that nobody knows with 400. Else they are ignored, and named in the header x-millrace-ignored-fields.'
   },
   insecureNoApiKey: {
     type: 'boolean',
@@ -52,6 +87,20 @@ export const serverOptions = {
     maximum: 2 ** 30,
     default: 16 * 2 ** 20,
     description: 'Largest body of a request, in bytes.'
+  },
+  headersTimeoutMs: {
+    type: 'integer',
+    minimum: 100,
+    maximum: 600_000,
+    default: 30_000,
+    description: 'How long the headers of a request may take to arrive.'
+  },
+  requestTimeoutMs: {
+    type: 'integer',
+    minimum: 100,
+    maximum: 3_600_000,
+    default: 60_000,
+    description: 'How long a whole request, its body included, may take to arrive. Answers take as long as they take.'
   },
   pingIntervalMs: {
     type: 'integer',
@@ -111,7 +160,17 @@ export const serverOptions = {
 /** What the routes need to know; the address belongs to `listen`. */
 export interface ServerOptions {
   /** Keys that clients may use; none = everybody. */
-  readonly apiKeys: readonly string[]
+  readonly apiKeys: ReadonlyArray<string | ApiKey>
+  /** With keys of its own beside these; it can be read again. */
+  readonly apiKeyFile?: string | undefined
+  readonly adminKey?: string | undefined
+  /** Of each key, in a minute; undefined = any number. */
+  readonly rateLimitRequests?: number | undefined
+  readonly rateLimitTokens?: number | undefined
+  readonly corsOrigins: readonly string[]
+  readonly strictFields: boolean
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
   readonly bodyLimitBytes: number
   readonly pingIntervalMs: number
   readonly stalledClientMs: number
@@ -124,6 +183,10 @@ export interface ServerOptions {
 
 export const serverDefaults: ServerOptions = {
   apiKeys: [],
+  corsOrigins: [],
+  strictFields: serverOptions.strictFields.default,
+  headersTimeoutMs: serverOptions.headersTimeoutMs.default,
+  requestTimeoutMs: serverOptions.requestTimeoutMs.default,
   bodyLimitBytes: serverOptions.bodyLimitBytes.default,
   pingIntervalMs: serverOptions.pingIntervalMs.default,
   stalledClientMs: serverOptions.stalledClientMs.default,
@@ -136,11 +199,15 @@ export const serverDefaults: ServerOptions = {
 
 /** Of a server that listens for itself. */
 const listenOnly: readonly string[] = ['host', 'port', 'insecureNoApiKey', 'tlsCert', 'tlsKey', 'tlsMinVersion'] satisfies Array<keyof typeof serverOptions>
+/** A part of another server leaves these to it too. */
+export const hostOnly: readonly string[] = [...listenOnly, ...['headersTimeoutMs', 'requestTimeoutMs'] satisfies Array<keyof typeof serverOptions>]
 
 /** As programs give them, to `listen` and to the plug-in. */
-export interface ApiOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {
+export interface ApiOptions extends Partial<Omit<ServerOptions, 'apiKeys' | 'corsOrigins'>> {
   /** One key, several with commas between, or a list. */
   readonly apiKey?: string | readonly string[] | undefined
+  /** One origin, several with commas between, or a list. */
+  readonly corsOrigin?: string | readonly string[] | undefined
   readonly drainTimeoutMs?: number
 }
 
@@ -149,15 +216,16 @@ export interface ApiOptions extends Partial<Omit<ServerOptions, 'apiKeys'>> {
  *
  * @throws InvalidOptionError
  */
-export function checkedServerOptions ({ apiKey, ...given }: ApiOptions): ServerOptions & { readonly drainTimeoutMs: number } {
-  const foreign = listenOnly.find(name => Object.hasOwn(given, name))
+export function checkedServerOptions ({ apiKey, corsOrigin, ...given }: ApiOptions, notHere = listenOnly): ServerOptions & { readonly drainTimeoutMs: number } {
+  const foreign = notHere.find(name => Object.hasOwn(given, name))
   if (foreign !== undefined) throw new InvalidOptionError(foreign, `${foreign} is an option of listen; a part of another server listens where that one does.`)
-  const checked = parseServerOptions(given) as Omit<ApiOptions, 'apiKey'>
+  const checked = parseServerOptions(given) as Omit<ApiOptions, 'apiKey' | 'corsOrigin'>
   return {
     ...serverDefaults,
     drainTimeoutMs: serverOptions.drainTimeoutMs.default,
     ...checked,
-    apiKeys: typeof apiKey === 'string' ? parseApiKeys(apiKey) : apiKey ?? []
+    apiKeys: typeof apiKey === 'string' ? parseApiKeys(apiKey) : apiKey ?? [],
+    corsOrigins: parseOrigins(corsOrigin)
   }
 }
 

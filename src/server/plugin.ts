@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { registerApi } from './api.js'
 import { drain } from './drain.js'
-import { checkedServerOptions, type ApiOptions } from './options.js'
+import { checkedServerOptions, hostOnly, type ApiOptions } from './options.js'
 import type { EngineSource } from './served-engine.js'
 
-export interface MillracePluginOptions extends Omit<ApiOptions, 'logLevel'> {
+export interface MillracePluginOptions extends Omit<ApiOptions, 'logLevel' | 'headersTimeoutMs' | 'requestTimeoutMs'> {
   /** One engine, a registry of several, or one that is still being loaded. It stays the caller's. */
   readonly engine: EngineSource
 }
@@ -22,7 +22,7 @@ type RegisterOptions = Readonly<Record<'prefix' | 'logLevel' | 'logSerializers',
  */
 export async function millracePlugin (app: FastifyInstance, given: MillracePluginOptions): Promise<void> {
   const { engine, prefix: _prefix, logLevel: _logLevel, logSerializers: _serializers, ...options } = given as MillracePluginOptions & RegisterOptions
-  const { drainTimeoutMs, ...apiOptions } = checkedServerOptions(options)
+  const { drainTimeoutMs, ...apiOptions } = checkedServerOptions(options, hostOnly)
   const api = registerApi(app, engine, apiOptions, { strangers: app.prefix === '' ? 'theirs' : 'ours' })
   // Not awaited: the framework gives its hooks less time than answers may have. It waits for their connections,
   // and for those too that their clients keep open after the answer.

@@ -12,6 +12,7 @@ export function logRequest (request: FastifyRequest, reply: FastifyReply, { logP
     ...traceOf(request.headers),
     method: request.method,
     route: request.routeOptions.url ?? 'unknown',
+    key: request.caller?.name,
     status: reply.raw.statusCode,
     ms: Math.round(reply.elapsedTime),
     complete: reply.raw.writableFinished,

@@ -19,6 +19,8 @@ export interface ServedEngine {
   tokenize (text: string): Promise<Int32Array>
   tokenizeChat (options: Pick<ChatOptions, 'messages' | 'tools' | 'templateVariables'>): Promise<Int32Array>
   detokenize (ids: ArrayLike<number>): string
+  /** Forgets cached prefixes that no request uses. */
+  clearPrefixCache? (): void
   /** `steps` grows with every step: while it does, the engine is alive. */
   stats (): { readonly steps: { readonly steps: number } }
   /** For /metrics; an engine without it has none there. */

@@ -7,4 +7,6 @@ export interface ServerContext {
   readonly host: EngineHost
   readonly requests: ActiveRequests
   readonly options: ServerOptions
+  /** @throws InvalidOptionError, and the keys stay as they were */
+  readonly reloadKeys: () => void
 }

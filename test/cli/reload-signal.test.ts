@@ -28,9 +28,25 @@ t.test('SIGHUP reads certificate and key again, and says what came of it', async
   t.notOk(process.listeners('SIGHUP').includes(ours!))
 })
 
-t.test('without TLS the signal has its usual effect', t => {
+t.test('SIGHUP reads the file of API keys again, also when the certificate fails', async t => {
+  const io = memoryIo()
+  let reloads = 0
+  const end = reloadOnHangup({
+    reloadTls () { throw new Error('No certificate.') },
+    reloadKeys () {
+      if (++reloads > 1) throw new Error('Line 2 is no key.')
+    }
+  }, io)
+  t.teardown(end)
+  for (let i = 0; i < 2; i++) process.emit('SIGHUP', 'SIGHUP')
+  await nextTurn()
+  t.equal(reloads, 2)
+  t.match(io.err(), /No certificate.*API keys were read again.*Line 2 is no key\. The keys from before stay in use/s)
+})
+
+t.test('without TLS and a file of keys the signal has its usual effect', t => {
   const before = process.listeners('SIGHUP')
-  reloadOnHangup({ reloadTls: undefined } as ListeningServer, memoryIo())
+  reloadOnHangup({ reloadTls: undefined, reloadKeys: undefined }, memoryIo())
   t.same(process.listeners('SIGHUP'), before)
   t.end()
 })

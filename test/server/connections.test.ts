@@ -147,3 +147,17 @@ t.test('a chunked request body works', async t => {
   t.match(client.received, /^HTTP\/1\.1 200 /)
   client.socket.destroy()
 })
+
+t.test('a client that sends its headers or its body too slowly is answered 408 and cut off', async t => {
+  const { port } = await listening(t, new FakeEngine(), { headersTimeoutMs: 300, requestTimeoutMs: 600 })
+  const [headers, whole] = [new RawClient(port), new RawClient(port)]
+  headers.send(`POST ${path} HTTP/1.1\r\nhost: x\r\n`)
+  whole.send(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{`)
+  const dripping = setInterval(() => {
+    headers.send('x-slow: 1\r\n')
+    whole.send(' ')
+  }, 50)
+  t.teardown(() => { clearInterval(dripping) })
+  await eventually(() => headers.isClosed && whole.isClosed, 'cut off', 5000)
+  for (const { received } of [headers, whole]) t.match(received, /^HTTP\/1\.1 408 .*"code":"ERR_REQUEST_TIMEOUT"/s)
+})
