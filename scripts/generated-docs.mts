@@ -148,7 +148,8 @@ What is good: \`length_top1_ratio\` well above \`length_majority_top1_ratio\`, \
 
 ## HTTP and process
 
-Requests for \`/metrics\`, \`/health\`, \`/version\` and \`/api/version\` are not counted. Paths that no route has share the handler \`none\`.
+Requests for \`/metrics\`, \`/health\`, \`/version\` and \`/api/version\` are not counted. Paths that no route has share the handler \`none\`. What the server
+generates to see whether it can (\`/health\`) is in none of the metrics of requests and tokens; its steps are steps of the model. \`deploy/grafana.json\` is a dashboard.
 
 ${table(['name', 'type', 'meaning'], own.getMetricsAsArray().map(({ name, type, help }) => [`\`${name}\``, String(type), help]))}`
 }
