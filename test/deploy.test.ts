@@ -41,8 +41,8 @@ t.test('the image copies what is there, runs scripts that are there, and refers 
     if (stage !== undefined) t.ok(stages.includes(stage), copy)
     else for (const source of copy.split(' ').slice(0, -1)) t.ok(existsSync(root + source), source)
   }
-  for (const [, script] of valuesOf('RUN').join('\n').matchAll(/npm run ([\w:]+)/g)) t.ok(Object.hasOwn(scripts, script!), script)
-  for (const [, arg] of valuesOf('FROM').join('\n').matchAll(/\$\{(\w+)\}/g)) t.ok(args.includes(arg!), arg)
+  for (const [, script] of valuesOf('RUN').join('\n').matchAll(/npm run ([\w:]+)/g)) t.ok(Object.hasOwn(scripts, script!), script!)
+  for (const [, arg] of valuesOf('FROM').join('\n').matchAll(/\$\{(\w+)\}/g)) t.ok(args.includes(arg!), arg!)
   for (const prefix of ['build', 'runtime']) {
     for (const variant of ['cpu', 'cuda']) t.ok(stages.includes(`${prefix}-${variant}`), `${prefix}-${variant}`)
   }
