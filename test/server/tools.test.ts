@@ -7,6 +7,9 @@ import { FakeEngine } from '../support/fake-engine.js'
 import { eventsOf, injectable, listening } from '../support/http.js'
 import { calling, toolEngine } from '../support/tool-model.js'
 
+// It loads a model.
+t.setTimeout(120_000)
+
 const url = '/v1/chat/completions'
 const question = [{ role: 'user' as const, content: 'How is the weather in Ulm, and in Bonn?' }]
 const city = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
