@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ChatOptions } from '../engine/api.js'
 import { ChatEvents, chatCompletion } from './chat-format.js'
+import { checkToolsBeside, readConstraint } from './constraint.js'
 import { InvalidParameterError } from './errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
 import { readMessages } from './messages.js'
@@ -18,9 +19,12 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     const engine = context.host.engine(body.model)
     checkRequest(body)
     const messages = readMessages(body.messages)
+    const options = requestOptions(body)
+    const constraint = await readConstraint(body, engine)
+    checkToolsBeside(constraint, options)
     const head = answerHead('chatcmpl', body.model)
     const active = startRequest(context, reply)
-    const generation = engine.chat({ messages, ...requestOptions(body), requestId: head.id, signal: active.signal, giveUpMs: active.giveUpMs })
+    const generation = engine.chat({ messages, ...options, constraint, requestId: head.id, signal: active.signal, giveUpMs: active.giveUpMs })
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { RequestOptions } from '../engine/api.js'
 import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
+import { readConstraint } from './constraint.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
 import { jsonRoute } from './json-route.js'
@@ -24,11 +25,12 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     const engine = context.host.engine(body.model)
     checkRequest(body)
     const prompts = promptsOf(body, engine.info.options.maxQueuedRequests)
+    const constraint = await readConstraint(body, engine)
     const head = answerHead('cmpl', body.model)
     const options = completionOptions(body, prompts, engine)
     const active = startRequest(context, reply)
     const generations = prompts.map((prompt, i) => engine.complete({
-      prompt, ...requestOptions(body), requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal, giveUpMs: active.giveUpMs
+      prompt, ...requestOptions(body), constraint, requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal, giveUpMs: active.giveUpMs
     }))
     if (body.stream === true) {
       const format = new CompletionEvents(head, options)

@@ -92,7 +92,8 @@ function retryHeaders (error: MillraceError): Record<string, string> {
 
 /** The engine names its options in camel case; the API's fields are the same words in snake case. */
 function apiName (param: string | undefined): string | null {
-  return param === undefined || param === '' ? null : param.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+  // Names within a request's own values, such as those of a schema, are what they are.
+  return param === undefined || param === '' ? null : param.replace(/^(?:slo\.)?\w+/, name => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`))
 }
 
 /** Messages about one option may name another, such as maxTokens beside minTokens. */

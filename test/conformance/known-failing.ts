@@ -3,11 +3,7 @@
  * passes is taken off, and one that is not on it must pass.
  */
 export const knownFailing: Readonly<Record<number, string>> = {
-  43: 'structured output',
-  44: 'structured output',
-  45: 'structured output',
-  55: 'continue_final_message and structured output',
-  107: 'tools over HTTP and structured output',
+  55: 'continue_final_message',
   111: 'tools over HTTP'
 }
 

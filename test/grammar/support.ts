@@ -1,3 +1,4 @@
+import type { Random } from '../support/random.js'
 import { compileConstraint } from '../../src/grammar/compile.js'
 import type { Constraint } from '../../src/grammar/constraint.js'
 import { GrammarMatcher } from '../../src/grammar/matcher.js'
@@ -48,13 +49,13 @@ export function fits (constraint: Constraint, text: string): boolean {
 }
 
 /** An answer of a model that has no idea: any token that may follow. Undefined when it has not ended after `maxTokens`. */
-export function babble (constraint: Constraint, random: () => number, maxTokens = 400, using = tokenMasks(constraint)): string | undefined {
+export function babble (constraint: Constraint, random: Random, maxTokens = 400, using = tokenMasks(constraint)): string | undefined {
   const matcher = matcherOf(constraint, using)
   const ids: number[] = []
   while (ids.length < maxTokens) {
     const allowed = idsOf(matcher.mask())
     // It ends when it can, more often than by chance.
-    const id = allowed.includes(eosId) && random() < 0.3 ? eosId : allowed[Math.floor(random() * allowed.length)]!
+    const id = allowed.includes(eosId) && random.chance(0.3) ? eosId : random.pick(allowed)
     if (!matcher.accept(id)) throw new Error(`the mask allows ${id}, which is not accepted`)
     if (id === eosId) return tokenText(ids)
     ids.push(id)

@@ -132,10 +132,9 @@ t.test('a wrong field is named by its JSON path, with what it may be', async t =
 t.test('what this server does not do is refused by name, and never accepted and ignored', async t => {
   const { app } = await injectable(t, new FakeEngine())
   for (const fields of [
-    { response_format: { type: 'json_object' } }, { response_format: { type: 'json_schema', json_schema: {} } }, { response_format: 3 },
     { functions: [{}] }, { function_call: 'auto' },
     { modalities: ['text', 'audio'] }, { audio: {} }, { web_search_options: {} }, { best_of: 2 }, { chat_template: 'x' }, { echo: true },
-    { continue_final_message: true }, { add_generation_prompt: false }, { structured_outputs: {} }, { guided_json: {} }, { grammar: 'x' },
+    { continue_final_message: true }, { add_generation_prompt: false }, { structural_tag: {} },
     { use_beam_search: true }, { truncate_prompt_tokens: 5 }, { skip_special_tokens: false }, { vllm_xargs: {} }, { documents: [{}] },
     { bad_words: ['x'] }
   ]) {

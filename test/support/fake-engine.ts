@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineClosedError, InvalidParameterError, PromptTooLongError } from '../../src/core/errors.js'
 import type {
-  ChatOptions, Choice, CompleteOptions, EmbedOptions, EmbedResult, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob, ToolCall
+  ChatOptions, Choice, CompleteOptions, Constraint, EmbedOptions, EmbedResult, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob,
+  ToolCall
 } from '../../src/engine/api.js'
 import type { ServedEngine } from '../../src/server/served-engine.js'
 
@@ -18,6 +19,8 @@ export interface FakeEngineOptions {
   readonly prefillMs?: number
   /** The generation fails with this instead of giving token `failAt`. */
   readonly failure?: Error
+  /** What is wrong with every constraint. */
+  readonly constraintError?: Error
   readonly failAt?: number
 }
 
@@ -31,6 +34,7 @@ export class FakeEngine implements ServedEngine {
   readonly chats: ChatOptions[] = []
   readonly completions: CompleteOptions[] = []
   readonly embeds: EmbedOptions[] = []
+  readonly constraints: Constraint[] = []
   /** Generations that have not ended. */
   running = 0
   /** Finish reasons of ended generations, in the order of their ends. */
@@ -74,6 +78,11 @@ export class FakeEngine implements ServedEngine {
 
   async tokenizeChat (options: Pick<ChatOptions, 'messages'>): Promise<Int32Array> {
     return await this.tokenize(options.messages.map(({ role, content }) => `${role}:${content ?? ''}`).join('\n'))
+  }
+
+  async prepareConstraint (constraint: Constraint): Promise<void> {
+    this.constraints.push(constraint)
+    if (this.options.constraintError !== undefined) throw this.options.constraintError
   }
 
   detokenize (ids: ArrayLike<number>): string {

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import type { ChatMessage, ChatOptions } from '../../engine/api.js'
-import { UnknownResponseError, UnsupportedFieldError } from '../errors.js'
+import type { ChatMessage, ChatOptions, Constraint } from '../../engine/api.js'
+import { checkToolsBeside, prepareConstraint, readConstraint } from '../constraint.js'
+import { InvalidParameterError, UnknownResponseError, UnsupportedFieldError } from '../errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from '../generation-request.js'
 import { jsonRoute } from '../json-route.js'
 import { responsesRequest, type ResponsesRequest } from '../schemas/responses-request.js'
 import { checkSampling, samplingOptions } from '../schemas/sampling-fields.js'
+import type { ServedEngine } from '../served-engine.js'
 import type { ServerContext } from '../server-context.js'
 import { toolOptions } from '../tool-options.js'
 import { itemsOf, readItems } from './input-items.js'
@@ -33,7 +35,9 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
       if (!head.isStored) return
       store.put({ owner, response, input: input.map(item => ({ ...item, id: itemId() })), conversation: readItems(conversation, response.output) })
     }
-    const options = { messages: withInstructions(body.instructions, conversation), ...requestOptions(body), requestId: head.id }
+    const constraint = await constraintOf(body, engine)
+    const options = { messages: withInstructions(body.instructions, conversation), ...requestOptions(body), constraint, requestId: head.id }
+    checkToolsBeside(constraint, options)
     const active = startRequest(context, reply)
     const generation = engine.chat({ ...options, signal: active.signal, giveUpMs: active.giveUpMs })
     if (body.stream === true) {
@@ -84,6 +88,17 @@ function previousConversation (store: ResponseStore, { previous_response_id: id 
 /** Of this response only: the next one that builds on it has its own. */
 function withInstructions (instructions: string | undefined, conversation: readonly ChatMessage[]): readonly ChatMessage[] {
   return instructions === undefined ? conversation : [{ role: 'system', content: instructions }, ...conversation]
+}
+
+/** @throws InvalidParameterError */
+async function constraintOf (body: ResponsesRequest, engine: ServedEngine): Promise<Constraint | undefined> {
+  const other = await readConstraint(body, engine)
+  const format = body.text?.format
+  if (format == null || format.type === 'text') return other
+  if (other !== undefined) throw new InvalidParameterError('text.format', 'text.format and another field that constrains the answer cannot both be kept; send one of them.')
+  return await prepareConstraint(format.type === 'json_schema'
+    ? { param: 'text.format.schema', constraint: { type: 'jsonSchema', schema: format.schema as Readonly<Record<string, unknown>> | boolean } }
+    : { param: 'text.format', constraint: { type: 'jsonObject' } }, engine)
 }
 
 function requestOptions (body: ResponsesRequest): Omit<ChatOptions, 'messages'> {

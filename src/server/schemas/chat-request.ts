@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { timingsField } from '../timings.js'
+import { constraintFields } from './constraint-fields.js'
 import { samplingFields } from './sampling-fields.js'
 import { toolFields } from './tool-fields.js'
 
@@ -35,6 +36,7 @@ export const message = Type.Object({
 export const chatRequest = Type.Object({
   ...samplingFields,
   ...timingsField,
+  ...constraintFields,
   ...toolFields,
   model: Type.String({ minLength: 1 }),
   messages: Type.Array(message, { minItems: 1, maxItems: 10_000 }),

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { timingsField } from '../timings.js'
+import { constraintFields } from './constraint-fields.js'
 import { samplingFields } from './sampling-fields.js'
 
 const maxInt32 = 2 ** 31 - 1
@@ -8,6 +9,7 @@ const tokenIds = Type.Array(Type.Integer({ minimum: 0, maximum: maxInt32 }), { m
 export const completionRequest = Type.Object({
   ...samplingFields,
   ...timingsField,
+  ...constraintFields,
   model: Type.String({ minLength: 1 }),
   prompt: Type.Union([
     Type.String(),

@@ -1,10 +1,18 @@
 import { Type, type Static } from 'typebox'
+import { constraintFields, namedSchema } from './constraint-fields.js'
 import { samplingFields } from './sampling-fields.js'
 import { functionDefinition, functionName, toolModes } from './tool-fields.js'
 
 const maxInt32 = 2 ** 31 - 1
 /** A response has one choice; book-keeping has a form of its own here. */
 const { n: _n, metadata: _metadata, ...sampling } = samplingFields
+const { response_format: _format, ...constraints } = constraintFields
+
+const format = Type.Union([
+  Type.Object({ type: Type.Enum(['text', 'json_object']) }),
+  Type.Object({ type: Type.Enum(['json_schema']), ...namedSchema }),
+  Type.Null()
+], { title: 'text, json_object, or json_schema with a name and a schema' })
 
 /** Kinds of parts beside text are told apart in responses/input-items.ts, where their place can be named. */
 const part = Type.Object({
@@ -38,12 +46,18 @@ const toolChoice = Type.Union([
 
 export const responsesRequest = Type.Object({
   ...sampling,
+  ...constraints,
   model: Type.String({ minLength: 1 }),
   input: Type.Union([Type.String(), Type.Array(item, { minItems: 1, maxItems: 10_000 })], { title: 'a text, or a list of 1 to 10000 items' }),
   instructions: Type.Optional(Type.String()),
   previous_response_id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
   max_output_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: maxInt32 })),
   top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
+  text: Type.Optional(Type.Object({
+    format: Type.Optional(format),
+    /** A hint, without effect. */
+    verbosity: Type.Optional(Type.Union([Type.String(), Type.Null()]))
+  })),
   include: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
   reasoning: Type.Optional(Type.Object({})),
   tools: Type.Optional(Type.Array(tool, { maxItems: 128 })),

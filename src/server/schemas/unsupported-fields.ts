@@ -10,7 +10,6 @@ interface KnownField {
 const isFalse = (value: unknown): boolean => value === false
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 const never = (): boolean => false
-const constrained = 'Constrained output is not supported; describe the form you want in the prompt.'
 const olderForm = 'It is the older form; use tools and tool_choice.'
 
 function field (isHarmless: (value: unknown) => boolean, remedy = 'It is not supported; leave it out.'): KnownField {
@@ -31,21 +30,11 @@ const shared: Readonly<Record<string, KnownField>> = {
   return_token_ids: field(isFalse),
   bad_words: field(isEmptyList, 'Use logit_bias with -100.'),
   allowed_token_ids: field(never, 'Use logit_bias.'),
-  structured_outputs: field(never, constrained),
-  guided_json: field(never, constrained),
-  guided_regex: field(never, constrained),
-  guided_choice: field(never, constrained),
-  guided_grammar: field(never, constrained),
-  json_schema: field(never, constrained),
-  grammar: field(never, constrained),
-  regex: field(never, constrained),
-  ebnf: field(never, constrained),
+  structural_tag: field(never, 'Use response_format, or structured_outputs with a grammar.'),
+  guided_decoding_backend: field(never, 'There is one; leave it out.'),
+  guided_whitespace_pattern: field(never, 'JSON is written with single blanks or in lines; leave it out.'),
   vllm_xargs: field(never),
-  kv_transfer_params: field(never),
-  response_format: field(
-    value => (value as { type?: unknown } | undefined)?.type === 'text',
-    `Only {"type": "text"} is supported. ${constrained}`
-  )
+  kv_transfer_params: field(never)
 }
 
 const chat: Readonly<Record<string, KnownField>> = {
@@ -74,7 +63,7 @@ const responses: Readonly<Record<string, KnownField>> = {
   background: field(isFalse, 'Responses run while their request does; leave it out.'),
   conversation: field(never, 'Conversations are not stored; use previous_response_id, or send the items.'),
   prompt: field(never, 'There are no prompt templates here; send instructions and input.'),
-  text: field(isPlainText, `Only {"format": {"type": "text"}} is supported. ${constrained}`),
+  response_format: field(value => (value as { type?: unknown } | undefined)?.type === 'text', 'Use text.format.'),
   context_management: field(isEmptyList),
   moderation: field(never),
   image: field(never),
@@ -98,11 +87,6 @@ const tokenize: Readonly<Record<string, KnownField>> = {
   continue_final_message: field(isFalse),
   chat_template: field(never, 'The model\'s own chat template is used; leave it out.'),
   mm_processor_kwargs: field(never)
-}
-
-function isPlainText (value: unknown): boolean {
-  const { format } = value as { format?: { type?: unknown } | null }
-  return format == null || format.type === 'text'
 }
 
 /** Accepted and without effect here: hints and book-keeping of OpenAI's own service. */

@@ -49,7 +49,7 @@ t.test('whatever a model says within the form is read back as calls of the tools
     const form = forcedCalls(format.spelling(template), [weather, time], false, [])
     const masks = tokenMasks(form)
     for (let i = 0; i < 10; i++) {
-      const answer = babble(form, () => random.next(), 400, masks)
+      const answer = babble(form, random, 400, masks)
       if (answer === undefined) continue
       for (const { name, arguments: args, error } of callsIn(answer, format)) {
         t.equal(error, undefined, answer)
