@@ -16,6 +16,7 @@ import { useJsonBodies } from './json-body.js'
 import { readAllKeys } from './key-file.js'
 import { registerMetrics } from './metrics/metrics-route.js'
 import { answerTo } from './openai-error.js'
+import { registerOpenApi } from './openapi-route.js'
 import type { ServerOptions } from './options.js'
 import { registerResponses } from './responses/responses-route.js'
 import { logRequest } from './request-log.js'
@@ -86,6 +87,7 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   registerEmbeddings(app, context)
   registerTokenize(app, context)
   registerMetrics(app, context)
+  registerOpenApi(app, routes)
   if (options.adminKey !== undefined) registerAdmin(app, context)
   return { host, requests, reloadKeys }
 }

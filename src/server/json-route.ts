@@ -11,6 +11,15 @@ declare module 'fastify' {
   }
 }
 
+const summaries: Readonly<Record<Endpoint, string>> = {
+  chat: 'Answers messages.',
+  completions: 'Continues texts or token ids.',
+  responses: 'Answers items, and stores the answer.',
+  embeddings: 'Vectors of texts or token ids.',
+  tokenize: 'Token ids of a text or of messages.',
+  detokenize: 'The text of token ids.'
+}
+
 /**
  * What generating routes have in common: JSON bodies checked by a schema, in which null means "not
  * given"; fields that nobody knows are ignored and named in a header, or refused by a strict server.
@@ -19,7 +28,7 @@ export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOpt
   const schemaFields = new Set(Object.keys(body.properties))
   return {
     schema: { body },
-    config: { needsEngine: true },
+    config: { needsEngine: true, summary: summaries[endpoint] },
     preValidation: async (request: FastifyRequest) => { request.body = withoutNulls(request.body) },
     preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
       const ignored = sortFields(request.body as object, endpoint, schemaFields)

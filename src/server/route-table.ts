@@ -1,5 +1,5 @@
-import type { RouteOptions } from 'fastify'
 import { MethodNotAllowedError, RouteNotFoundError, type MillraceError } from './errors.js'
+import type { DescribedRoute } from './openapi.js'
 
 export interface TableRoute {
   readonly method: string
@@ -7,12 +7,18 @@ export interface TableRoute {
   readonly url: string
 }
 
-/** All routes of a server, to tell a wrong method from an unknown path. */
+/** All routes of a server, to describe them and to tell a wrong method from an unknown path. */
 export class RouteTable {
   readonly #routes: TableRoute[] = []
+  readonly #described: DescribedRoute[] = []
 
-  add ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void {
-    for (const one of [method].flat()) this.#routes.push({ method: one, url })
+  get all (): readonly DescribedRoute[] {
+    return this.#described
+  }
+
+  add (route: DescribedRoute): void {
+    this.#described.push(route)
+    for (const method of [route.method].flat()) this.#routes.push({ method, url: route.url })
   }
 
   methodsOf (path: string): string[] {

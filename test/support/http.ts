@@ -18,6 +18,20 @@ export async function listening (t: Test, source: EngineSource, options: ListenO
   return server
 }
 
+/** All routes that the router knows: it draws a tree, whose branches are parts of paths. */
+export function routesOf (app: { printRoutes (options: object): string }): Array<{ method: string, url: string }> {
+  const parents: string[] = []
+  return app.printRoutes({ commonPrefix: false }).split('\n').flatMap(line => {
+    const [, indent, part, , methods] = /^(.*?)[├└]── (\S*)( \((.+)\))?$/.exec(line) ?? []
+    if (indent === undefined) return []
+    const depth = indent.length / 4
+    // It leaves out the slash before a rest.
+    const url = (parents[depth - 1] ?? '') + (part === '*' ? '/*' : part!)
+    parents.splice(depth, Infinity, url)
+    return methods === undefined ? [] : methods.split(', ').map(method => ({ method, url }))
+  })
+}
+
 /** Waits until `isTrue`, or fails after two seconds or so. */
 export async function eventually (isTrue: () => boolean, what: string, patienceMs = 2000): Promise<void> {
   const deadline = performance.now() + patienceMs

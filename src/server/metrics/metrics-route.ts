@@ -15,7 +15,7 @@ export function registerMetrics (app: FastifyInstance, { host }: ServerContext):
   countHttp(app, httpMetrics(registry))
   collectProcess(registry)
 
-  app.get('/metrics', async (_, reply) => {
+  app.get('/metrics', { config: { summary: 'Numbers for Prometheus.' } }, async (_, reply) => {
     scraped = host.measuredEngines()
     // Every metric is read before this returns its promise: all are of one moment, whoever else asks.
     const text = registry.metrics()

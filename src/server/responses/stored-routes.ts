@@ -21,24 +21,24 @@ export function registerStoredResponses (app: FastifyInstance, store: ResponseSt
     return stored
   }
 
-  app.get<ById & { Querystring: { stream?: string } }>('/v1/responses/:id', request => {
+  app.get<ById & { Querystring: { stream?: string } }>('/v1/responses/:id', { config: { summary: 'A stored response.' } }, request => {
     const { response } = find(request)
     if (request.query.stream === 'true') throw new UnsupportedFieldError('stream', 'A response that is stored has no stream; leave stream out.')
     return response
   })
 
-  app.delete<ById>('/v1/responses/:id', request => {
+  app.delete<ById>('/v1/responses/:id', { config: { summary: 'Deletes a stored response.' } }, request => {
     const { response: { id } } = find(request)
     store.delete(id, ownerOf(request.headers.authorization))
     return { id, object: 'response', deleted: true }
   })
 
-  app.post<ById>('/v1/responses/:id/cancel', request => {
+  app.post<ById>('/v1/responses/:id/cancel', { config: { summary: 'Refused: nothing runs in the background.' } }, request => {
     find(request)
     throw new UnsupportedFieldError('background', 'Only responses that run in the background can be cancelled, and none do here. Close the connection of one that runs.')
   })
 
-  app.get<ById & { Querystring: Static<typeof itemsQuery> }>('/v1/responses/:id/input_items', { schema: { querystring: itemsQuery } },
+  app.get<ById & { Querystring: Static<typeof itemsQuery> }>('/v1/responses/:id/input_items', { schema: { querystring: itemsQuery }, config: { summary: 'What the request of a stored response had as input.' } },
     request => inputItems(find(request), request.query))
 }
 
