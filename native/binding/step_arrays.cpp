@@ -23,8 +23,9 @@ std::size_t input_bytes(const StepLimits& limits) {
 
 std::size_t output_bytes(const StepLimits& limits) {
   const std::size_t rows = size(limits.max_rows), tokens = size(limits.max_tokens);
+  const std::size_t samples = size(limits.max_samples());
   return kTimes * sizeof(double) +
-         kInt * (4 * rows + 1 + tokens + 2 * (rows + tokens) * size(limits.max_logprobs));
+         kInt * (2 * rows + 1 + 2 * samples + tokens + 2 * (samples + tokens) * size(limits.max_logprobs));
 }
 
 Napi::ArrayBuffer buffer_of(const Napi::Value& value, const char* name, std::size_t bytes) {
@@ -85,14 +86,15 @@ void write_step_output(const StepJob& job, const StepLimits& limits, Napi::Array
   Writer writer(static_cast<std::byte*>(buffer.Data()) + sizeof times);
   const std::size_t max_rows = size(limits.max_rows), max_tokens = size(limits.max_tokens);
   const std::size_t top = size(limits.max_logprobs), rows = job.rows.size();
-  const std::size_t scored_rows = job.any_logprobs ? rows : 0;
+  const std::size_t max_samples = size(limits.max_samples()), sampled = size(from.token_starts[rows]);
+  const std::size_t scored = job.any_logprobs ? sampled : 0;
   const std::size_t scored_tokens = job.any_prompt_logprobs ? job.token_ids.size() : 0;
   writer.put(from.token_starts, rows + 1, max_rows + 1);
-  writer.put(from.tokens, rows, max_rows);
+  writer.put(from.tokens, sampled, max_samples);
   writer.put(from.statuses, rows, max_rows);
-  writer.put(from.logprobs, rows, max_rows);
-  writer.put(from.top_ids, scored_rows * top, max_rows * top);
-  writer.put(from.top_logprobs, scored_rows * top, max_rows * top);
+  writer.put(from.logprobs, sampled, max_samples);
+  writer.put(from.top_ids, scored * top, max_samples * top);
+  writer.put(from.top_logprobs, scored * top, max_samples * top);
   writer.put(from.prompt_logprobs, scored_tokens, max_tokens);
   writer.put(from.prompt_top_ids, scored_tokens * top, max_tokens * top);
   writer.put(from.prompt_top_logprobs, scored_tokens * top, max_tokens * top);

@@ -91,7 +91,7 @@ Forward::Forward(const ModelSpec& spec, const ExecutionPlan& plan, const ModelWe
   const int rows = repeats_ ? rounded_rows(limits.max_rows) : limits.max_rows;
   const int tokens = std::max(limits.max_tokens, rows);
   largest_ = {rows, tokens, (limits.max_sequence_tokens + limits.block_tokens - 1) / limits.block_tokens,
-              rows};
+              tokens};
   logit_rows_ = std::min(devices.back()->most_logit_rows(), std::max(kLeastLogitRows, rows));
   for (const Stage& stage : plan.stages) {
     for (const Rank& rank : stage.ranks) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,6 +22,9 @@ struct StepLimits {
   int max_sequence_tokens = 0;
   int block_tokens = 0;
   int max_logprobs = 0;
+
+  // Tokens that a step samples.
+  [[nodiscard]] int max_samples() const { return std::max(max_rows, max_tokens); }
 };
 
 // Where a forward pass wants logits, and for what.

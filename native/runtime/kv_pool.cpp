@@ -104,6 +104,16 @@ bool KvPool::grow(Slot slot, std::int64_t tokens) {
   return true;
 }
 
+bool KvPool::may_write_again(Slot slot, std::int64_t from) const {
+  const Sequence& sequence = at(slot);
+  if (from < 0 || from > sequence.written) return false;
+  for (std::int64_t i = from / block_tokens_; i * block_tokens_ < sequence.written; ++i) {
+    const Block& block = blocks_[static_cast<std::size_t>(sequence.table[static_cast<std::size_t>(i)])];
+    if (block.references > 1 || block.indexed) return false;
+  }
+  return true;
+}
+
 void KvPool::free(Slot slot) {
   Sequence& sequence = at(slot);
   // The end of the chain first, so that it is evicted first.

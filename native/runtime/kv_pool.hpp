@@ -83,6 +83,8 @@ class KvPool {
   // Tokens of the slot whose KV is in its blocks, or will be once the queued steps have run.
   [[nodiscard]] std::int64_t written_tokens(Slot slot) const { return at(slot).written; }
   void set_written_tokens(Slot slot, std::int64_t tokens) { at(slot).written = tokens; }
+  // Whether the slot's KV from that token on may be replaced: it is written, and nobody else sees it.
+  [[nodiscard]] bool may_write_again(Slot slot, std::int64_t from) const;
   // There is nothing to copy: operations are not kept.
   void detach_from_storage() { has_storage_ = false; }
   // Hands over the operations queued since the last call; they run before the next step.

@@ -63,14 +63,14 @@ void check_params(const SamplingParams& params, const StopRules& stop, int vocab
 
 StepOutput make_output(const StepLimits& limits) {
   const auto rows = index(limits.max_rows), tokens = index(limits.max_tokens),
-             top = index(limits.max_logprobs);
+             samples = index(limits.max_samples()), top = index(limits.max_logprobs);
   StepOutput out;
   out.token_starts.resize(rows + 1);
-  out.tokens.resize(rows);
+  out.tokens.resize(samples);
   out.statuses.resize(rows);
-  out.logprobs.resize(rows);
-  out.top_ids.resize(rows * top);
-  out.top_logprobs.resize(rows * top);
+  out.logprobs.resize(samples);
+  out.top_ids.resize(samples * top);
+  out.top_logprobs.resize(samples * top);
   out.prompt_logprobs.resize(tokens);
   out.prompt_top_ids.resize(tokens * top);
   out.prompt_top_logprobs.resize(tokens * top);
@@ -255,7 +255,7 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
                     " and at most " + std::to_string(most));
   }
   const std::int64_t position = input.positions[i], total = position + end - start;
-  if (position != kv_->written_tokens(slot)) {
+  if (position != kv_->written_tokens(slot) && !kv_->may_write_again(slot, position)) {
     refuse_step("positions", row,
                 "is " + std::to_string(position) + ", but the slot has " +
                     std::to_string(kv_->written_tokens(slot)) + " tokens");
@@ -265,9 +265,10 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
                 "and its tokens reach " + std::to_string(total) + ", past the slot's " +
                     std::to_string(kv_->grown_tokens(slot)) + " grown tokens or the longest sequence");
   }
-  if ((input.outputs[i] & ~(kSample | kLogprobs | kPromptLogprobs | kAwaitMask | kHidden)) != 0) {
+  if ((input.outputs[i] & ~(kSample | kLogprobs | kPromptLogprobs | kAwaitMask | kHidden | kVerify)) != 0) {
     refuse_step("outputs", row, "has unknown bits");
   }
+  if ((input.outputs[i] & kVerify) != 0) check_draft(input, row);
   if (input.next_token_ids[i] < -1 || input.next_token_ids[i] >= vocab_size()) {
     refuse_step("nextTokenIds", row, "is not a token id");
   }
@@ -278,6 +279,18 @@ void ModelRuntime::check_row(const StepInput& input, int row) const {
           "tokenIds", static_cast<int>(t),
           "is " + std::to_string(id) + "; the vocabulary has " + std::to_string(vocab_size()) + " tokens");
     }
+  }
+}
+
+// What the second and later tokens of a row draw must not depend on which token the first one draws, except
+// through the draft.
+void ModelRuntime::check_draft(const StepInput& input, int row) const {
+  const auto i = index(row);
+  if ((input.outputs[i] & (kSample | kAwaitMask)) != kSample) {
+    refuse_step("outputs", row, "verifies a draft, for which it must sample, and without a mask");
+  }
+  if (slots_[index(input.slots[i])]->params.has_penalties()) {
+    refuse_step("outputs", row, "verifies a draft, which a slot with penalties cannot");
   }
 }
 

@@ -81,6 +81,7 @@ class ModelRuntime {
  private:
   void check(const StepInput& input) const;
   void check_row(const StepInput& input, int row) const;
+  void check_draft(const StepInput& input, int row) const;
   void fill(const StepInput& input, StepJob& job);
   void work();
   StepJob* take_queued();

@@ -32,13 +32,12 @@ StepRunner::StepRunner(Forward& forward, const StepLimits& limits, int vocab_siz
     : forward_(forward), limits_(limits), mask_words_((vocab_size + 31) / 32) {
   forward_.reserve(batch_);
   active_.reserve(index(limits.max_rows));
-  sample_rows_.reserve(index(limits.max_rows));
+  places_.reserve(index(limits.max_samples()));
 }
 
 void StepRunner::run(StepJob& job) {
   StepOutput& out = job.output;
   std::fill_n(out.statuses.begin(), job.rows.size(), static_cast<std::int32_t>(RowStatus::kSkipped));
-  std::fill_n(out.tokens.begin(), job.rows.size(), -1);
   out.hidden.assign(index(job.num_hidden) * index(forward_.hidden_size()), 0);
   run_block_ops(job);
   gather_rows(job);
@@ -49,19 +48,16 @@ void StepRunner::run(StepJob& job) {
     if (job.any_prompt_logprobs) score_prompt(job);
     if (job.num_hidden > 0) read_hidden(job);
     sample(job);
+  } else {
+    places_.clear();
   }
   int tokens = 0;
+  std::size_t sample = 0;
   for (std::size_t row = 0; row < job.rows.size(); ++row) {
     out.token_starts[row] = tokens;
-    if (out.tokens[row] < 0) continue;
-    // Rows without a token leave no hole: everything by token moves down with it.
-    const auto from = row, to = index(tokens++), top = index(limits_.max_logprobs);
-    out.tokens[to] = out.tokens[from];
-    out.logprobs[to] = out.logprobs[from];
-    std::copy_n(out.top_ids.begin() + static_cast<std::ptrdiff_t>(from * top), top,
-                out.top_ids.begin() + static_cast<std::ptrdiff_t>(to * top));
-    std::copy_n(out.top_logprobs.begin() + static_cast<std::ptrdiff_t>(from * top), top,
-                out.top_logprobs.begin() + static_cast<std::ptrdiff_t>(to * top));
+    const std::size_t first = sample;
+    while (sample < places_.size() && places_[sample].row == static_cast<int>(row)) ++sample;
+    tokens = finish_row(job, first, sample, tokens);
   }
   out.token_starts[job.rows.size()] = tokens;
 }
@@ -76,7 +72,7 @@ void StepRunner::run_block_ops(StepJob& job) {
 // Leaves out the rows whose sequence has ended since the step was queued.
 void StepRunner::gather_rows(const StepJob& job) {
   active_.clear();
-  sample_rows_.clear();
+  places_.clear();
   BatchShape shape;
   batch_.max_query_tokens = batch_.max_context_tokens = 0;
   for (std::size_t row = 0; row < job.rows.size(); ++row) {
@@ -86,14 +82,18 @@ void StepRunner::gather_rows(const StepJob& job) {
     // A placeholder without a sampled token to stand for: the row that should have sampled it was skipped.
     if (job.token_ids[index(step_row.first_token)] < 0 && slot.last_token < 0) continue;
     active_.push_back({static_cast<int>(row), shape.num_tokens});
-    if ((step_row.outputs & kSample) != 0) sample_rows_.push_back(static_cast<int>(row));
+    if ((step_row.outputs & kSample) != 0) {
+      const int first = (step_row.outputs & kVerify) != 0 ? 0 : step_row.num_tokens - 1;
+      for (int token = first; token < step_row.num_tokens; ++token)
+        places_.push_back({static_cast<int>(row), token});
+    }
     shape.num_tokens += step_row.num_tokens;
     shape.max_blocks = std::max(shape.max_blocks, step_row.table_size);
     batch_.max_query_tokens = std::max(batch_.max_query_tokens, step_row.num_tokens);
     batch_.max_context_tokens = std::max(batch_.max_context_tokens, step_row.position + step_row.num_tokens);
   }
   shape.num_rows = static_cast<int>(active_.size());
-  shape.num_samples = static_cast<int>(sample_rows_.size());
+  shape.num_samples = static_cast<int>(places_.size());
   if (shape.num_rows == 0) return;
   batch_.reset(shape, forward_.shape_for(shape));
   fill_batch(job);
@@ -102,7 +102,7 @@ void StepRunner::gather_rows(const StepJob& job) {
 void StepRunner::fill_batch(const StepJob& job) {
   prompt_targets_.clear();
   prompt_places_.clear();
-  std::size_t sample = 0;
+  std::size_t place = 0;
   for (std::size_t i = 0; i < active_.size(); ++i) {
     const ActiveRow& active = active_[i];
     const StepRow& row = job.rows[index(active.row)];
@@ -117,8 +117,8 @@ void StepRunner::fill_batch(const StepJob& job) {
     batch_.context_lens()[i] = row.position + row.num_tokens;
     std::copy_n(job.tables.begin() + row.table_start, row.table_size,
                 batch_.block_tables().begin() + static_cast<std::ptrdiff_t>(i) * batch_.shape().max_blocks);
-    if ((row.outputs & kSample) != 0)
-      batch_.sample_tokens()[sample++] = static_cast<std::int32_t>(first + count) - 1;
+    for (; place < places_.size() && places_[place].row == active.row; ++place)
+      batch_.sample_tokens()[place] = active.first_batch_token + places_[place].token;
     if ((row.outputs & kPromptLogprobs) != 0) add_prompt_targets(job, active.row, active.first_batch_token);
   }
 }
@@ -183,7 +183,8 @@ void StepRunner::sample(StepJob& job) {
   masks_.reserve(active_.size());  // rows keep pointers to the masks
   const auto top = index(limits_.max_logprobs);
   const auto mask_deadline = std::chrono::steady_clock::now() + kMaskTimeout;
-  for (const int row_index : sample_rows_) {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const auto [row_index, token] = places_[i];
     const StepRow& row = job.rows[index(row_index)];
     SlotState& slot = *row.slot;
     SampleRow& sample = samples_.emplace_back();
@@ -191,8 +192,6 @@ void StepRunner::sample(StepJob& job) {
     if ((row.outputs & kAwaitMask) != 0) {
       std::optional<std::vector<std::int32_t>> mask = slot.mask.take(mask_deadline);
       if (!mask || mask->size() != index(mask_words_)) {
-        slot.finished = true;
-        out.statuses[index(row_index)] = static_cast<std::int32_t>(RowStatus::kBadMask);
         sample.params = &kAnyToken;  // a place in the batch all the same
         continue;
       }
@@ -201,34 +200,54 @@ void StepRunner::sample(StepJob& job) {
     }
     sample.params = &slot.params;
     sample.counts = slot.params.has_penalties() ? &slot.counts : nullptr;
-    if (slot.sampled < slot.stop.min_tokens) sample.banned = slot.stop.stop_token_ids;
-    sample.position = row.position + row.num_tokens;
+    // Of the places of a row that verifies, all but the first come after tokens that may turn out as drafted.
+    const int drafted = (row.outputs & kVerify) != 0 ? token : 0;
+    if (slot.sampled + drafted < slot.stop.min_tokens) sample.banned = slot.stop.stop_token_ids;
+    sample.position = row.position + token + 1;
     sample.want_logprobs = (row.outputs & kLogprobs) != 0;
-    result.top_ids = out.top_ids.data() + index(row_index) * top;
-    result.top_logprobs = out.top_logprobs.data() + index(row_index) * top;
+    // Where the output has them in the end is not further on: each place gives one token at most.
+    result.top_ids = out.top_ids.data() + i * top;
+    result.top_logprobs = out.top_logprobs.data() + i * top;
     std::fill_n(result.top_ids, top, -1);
   }
   forward_.sample(batch_, samples_, results_);
-  for (std::size_t i = 0; i < samples_.size(); ++i) {
-    if (samples_[i].params == &kAnyToken) continue;
-    finish_row(job, sample_rows_[i], results_[i], samples_[i].want_logprobs);
-  }
 }
 
-void StepRunner::finish_row(StepJob& job, int row, const SampleResult& result, bool wanted_logprobs) {
-  StepOutput& out = job.output;
-  SlotState& slot = *job.rows[index(row)].slot;
-  RowStatus status = RowStatus::kRunning;
-  if (result.status == SampleStatus::kOk) {
-    bool stopped = false;
-    if (slot.accept(result.token, stopped)) status = stopped ? RowStatus::kStop : RowStatus::kLength;
-    out.tokens[index(row)] = result.token;
-    out.logprobs[index(row)] = wanted_logprobs ? result.logprob : kNoLogprob;
-  } else {
-    slot.finished = true;
-    status = result.status == SampleStatus::kBadLogits ? RowStatus::kBadLogits : RowStatus::kBadMask;
+int StepRunner::finish_row(StepJob& job, std::size_t first_sample, std::size_t end_sample, int tokens) {
+  for (std::size_t i = first_sample; i < end_sample; ++i) {
+    const StepRow& row = job.rows[index(places_[i].row)];
+    const RowStatus status = take_token(job, i, tokens);
+    job.output.statuses[index(places_[i].row)] = static_cast<std::int32_t>(status);
+    if (static_cast<int>(status) < 0) break;
+    ++tokens;
+    // Where the draft was wrong, nothing after it holds.
+    if (status != RowStatus::kRunning || i + 1 == end_sample) break;
+    if (job.token_ids[index(row.first_token + places_[i + 1].token)] != results_[i].token) break;
   }
-  out.statuses[index(row)] = static_cast<std::int32_t>(status);
+  return tokens;
+}
+
+RowStatus StepRunner::take_token(StepJob& job, std::size_t sample, int place) {
+  SlotState& slot = *job.rows[index(places_[sample].row)].slot;
+  const SampleResult& result = results_[sample];
+  if (samples_[sample].params == &kAnyToken || result.status != SampleStatus::kOk) {
+    slot.finished = true;
+    return result.status == SampleStatus::kBadLogits ? RowStatus::kBadLogits : RowStatus::kBadMask;
+  }
+  StepOutput& out = job.output;
+  bool stopped = false;
+  RowStatus status = RowStatus::kRunning;
+  if (slot.accept(result.token, stopped)) status = stopped ? RowStatus::kStop : RowStatus::kLength;
+  out.tokens[index(place)] = result.token;
+  out.logprobs[index(place)] = samples_[sample].want_logprobs ? result.logprob : kNoLogprob;
+  // Places without a token leave no hole.
+  if (place < static_cast<int>(sample)) {
+    const auto top = static_cast<std::ptrdiff_t>(limits_.max_logprobs);
+    const auto from = static_cast<std::ptrdiff_t>(sample) * top;
+    std::copy_n(out.top_ids.begin() + from, top, out.top_ids.begin() + place * top);
+    std::copy_n(out.top_logprobs.begin() + from, top, out.top_logprobs.begin() + place * top);
+  }
+  return status;
 }
 
 }  // namespace millrace

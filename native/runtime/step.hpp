@@ -17,7 +17,8 @@ enum RowOutput : std::int32_t {
   kLogprobs = 2,
   kPromptLogprobs = 4,
   kAwaitMask = 8,
-  kHidden = 16
+  kHidden = 16,
+  kVerify = 32
 };
 enum class RowStatus : std::int32_t {
   kRunning = 0,
@@ -73,6 +74,12 @@ struct StepJob {
   void fail(const std::string& code, const std::string& message);
 };
 
+// A token of a step after which one is sampled.
+struct SamplePlace {
+  int row;
+  int token;  // in its row
+};
+
 // Runs jobs, one after the other. Lives on the step thread.
 class StepRunner {
  public:
@@ -93,7 +100,9 @@ class StepRunner {
   void score_prompt(StepJob& job);
   void read_hidden(StepJob& job);
   void sample(StepJob& job);
-  void finish_row(StepJob& job, int row, const SampleResult& result, bool wanted_logprobs);
+  // What a row's places have drawn goes into the output; returns how many tokens the output has then.
+  int finish_row(StepJob& job, std::size_t first_sample, std::size_t end_sample, int tokens);
+  RowStatus take_token(StepJob& job, std::size_t sample, int place);
 
   Forward& forward_;
   StepLimits limits_;
@@ -101,7 +110,7 @@ class StepRunner {
   BlockOps block_ops_;  // that steps before could not do
   HostBatch batch_;
   std::vector<ActiveRow> active_;
-  std::vector<int> sample_rows_;  // that take a token, in order of the batch's sample_tokens()
+  std::vector<SamplePlace> places_;  // in order of the batch's sample_tokens()
   std::vector<SampleRow> samples_;
   std::vector<SampleResult> results_;
   std::vector<std::vector<std::int32_t>> masks_;

@@ -67,6 +67,11 @@ export const StepTime = {
 
 const numTimes = Object.keys(StepTime).length
 
+function outputBytes (maxRows: number, maxTokens: number, maxLogprobs: number): number {
+  const maxSamples = Math.max(maxRows, maxTokens)
+  return 8 * numTimes + 4 * (2 * maxRows + 1 + 2 * maxSamples + maxTokens + 2 * (maxSamples + maxTokens) * maxLogprobs)
+}
+
 /**
  * One step's output. Written just before the step's `done` is called, and the caller's until it is passed
  * to `NativeModel.step` again: two sets alternate.
@@ -77,15 +82,15 @@ export class StepOutput {
   readonly timing: Float64Array
   /** Row i sampled tokens [tokenStarts[i], tokenStarts[i + 1]) of `tokens`: (maxRows + 1,) */
   readonly tokenStarts: Int32Array
-  /** (maxRows,): one token a row at most, until draft verification exists */
+  /** One a row, more where a row verified a draft: (maxSamples,), the larger of maxRows and maxTokens */
   readonly tokens: Int32Array
   /** A value of `RowStatus` for each row: (maxRows,) */
   readonly statuses: Int32Array
-  /** Natural log-probability of `tokens[i]` before penalties and temperature, NaN where it was not asked for: (maxRows,) */
+  /** Natural log-probability of `tokens[i]` before penalties and temperature, NaN where it was not asked for: (maxSamples,) */
   readonly logprobs: Float32Array
-  /** For rows with `logprobs`: ids of the most likely tokens, best first, -1 past the slot's top-N: (maxRows, maxLogprobs) */
+  /** For rows with `logprobs`: ids of the most likely tokens, best first, -1 past the slot's top-N: (maxSamples, maxLogprobs) */
   readonly topIds: Int32Array
-  /** Their log-probabilities: (maxRows, maxLogprobs) */
+  /** Their log-probabilities: (maxSamples, maxLogprobs) */
   readonly topLogprobs: Float32Array
   /**
    * For rows with `promptLogprobs`: entry i is the log-probability of the token that follows input
@@ -96,17 +101,17 @@ export class StepOutput {
   readonly promptTopIds: Int32Array
   readonly promptTopLogprobs: Float32Array
 
-  constructor (maxRows: number, maxTokens: number, maxLogprobs: number,
-    buffer = new ArrayBuffer(8 * numTimes + 4 * (4 * maxRows + 1 + maxTokens + 2 * (maxRows + maxTokens) * maxLogprobs))) {
+  constructor (maxRows: number, maxTokens: number, maxLogprobs: number, buffer = new ArrayBuffer(outputBytes(maxRows, maxTokens, maxLogprobs))) {
     const cutter = new Cutter(buffer)
+    const maxSamples = Math.max(maxRows, maxTokens)
     this.buffer = buffer
     this.timing = cutter.take(Float64Array, numTimes)
     this.tokenStarts = cutter.take(Int32Array, maxRows + 1)
-    this.tokens = cutter.take(Int32Array, maxRows)
+    this.tokens = cutter.take(Int32Array, maxSamples)
     this.statuses = cutter.take(Int32Array, maxRows)
-    this.logprobs = cutter.take(Float32Array, maxRows)
-    this.topIds = cutter.take(Int32Array, maxRows * maxLogprobs)
-    this.topLogprobs = cutter.take(Float32Array, maxRows * maxLogprobs)
+    this.logprobs = cutter.take(Float32Array, maxSamples)
+    this.topIds = cutter.take(Int32Array, maxSamples * maxLogprobs)
+    this.topLogprobs = cutter.take(Float32Array, maxSamples * maxLogprobs)
     this.promptLogprobs = cutter.take(Float32Array, maxTokens)
     this.promptTopIds = cutter.take(Int32Array, maxTokens * maxLogprobs)
     this.promptTopLogprobs = cutter.take(Float32Array, maxTokens * maxLogprobs)

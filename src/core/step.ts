@@ -12,7 +12,14 @@ export const RowOutput = {
   /** Sampling waits for `setMask` on this slot, and uses the mask once. Needs `sample`. */
   awaitMask: 8,
   /** The hidden state of the row's last token, as the head gets it: `NativeModel.hiddenStates`. */
-  hidden: 16
+  hidden: 16,
+  /**
+   * The row's tokens after its first are a draft: a token is sampled after each, up to the first that is not
+   * the drafted one. The row gives 1 to as many tokens as it has, the same as rows of one token would have
+   * given one after the other; KV of wrong ones is written over by the slot's next row, which begins after the
+   * last token given. Needs `sample`, and a slot without penalties and masks.
+   */
+  verify: 32
 } as const
 
 /** What became of row i of a step; values of `StepOutput.statuses`. */

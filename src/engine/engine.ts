@@ -137,6 +137,7 @@ export class Engine {
       policy: usablePolicy(options.policy),
       reserveRatio: options.reserveRatio,
       ...options.pacing === 'qoe' ? { pacing: { maxResidentSeqs: options.maxResidentSeqs, readingTokensPerSec: options.readingTokensPerSec } } : {},
+      speculates: options.speculativeDecoding !== 'none',
       // A copy within this machine's memory.
       swap: { tokenMs: options.kvCacheMemory / (options.kvBlocks * options.blockTokens) / swapBytesPerMs, hiddenRatio: 0 },
       onReturn: (_, waitedMs, tool) => { if (tool !== undefined) this.#toolReturned(tool, waitedMs) },

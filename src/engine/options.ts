@@ -82,6 +82,19 @@ export const engineOptions = {
     default: false,
     description: 'Refuse a request at once when the queue forecasts that it will miss the times that it asks for. Else it runs, and its result says so.'
   },
+  speculativeDecoding: {
+    type: 'string',
+    enum: ['none', 'prompt-lookup'],
+    default: 'none',
+    description: 'Compute several tokens of an answer in one step where they can be guessed. prompt-lookup guesses what followed the last tokens where they stood before, which is fast for answers that quote, edit or repeat. The tokens are the same; answers with penalties or constrained output go without.'
+  },
+  numSpeculativeTokens: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 64,
+    default: 8,
+    description: 'With speculative-decoding: tokens that are guessed at once at most. Fewer are where guesses were wrong lately, or many answers share a step.'
+  },
   kvCacheMemory: {
     type: ['integer', 'string'],
     format: 'bytes',

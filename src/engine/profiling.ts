@@ -111,13 +111,12 @@ export class Profiling {
       if (statuses[row] === RowStatus.skipped) continue
       const position = plan.positions[row]!
       const count = plan.queryStarts[row + 1]! - plan.queryStarts[row]!
-      if (count > 1 || position < plan.sequences[row]!.promptTokens) {
-        work.prefillTokens += count
-        work.prefillContextTokens += promptContext(position, count)
-      } else {
-        work.decodes++
-        work.contextTokens += position + 1
-      }
+      const decodes = position < plan.sequences[row]!.promptTokens ? 0 : 1
+      work.decodes += decodes
+      work.contextTokens += decodes * (position + 1)
+      // A draft is computed as a prompt is.
+      work.prefillTokens += count - decodes
+      work.prefillContextTokens += promptContext(position + decodes, count - decodes)
     }
     this.#costs.observe(work, durationMs)
     this.#unsaved++

@@ -45,6 +45,8 @@ export interface ResolvedOptions {
   readonly maxQueuedRequests: number
   readonly maxQueuedTokens: number
   readonly refuseMissedSlo: boolean
+  readonly speculativeDecoding: 'none' | 'prompt-lookup'
+  readonly numSpeculativeTokens: number
   /** Rounded down to whole blocks. */
   readonly kvCacheMemory: number
   readonly kvBlocks: number
@@ -120,6 +122,8 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxQueuedRequests: parsed.maxQueuedRequests,
     maxQueuedTokens: parsed.maxQueuedTokens,
     refuseMissedSlo: parsed.refuseMissedSlo,
+    speculativeDecoding: speculativeDecodingOf(parsed),
+    numSpeculativeTokens: parsed.numSpeculativeTokens,
     kvCacheMemory: memory.kvBytes,
     kvBlocks: memory.kvBlocks,
     kvSwapMemory: memory.kvHostBytes,
@@ -142,6 +146,14 @@ export function resolveOptions (parsed: ParsedEngineOptions, model: ModelFacts, 
     maxLogprobs: parsed.maxLogprobs,
     seed: parsed.seed
   })
+}
+
+function speculativeDecodingOf ({ speculativeDecoding, pacing }: ParsedEngineOptions): ResolvedOptions['speculativeDecoding'] {
+  if (speculativeDecoding !== 'none' && pacing !== 'none') {
+    throw new InvalidOptionError('speculativeDecoding',
+      'speculativeDecoding guesses tokens ahead, and pacing qoe writes them no faster than they are read. Leave out --speculative-decoding or --pacing.')
+  }
+  return speculativeDecoding
 }
 
 /** The first card of the map. */

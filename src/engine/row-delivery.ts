@@ -16,7 +16,7 @@ export interface DeliveryActions {
   fail (sequence: EngineSequence, error: Error): void
 }
 
-/** Takes a committed row's token to the request it belongs to: log-probabilities, text, stop strings, end. */
+/** Takes a committed row's tokens to the request they belong to: log-probabilities, text, stop strings, end. */
 export function deliverRow (
   plan: EnginePlan, row: number, output: StepOutput, nowMs: number, logprobs: LogprobReader, actions: DeliveryActions
 ): void {
@@ -38,12 +38,15 @@ function takeToken (
 ): void {
   const sequence = plan.sequences[row]!
   sequence.request.firstTokenMs ??= nowMs
-  actions.token(sequence, nowMs)
-  // A token that ends the sequence by its id is no part of the text.
-  if (sequence.finishReason !== 'stop') {
-    const place = output.tokenStarts[row]!
+  const end = output.tokenStarts[row + 1]!
+  for (let place = output.tokenStarts[row]!; place < end; place++) {
+    actions.token(sequence, nowMs)
+    // A token that ends the sequence by its id is no part of the text.
+    if (place === end - 1 && sequence.finishReason === 'stop') break
     const logprob = sequence.logprobs ? logprobs.sampled(output, place) : undefined
     if (sequence.output.push(output.tokens[place]!, logprob)) {
+      // What a draft was right for behind it is not of the answer.
+      sequence.drop(end - 1 - place)
       actions.stop(sequence)
       return
     }

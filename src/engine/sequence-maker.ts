@@ -23,6 +23,13 @@ export interface SequenceMakerOptions {
   readonly expectedWait: ExpectedWait
 }
 
+/** What a token's probability is must not depend on the one before it, but through the model: else a draft cannot be verified. */
+function draftTokens ({ speculativeDecoding, numSpeculativeTokens }: EngineParts['options'], { params, grammar }: EngineRequest): number {
+  const { repetitionPenalty, frequencyPenalty, presencePenalty } = params!
+  const hasPenalties = repetitionPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0
+  return speculativeDecoding === 'none' || hasPenalties || grammar !== undefined ? 0 : numSpeculativeTokens
+}
+
 /** Of the rounds after tools: no choice has that number. */
 const roundSeedIndex = 2 ** 31
 
@@ -101,6 +108,7 @@ export class SequenceMaker {
       arrivalMs: request.arrivalMs,
       promptIds,
       logprobs: request.params!.logprobs,
+      maxDraftTokens: draftTokens(parts.options, request),
       priority,
       predictedTokens: prediction.expectedTokens,
       reservedTokens: prediction.reservedTokens,

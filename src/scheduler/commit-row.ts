@@ -12,31 +12,34 @@ export function commitRow (
   pool: BlockPool, plan: Plan, row: number, result: StepTokens, nowMs: number
 ): FinishReason | undefined {
   const sequence = plan.sequences[row]!
-  const sampled = (plan.outputs[row]! & RowOutput.sample) !== 0
+  const outputs = plan.outputs[row]!
+  const count = plan.queryStarts[row + 1]! - plan.queryStarts[row]!
+  const verifies = (outputs & RowOutput.verify) !== 0
+  const samples = (outputs & RowOutput.sample) === 0 ? 0 : verifies ? count : 1
   sequence.pendingRows--
-  if (sampled) sequence.pendingSamples--
+  sequence.pendingSamples -= samples
   plan.outcomes[row] = RowOutcome.dropped
   if (sequence.state === 'ended') return undefined
 
   const status = result.statuses[row]!
   const first = result.tokenStarts[row]!
   const numTokens = result.tokenStarts[row + 1]! - first
-  const expected = sampled ? 1 : 0
-  if (status < 0 || status === RowStatus.skipped || numTokens !== expected) {
+  if (status < 0 || status === RowStatus.skipped || numTokens > samples || (numTokens === 0 && samples > 0)) {
     plan.outcomes[row] = RowOutcome.failed
     return 'error'
   }
+  for (let i = first; i < first + numTokens; i++) sequence.append(result.tokens[i]!)
   // A row from before a preemption: its KV is gone, its token is as good as any.
   if (plan.epochs[row] === sequence.epoch) {
-    const count = plan.queryStarts[row + 1]! - plan.queryStarts[row]!
-    sequence.computed = plan.positions[row]! + count
+    sequence.computed = plan.positions[row]! + (verifies ? numTokens : count)
+    // Behind the last token that was right, the next row writes over what the draft had.
+    if (verifies) sequence.planned = sequence.computed
     publish(pool, sequence)
   }
   plan.outcomes[row] = RowOutcome.computed
-  if (!sampled) return sequence.maxTokens === 0 && sequence.computed === sequence.promptTokens ? 'length' : undefined
+  if (samples === 0) return sequence.maxTokens === 0 && sequence.computed === sequence.promptTokens ? 'length' : undefined
 
   plan.outcomes[row] = RowOutcome.token
-  sequence.append(result.tokens[first]!)
   if (sequence.state === 'running') sequence.clock.enter('decode', nowMs)
   if (status === RowStatus.stop) return 'stop'
   return status === RowStatus.length || sequence.generatedTokens >= sequence.maxTokens ? 'length' : undefined

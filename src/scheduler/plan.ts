@@ -7,7 +7,7 @@ export const RowOutcome = {
   dropped: 0,
   /** A part of a prompt was computed. */
   computed: 1,
-  /** One token was appended to the sequence, which may have ended with it. */
+  /** One token was appended to the sequence, or as many as a draft was right for; it may have ended with the last. */
   token: 2,
   /** The row failed, and its sequence with it. */
   failed: 3
@@ -46,8 +46,8 @@ export class Plan<S extends Sequence = Sequence> extends StepInput {
     this.sequences.length = 0
   }
 
-  /** A row of the sequence's tokens [start, start + count). */
-  addRow (sequence: S, start: number, count: number, outputs: number): void {
+  /** A row of the sequence's tokens [start, start + count). Those that are not known are `draft`'s, or placeholders. */
+  addRow (sequence: S, start: number, count: number, outputs: number, draft?: Int32Array): void {
     const row = this.numRows++
     this.sequences.push(sequence)
     this.slots[row] = sequence.slot!
@@ -56,7 +56,8 @@ export class Plan<S extends Sequence = Sequence> extends StepInput {
     this.nextTokenIds[row] = start + count < sequence.promptTokens ? sequence.tokens[start + count]! : -1
     this.epochs[row] = sequence.epoch
     for (let position = start; position < start + count; position++) {
-      this.tokenIds[this.numTokens++] = position < sequence.numTokens ? sequence.tokens[position]! : -1
+      const known = position < sequence.numTokens
+      this.tokenIds[this.numTokens++] = known ? sequence.tokens[position]! : draft?.[position - sequence.numTokens] ?? -1
     }
     this.queryStarts[row + 1] = this.numTokens
   }

@@ -4,6 +4,7 @@ import type { SwapCosts } from './min-waste.js'
 import type { PacingOptions } from './pacing.js'
 import type { ParkedStats } from './parked-kv.js'
 import type { Policy } from './policy.js'
+import type { SpeculationStats } from './speculation.js'
 import type { Sequence } from './sequence.js'
 import type { TokenBudget } from './token-budget.js'
 
@@ -21,6 +22,8 @@ export interface SchedulerOptions<S extends Sequence> {
   readonly budget?: TokenBudget
   /** Missing = every running sequence decodes in every plan. */
   readonly pacing?: PacingOptions
+  /** Tokens are drafted for sequences with `maxDraftTokens`; not with pacing. */
+  readonly speculates?: boolean
   /**
    * Share of the blocks that running sequences are expected to grow by which an admission leaves free
    * (0 to 1; 0). One block for each is left in any case: without it, a prompt admitted into the last
@@ -63,4 +66,5 @@ export interface SchedulerStats {
   /** Sequences that ended and whose KV waits for a return. */
   readonly parked: number
   readonly parkedKv: ParkedStats
+  readonly speculation: Readonly<SpeculationStats>
 }

@@ -16,8 +16,11 @@ import type { Policy, PolicyView } from './policy.js'
 import { Preemption } from './preemption.js'
 import { RunningList } from './running-list.js'
 import type { Sequence } from './sequence.js'
+import { Speculation } from './speculation.js'
 import { fullBudget } from './token-budget.js'
 import { WaitingQueue } from './waiting-queue.js'
+
+const noSpeculation = { drafts: 0, draftTokens: 0, acceptedTokens: 0, acceptedByPosition: [0] }
 
 /** A copy within one machine's memory: 100 KB a token at some 5 GB/s, on the steps' own thread. */
 const defaultSwapCosts: SwapCosts = { tokenMs: 0.02, hiddenRatio: 0 }
@@ -45,11 +48,15 @@ export class Scheduler<S extends Sequence = Sequence> {
   #lastCommittedId = 0
   readonly #parked: ParkedStore
   readonly #pacer: Pacer<S> | undefined
+  readonly #speculation: Speculation | undefined
   /** Sequences that hold blocks at most. */
   readonly #maxResidentSeqs: number
   readonly #preemption: Preemption<S>
   /** Blocks that admissions leave free. */
   #reserveBlocks = 0
+  /** Tokens of drafts that the plan being made has room for, and the sequences that decode in it. */
+  #draftTokens = 0
+  #decodes = 0
   readonly #view: PolicyView
 
   constructor (options: SchedulerOptions<S>) {
@@ -65,6 +72,7 @@ export class Scheduler<S extends Sequence = Sequence> {
     this.#options = options
     this.#maxOutstanding = options.maxOutstanding ?? 2
     this.#pool = options.pool
+    this.#speculation = options.speculates === true && pacing === undefined ? new Speculation(options.pool) : undefined
     this.policy = options.policy ?? fcfs
     this.#waiting = new WaitingQueue<S>(this.policy)
     this.#running = new RunningList()
@@ -179,6 +187,7 @@ export class Scheduler<S extends Sequence = Sequence> {
   plan (nowMs: number): Plan<S> | undefined {
     if (this.#lastPlanId - this.#lastCommittedId >= this.#maxOutstanding) return undefined
     const view = this.#look(nowMs)
+    if (this.#mustWaitForDrafts(view)) return undefined
     this.#parked.review(view)
     const id = this.#lastPlanId + 1
     const plan = this.#plans[id % this.#plans.length]!
@@ -202,6 +211,10 @@ export class Scheduler<S extends Sequence = Sequence> {
     for (let row = 0; row < plan.numRows; row++) {
       const sequence = plan.sequences[row]!
       const reason = commitRow(this.#pool, plan, row, result, nowMs)
+      if ((plan.outputs[row]! & RowOutput.verify) !== 0 && plan.outcomes[row] === RowOutcome.token) {
+        const drafted = plan.queryStarts[row + 1]! - plan.queryStarts[row]! - 1
+        this.#speculation!.verified(sequence.lookup!, drafted, result.tokenStarts[row + 1]! - result.tokenStarts[row]! - 1)
+      }
       if (reason !== undefined) this.#end(sequence, reason, nowMs)
     }
     return plan
@@ -230,13 +243,19 @@ export class Scheduler<S extends Sequence = Sequence> {
       preemptions: this.#preemption.count,
       swaps: this.#preemption.swaps,
       parked: this.#parked.size,
-      parkedKv: this.#parked.stats()
+      parkedKv: this.#parked.stats(),
+      speculation: this.#speculation?.stats ?? noSpeculation
     }
   }
 
   /** Those not ended, in no order. */
   sequences (): Iterable<S> {
     return this.#byId.values()
+  }
+
+  #mustWaitForDrafts (view: PolicyView): boolean {
+    return this.#speculation !== undefined && this.#lastPlanId > this.#lastCommittedId &&
+      this.#speculation.mustWait(this.#lastCommittedId, this.#running.items, view, Math.max(this.#decodes, 1))
   }
 
   #takeOutstanding (planId: number): Plan<S> {
@@ -332,8 +351,12 @@ export class Scheduler<S extends Sequence = Sequence> {
     // Of those that take turns, a step has its share.
     if (decodes > rows) contextTokens *= rows / decodes
     this.#view.contextTokens = contextTokens
+    this.#decodes = rows
     const tokens = budget({ maxBatchTokens, decodes: rows, contextTokens, promptPosition, tpotSloMs, costs: this.#view.costs })
-    return Math.min(Math.max(1, Math.floor(tokens)), maxBatchTokens)
+    const result = Math.min(Math.max(1, Math.floor(tokens)), maxBatchTokens)
+    // Prompts keep their half.
+    this.#draftTokens = Math.max(0, Math.floor((result - rows) / 2))
+    return result
   }
 
   /** Blocks that are kept free for a sequence to grow into. */
@@ -346,7 +369,10 @@ export class Scheduler<S extends Sequence = Sequence> {
 
   #tryDecode (sequence: S, plan: Plan<S>, view: PolicyView, force: boolean): boolean {
     if (!this.#preemption.tryGrow(sequence, plan.id, view, force)) return false
-    this.#addRow(plan, sequence, 1)
+    const spareBlocks = this.#running.size === 1 ? 0 : this.#reserveBlocks
+    const drafted = this.#speculation?.draft(sequence, view, this.#decodes, this.#draftTokens, spareBlocks, plan.id) ?? 0
+    this.#draftTokens -= drafted
+    this.#addRow(plan, sequence, 1, drafted)
     return true
   }
 
@@ -390,7 +416,8 @@ export class Scheduler<S extends Sequence = Sequence> {
     return false
   }
 
-  #addRow (plan: Plan<S>, sequence: S, count: number): void {
+  /** `drafted`: tokens of its lookup's draft that it has behind them. */
+  #addRow (plan: Plan<S>, sequence: S, count: number, drafted = 0): void {
     const start = sequence.planned
     const toEnd = start + count === sequence.expectedTokens
     const sample = toEnd && sequence.expectedTokens - sequence.promptTokens < sequence.maxTokens
@@ -403,11 +430,12 @@ export class Scheduler<S extends Sequence = Sequence> {
       outputs |= RowOutput.promptLogprobs
     }
     if (sequence.wantsHidden && toEnd) outputs |= RowOutput.hidden
-    plan.addRow(sequence, start, count, outputs)
-    sequence.planned += count
+    if (drafted > 0) outputs |= RowOutput.verify
+    plan.addRow(sequence, start, count + drafted, outputs, drafted > 0 ? sequence.lookup!.draft : undefined)
+    sequence.planned += count + drafted
     sequence.pendingRows++
     sequence.lastPlanId = plan.id
-    if (sample) sequence.pendingSamples++
+    if (sample) sequence.pendingSamples += 1 + drafted
     if (sequence.promptPlanId === 0 && sequence.planned >= sequence.promptTokens) sequence.promptPlanId = plan.id
   }
 

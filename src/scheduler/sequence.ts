@@ -2,6 +2,7 @@ import type { FinishReason } from '../core/finish-reason.js'
 import type { Pace } from './pacing.js'
 import type { ExpectedWait, ParkedKv } from './parked-kv.js'
 import { PhaseClock } from './phase-clock.js'
+import { PromptLookup } from './prompt-lookup.js'
 
 /** What a request wants of its own speed, in ms from its arrival; missing = no wish. */
 export interface Slo {
@@ -56,6 +57,8 @@ export interface SequenceOptions {
    * `Scheduler.expectReturn` or `Scheduler.release` says more.
    */
   readonly parksOnStop?: ExpectedWait
+  /** Tokens that are drafted for one of its rows at most; missing or 0 = none. It must sample without penalties and masks then. */
+  readonly maxDraftTokens?: number
   /** h_0 of the prefix-key chain; missing = its blocks never enter the prefix index. */
   readonly prefixRoot?: Uint8Array
   /** h_1, h_2, ... of the prompt's full blocks, 32 bytes each; missing = it reads no cached prefix. */
@@ -100,6 +103,8 @@ export class Sequence {
   readonly prefixRoot: Uint8Array | undefined
   prefixKeys: Uint8Array | undefined
   readonly clock: PhaseClock
+  /** Drafts what it may write next, where that is asked for. */
+  readonly lookup: PromptLookup | undefined
 
   maxTokens: number
   state: SequenceState = 'waiting'
@@ -125,7 +130,7 @@ export class Sequence {
   grown = 0
   /** Full blocks that have been offered to the prefix index. */
   publishedBlocks = 0
-  /** Rows in outstanding plans, and how many of them sample. */
+  /** Rows in outstanding plans, and the tokens that they may give. */
   pendingRows = 0
   pendingSamples = 0
   /** Counts admissions: a row planned before a preemption tells nothing of the KV after it. */
@@ -182,6 +187,8 @@ export class Sequence {
     this.prefixKeys = options.prefixKeys
     this.parent = options.forkOf
     this.clock = new PhaseClock(options.queuedMs ?? options.arrivalMs)
+    const { maxDraftTokens = 0 } = options
+    this.lookup = maxDraftTokens > 0 ? new PromptLookup(maxDraftTokens) : undefined
     this.tokens = new Int32Array(options.promptIds.length + 64)
     this.tokens.set(options.promptIds)
     this.numTokens = options.promptIds.length
@@ -225,6 +232,11 @@ export class Sequence {
     }
     this.tokens[this.numTokens++] = token
     if (this.generatedTokens >= this.reservedTokens) this.#predictAgain()
+  }
+
+  /** Gives up its last tokens: its answer has ended before them. */
+  drop (count: number): void {
+    this.numTokens -= count
   }
 
   /** It is longer than was likely: the next bucket of twice the size is (docs/scheduling.md). */

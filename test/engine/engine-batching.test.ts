@@ -4,7 +4,7 @@ import { Engine } from '../../src/engine/engine.js'
 import { deriveSeed } from '../../src/core/seed.js'
 import { fixture } from '../support/fixtures.js'
 import { Random, testSeed } from '../support/random.js'
-import { loadTinyEngine, vocabSize } from '../support/tiny-engine.js'
+import { DraftingIsCheap, loadTinyEngine, vocabSize } from '../support/tiny-engine.js'
 
 // Real arithmetic on a tiny model: whatever is batched, chunked, preempted, forked or cached, the
 // tokens are those of the request alone.
@@ -42,8 +42,11 @@ t.test('random loads on small pools: every answer is that of the request alone, 
   const cases = 40
   let preempted = 0
   let swapped = 0
+  let accepted = 0
+  let rejected = 0
   for (let i = 0; i < cases; i++) {
     const maxNumSeqs = random.integer(2, 8)
+    const isPaced = random.chance(0.4)
     const engine = await loadTinyEngine({
       kvBlocks: random.integer(6, 11),
       kvHostBlocks: random.chance(0.3) ? 0 : random.integer(2, 12),
@@ -51,9 +54,11 @@ t.test('random loads on small pools: every answer is that of the request alone, 
       maxNumSeqs,
       maxBatchTokens: random.integer(maxNumSeqs, 48),
       reserveRatio: random.pick([0, 0.5, 1]),
-      ...random.chance(0.4) ? { pacing: 'qoe', maxResidentSeqs: maxNumSeqs + random.integer(0, 8), readingTokensPerSec: random.pick([5, 500]) } as const : {},
+      ...isPaced ? { pacing: 'qoe', maxResidentSeqs: maxNumSeqs + random.integer(0, 8), readingTokensPerSec: random.pick([5, 500]) } as const : {},
+      speculativeDecoding: !isPaced && random.chance(0.7) ? 'prompt-lookup' : 'none',
+      numSpeculativeTokens: random.integer(1, 12),
       prefixCaching: random.chance(0.8)
-    })
+    }, { profiling: new DraftingIsCheap() })
     const shared = randomPrompt(random, 48)
     const requests = Array.from({ length: random.integer(3, 8) }, (): CompleteOptions => ({
       prompt: [...shared.slice(0, random.chance(0.5) ? random.integer(0, 48) : 0), ...randomPrompt(random, random.integer(1, 16))],
@@ -83,9 +88,14 @@ t.test('random loads on small pools: every answer is that of the request alone, 
     if (kv.hostFreeBlocks !== kv.hostBlocks) t.fail(`case ${i}: host blocks are left over`)
     if (preemptions > 0) preempted++
     if (kv.swappedInTokens > 0) swapped++
+    const { acceptedTokens, draftTokens } = engine.metrics().scheduler.speculation
+    if (acceptedTokens > 0) accepted++
+    if (acceptedTokens < draftTokens) rejected++
     await engine.close()
   }
-  t.comment(`${preempted} of ${cases} cases preempted, ${swapped} swapped`)
+  t.comment(`${preempted} of ${cases} cases preempted, ${swapped} swapped, drafts were right in ${accepted} and wrong in ${rejected}`)
+  t.ok(accepted >= 0.1 * cases, 'in at least a tenth of the cases drafted tokens were right')
+  t.ok(rejected >= 0.1 * cases, 'in at least a tenth they were wrong')
   t.ok(preempted >= 0.2 * cases, 'at least a fifth of the cases preempted')
   t.ok(swapped >= 0.1 * cases, 'at least a tenth swapped')
 })

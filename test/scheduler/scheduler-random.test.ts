@@ -44,6 +44,9 @@ class Run {
       maxOutstanding: this.random.integer(1, 3),
       reserveRatio: this.random.pick([0, 0, 0.5, 1]),
       ...this.random.chance(0.4) ? { pacing: this.#pacing(maxNumSeqs) } : {},
+      speculates: this.random.chance(0.6),
+      // A step of one row takes 11 ms, and each token of a draft one more.
+      stepCosts: () => ({ fixedMs: 10, decodeMs: 1, prefillTokenMs: 1, contextTokenMs: 0, prefillContextTokenMs: 0 }),
       ...this.random.chance(0.5) ? { policy: priority } : {},
       extendKeys: sequence => {
         sequence.prefixKeys = prefixKeys(root, sequence.tokens.subarray(0, sequence.numTokens), blockTokens)
@@ -96,6 +99,7 @@ class Run {
         maxTokens,
         priority,
         reservedTokens: this.random.integer(1, 20),
+        maxDraftTokens: this.random.pick([0, 1, 3, 12]),
         ...this.random.chance(0.2) ? { readingTokensPerSec: this.random.integer(1, 500) } : {},
         ...parks ? { parksOnStop: () => waitMs } : {},
         ...cached ? { prefixRoot: root, prefixKeys: prefixKeys(root, promptIds, blockTokens) } : {},
@@ -144,6 +148,11 @@ class Run {
     const generated = stops ? this.random.integer(1, sequence.maxTokens) : sequence.maxTokens
     const tokens = Int32Array.from({ length: promptIds.length + generated },
       (_, i) => promptIds[i] ?? this.random.integer(0, 99))
+    // Something to look up: what repeats itself, with mistakes.
+    const period = this.random.integer(1, 5)
+    if (this.random.chance(0.6)) {
+      for (let i = Math.max(period, promptIds.length); i < tokens.length; i++) if (this.random.chance(0.9)) tokens[i] = tokens[i - period]!
+    }
     this.expected.set(sequence, tokens)
     this.steps.script(sequence, { tokens, stops })
   }
@@ -202,6 +211,8 @@ t.test('random arrivals, lengths, aborts, forks and pools: blocks add up, everyb
   let paced = 0
   let claimed = 0
   let parked = 0
+  let accepted = 0
+  let rejected = 0
   for (let i = 0; i < cases; i++) {
     const run = new Run(seed + i)
     run.play(run.random.integer(3, 14))
@@ -221,13 +232,18 @@ t.test('random arrivals, lengths, aborts, forks and pools: blocks add up, everyb
     if (run.scheduler.stats().swaps > 0) swapped++
     if (run.all.some(({ pace }) => pace !== undefined)) paced++
     if (run.claims > 0) claimed++
+    const { acceptedTokens, draftTokens } = run.scheduler.stats().speculation
+    if (acceptedTokens > 0) accepted++
+    if (acceptedTokens < draftTokens) rejected++
     if (run.all.some(sequence => sequence.parent !== undefined)) forked++
   }
-  t.comment(`${preempted} of ${cases} cases preempted, ${forked} forked, ${swapped} swapped, ${paced} paced, ${claimed} went on with parked KV, ${parked} left some`)
+  t.comment(`${preempted} of ${cases} cases preempted, ${forked} forked, ${swapped} swapped, ${paced} paced, ${claimed} went on with parked KV, ${parked} left some, drafts were right in ${accepted} and wrong in ${rejected}`)
   t.ok(preempted >= 0.2 * cases, 'at least a fifth of the cases preempted')
   t.ok(swapped >= 0.1 * cases, 'at least a tenth swapped')
   t.ok(paced >= 0.2 * cases, 'at least a fifth were paced')
   t.ok(claimed >= 0.1 * cases, 'in at least a tenth a sequence went on with parked KV')
+  t.ok(accepted >= 0.2 * cases, 'in at least a fifth of the cases drafted tokens were right')
+  t.ok(rejected >= 0.2 * cases, 'in at least a fifth they were wrong')
   t.ok(forked >= 0.2 * cases, 'at least a fifth of the cases forked')
 })
 

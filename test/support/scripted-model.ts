@@ -195,6 +195,8 @@ export function scriptedEngine (
       maxResidentSeqs: maxRows,
       readingTokensPerSec: 4.8,
       reserveRatio: 0,
+      speculativeDecoding: 'none',
+      numSpeculativeTokens: 8,
       maxStepMs: undefined,
       maxQueuedRequests: 1024,
       maxQueuedTokens: 4_194_304,

@@ -35,46 +35,68 @@ export class ScriptedSteps {
   run (plan: Plan): ScriptedResult {
     const result: ScriptedResult = {
       tokenStarts: new Int32Array(plan.numRows + 1),
-      tokens: new Int32Array(plan.numRows),
+      tokens: new Int32Array(plan.numTokens),
       statuses: new Int32Array(plan.numRows)
     }
     let count = 0
     for (let row = 0; row < plan.numRows; row++) {
       const status = this.#runRow(plan, row)
       result.statuses[row] = status.code
-      if (status.token !== undefined) result.tokens[count++] = status.token
+      for (const token of status.tokens) result.tokens[count++] = token
       result.tokenStarts[row + 1] = count
     }
     return result
   }
 
-  #runRow (plan: Plan, row: number): { code: number, token?: number } {
+  #runRow (plan: Plan, row: number): { code: number, tokens: number[] } {
     const sequence = plan.sequences[row]!
     const script = this.#scripts.get(sequence.id)!
-    if (this.#ended.has(sequence.id) || sequence.state === 'ended') return { code: RowStatus.skipped }
+    if (this.#ended.has(sequence.id) || sequence.state === 'ended') return { code: RowStatus.skipped, tokens: [] }
     const start = plan.positions[row]!
     const from = plan.queryStarts[row]!
     const end = start + plan.queryStarts[row + 1]! - from
+    const verifies = (plan.outputs[row]! & RowOutput.verify) !== 0
     const key = `${sequence.id}/${plan.epochs[row]!}`
     // The first row of an admission may start after a cached or shared prefix.
     const written = this.#written.get(key)
     if (written !== undefined && written !== start) this.faults.push(`row at ${start}, KV ends at ${written}`)
     this.#written.set(key, end)
+    if (verifies) return this.#verify(plan, row, script, key)
     for (let position = start; position < end; position++) {
       const planned = plan.tokenIds[from + position - start]!
       const token = planned === -1 ? this.#lastToken.get(sequence.id) : planned
       if (token !== script.tokens[position]) this.faults.push(`token ${token} at ${position}, not ${script.tokens[position]}`)
     }
-    if ((plan.outputs[row]! & RowOutput.sample) === 0) return { code: RowStatus.running }
-    const token = script.tokens[end]
+    if ((plan.outputs[row]! & RowOutput.sample) === 0) return { code: RowStatus.running, tokens: [] }
+    return this.#sample(sequence.id, script, end)
+  }
+
+  /** Tokens of the script, up to the first that was drafted otherwise. */
+  #verify (plan: Plan, row: number, script: Script, key: string): { code: number, tokens: number[] } {
+    const { id } = plan.sequences[row]!
+    const start = plan.positions[row]!
+    const given = plan.tokenIds.subarray(plan.queryStarts[row], plan.queryStarts[row + 1])
+    if (given[0] !== script.tokens[start]) this.faults.push(`token ${given[0]} at ${start}, not ${script.tokens[start]}`)
+    const tokens: number[] = []
+    let code: number = RowStatus.running
+    do {
+      const sampled = this.#sample(id, script, start + 1 + tokens.length)
+      code = sampled.code
+      tokens.push(...sampled.tokens)
+    } while (code === RowStatus.running && tokens.length < given.length && tokens.at(-1) === given[tokens.length])
+    this.#written.set(key, start + tokens.length)
+    return { code, tokens }
+  }
+
+  #sample (id: number, script: Script, position: number): { code: number, tokens: number[] } {
+    const token = script.tokens[position]
     if (token === undefined) {
-      this.faults.push(`sampled at ${end}, past the script`)
-      return { code: RowStatus.badLogits }
+      this.faults.push(`sampled at ${position}, past the script`)
+      return { code: RowStatus.badLogits, tokens: [] }
     }
-    this.#lastToken.set(sequence.id, token)
-    const last = end === script.tokens.length - 1
-    if (last) this.#ended.add(sequence.id)
-    const code = !last ? RowStatus.running : script.stops ? RowStatus.stop : RowStatus.length
-    return { code, token }
+    this.#lastToken.set(id, token)
+    const last = position === script.tokens.length - 1
+    if (last) this.#ended.add(id)
+    return { code: !last ? RowStatus.running : script.stops ? RowStatus.stop : RowStatus.length, tokens: [token] }
   }
 }

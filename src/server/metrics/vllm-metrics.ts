@@ -31,6 +31,11 @@ export const vllmMetrics: readonly SampledMetric[] = [
   counter('vllm:request_success_total', 'Sequences that ended, by how.', ({ measured }) => byLabel('finished_reason', { ...measured.finished, repetition: 0 }), ['finished_reason']),
   counter('vllm:prefix_cache_queries_total', 'Prompt tokens that were looked for in the prefix cache.', ({ stats }) => stats.kv.queryTokens),
   counter('vllm:prefix_cache_hits_total', 'Of these, tokens that were found.', ({ stats }) => stats.kv.hitTokens),
+  counter('vllm:spec_decode_num_drafts_total', 'Rows that verified drafted tokens.', ({ scheduler }) => scheduler.speculation.drafts),
+  counter('vllm:spec_decode_num_draft_tokens_total', 'Tokens that were drafted.', ({ scheduler }) => scheduler.speculation.draftTokens),
+  counter('vllm:spec_decode_num_accepted_tokens_total', 'Of these, tokens that were right.', ({ scheduler }) => scheduler.speculation.acceptedTokens),
+  counter('vllm:spec_decode_num_accepted_tokens_per_pos_total', 'The same by their place in the draft, from 0.',
+    ({ scheduler }) => byLabel('position', Object.fromEntries(scheduler.speculation.acceptedByPosition.entries())), ['position']),
   counter('vllm:corrupted_requests_total', 'Sequences that failed because the model gave what are no numbers.', ({ measured }) => measured.corrupted),
 
   histogram('vllm:time_to_first_token_seconds', 'Arrival to first token.', ({ measured }) => measured.ttftSec),

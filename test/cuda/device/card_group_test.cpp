@@ -176,11 +176,11 @@ TEST("an NCCL that was asked for by its path and does not work refuses the load,
 TEST("a sum that fails, ends in an error or never ends fails its step and all later ones, and aborts") {
   for (const auto& [fault, message] :
        {std::pair{"all_reduce", "internal error"}, std::pair{"async", "a remote error"},
-        std::pair{"stall", "has not ended in 400 ms"}, std::pair{"block", "has not ended in 400 ms"}}) {
+        std::pair{"stall", "has not ended in 1500 ms"}, std::pair{"block", "has not ended in 1500 ms"}}) {
     for (const bool pairs : {false, true}) {
       {
         Machine machine;
-        machine.groups.patience_ms = 400;
+        machine.groups.patience_ms = 1500;
         TinyRuntime tiny(pairs ? machine.two_by_two() : machine.split());
         const Slot slot = tiny.open();
         REQUIRE(tiny.step({{slot, {1, 2, 3}, 0}}).error_code.empty());
@@ -188,7 +188,9 @@ TEST("a sum that fails, ends in an error or never ends fails its step and all la
         const NcclGoesWrong wrong(fault);
         const TinyResult result = tiny.step({{slot, {-1}, 3}});
         CHECK_EQ(result.error_code, "ERR_DEVICE_LOST");
-        CHECK_CONTAINS(machine.plugin.list().at(0).reason, message);
+        std::string reasons;  // whichever card met it first has it
+        for (const auto& card : machine.plugin.list()) reasons += card.reason;
+        CHECK_CONTAINS(reasons, message);
         CHECK_EQ(tiny.step({{tiny.open(), {3}, 0}}).error_code, "ERR_DEVICE_LOST");
         for (int wait = 0; wait < 500 && nccl_aborts() - aborts < 2; ++wait)
           std::this_thread::sleep_for(std::chrono::milliseconds(10));
