@@ -3,8 +3,7 @@
  * passes is taken off, and one that is not on it must pass.
  */
 export const knownFailing: Readonly<Record<number, string>> = {
-  55: 'continue_final_message',
-  111: 'tools over HTTP'
+  55: 'continue_final_message'
 }
 
 /** Items that cannot be judged with the demo model and the default options, and why. */
