@@ -57,6 +57,8 @@ export interface ChatOptions extends RequestOptions {
   readonly messages: readonly ChatMessage[]
   /** Passed to the chat template beside the messages. */
   readonly templateVariables?: Readonly<Record<string, unknown>> | undefined
+  /** The answer goes on with the last message, which is the assistant's; its text is what comes behind that. Default false. */
+  readonly continueFinalMessage?: boolean | undefined
   /**
    * What the model may call: names of registered tools, which the engine runs, and definitions in
    * OpenAI's form of tools that the caller runs. 'registered' offers all that are registered.

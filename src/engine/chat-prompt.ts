@@ -1,3 +1,4 @@
+import { renderUnfinished, type UnfinishedMessage } from '../model/chat/continuation.js'
 import { opensReasoning, showsReasoning } from '../model/chat/reasoning.js'
 import { detectToolFormat } from '../model/chat/tool-calls/detect-format.js'
 import { llama3 } from '../model/chat/tool-calls/llama3.js'
@@ -5,7 +6,7 @@ import type { ToolFormat } from '../model/chat/tool-calls/tool-format.js'
 import { NoChatTemplateError, NoToolFormatError } from '../model/errors.js'
 import { answerForm } from './answer-form.js'
 import type { ChatMessage, ChatOptions } from './api.js'
-import { chatOptionNames, checkAllowedTools, checkMessages, checkParallelCalls, checkRequest, checkTextLength, checkToolChoice, checkToolRounds } from './check-request.js'
+import { chatOptionNames, checkAllowedTools, checkContinuation, checkMessages, checkParallelCalls, checkRequest, checkTextLength, checkToolChoice, checkToolRounds } from './check-request.js'
 import type { EngineParts } from './engine-model.js'
 import type { EngineRequest } from './engine-request.js'
 import type { RegisteredTools } from './registered-tools.js'
@@ -15,6 +16,8 @@ export class ChatPrompt {
   readonly #parts: EngineParts
   readonly #options: ChatOptions
   readonly #tools: readonly unknown[] | undefined
+  /** The answer goes on with the last message. */
+  readonly continues: boolean
   /** It ends among the thoughts that come before an answer. */
   opensReasoning = false
 
@@ -22,6 +25,7 @@ export class ChatPrompt {
     this.#parts = parts
     this.#options = options
     this.#tools = tools
+    this.continues = checkContinuation(options.continueFinalMessage, options.messages)
   }
 
   /** Token ids of the conversation with these messages behind it. */
@@ -29,7 +33,11 @@ export class ChatPrompt {
     const { chatTemplate, tokenizer, options: { maxModelLen } } = this.#parts
     if (chatTemplate === undefined) throw new NoChatTemplateError()
     const { messages, templateVariables: variables = {} } = this.#options
-    const rendered = await chatTemplate.render({ messages: [...messages, ...added], tools: this.#tools, variables })
+    const input = { messages: [...messages, ...added], tools: this.#tools, variables }
+    // Rounds after the first have messages of their own behind it.
+    const rendered = this.continues && added.length === 0
+      ? await renderUnfinished(chatTemplate, { ...input, messages: messages as readonly [...ChatMessage[], UnfinishedMessage & ChatMessage] })
+      : await chatTemplate.render(input)
     checkTextLength(rendered.text, maxModelLen)
     this.opensReasoning = opensReasoning(rendered.text)
     return await tokenizer.encodeRendered(rendered)

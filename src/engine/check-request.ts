@@ -1,10 +1,10 @@
 import { InvalidParameterError, TextTooLongError } from '../core/errors.js'
 import { samplingParamNames } from '../core/resolve-sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
-import type { RequestOptions } from './api.js'
+import type { ChatMessage, RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint', 'isProbe']
-export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'tools', 'toolChoice', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
+export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'continueFinalMessage', 'tools', 'toolChoice', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
 export const embedOptionNames = ['input', 'dimensions', 'signal', 'requestId', 'cacheSalt', 'priority', 'slo']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
@@ -125,6 +125,17 @@ export function checkMessages (messages: unknown): void {
       throw new InvalidParameterError(`messages[${i}].content`, `messages[${i}].content must be a text or null.`)
     }
   }
+}
+
+/** @throws InvalidParameterError unless there is something to go on with */
+export function checkContinuation (continues: unknown = false, messages: readonly ChatMessage[]): boolean {
+  if (typeof continues !== 'boolean') throw new InvalidParameterError('continueFinalMessage', 'continueFinalMessage must be true or false.')
+  if (!continues) return false
+  const { role, content, tool_calls: calls } = messages.at(-1)!
+  if (role !== 'assistant' || typeof content !== 'string' || content === '' || (Array.isArray(calls) && calls.length > 0)) {
+    throw new InvalidParameterError('continueFinalMessage', 'continueFinalMessage needs a last message of the assistant with a text to go on with, and without calls of tools.')
+  }
+  return true
 }
 
 /** A token is a few characters; only runs of blanks and the like reach this average over a whole prompt. */

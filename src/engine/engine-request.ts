@@ -77,7 +77,7 @@ export class EngineRequest {
 
   /** The answer goes on where the prompt's text ends. */
   get continues (): boolean {
-    return this.prompt === undefined
+    return this.prompt === undefined || this.prompt.continues
   }
 
   /** Its sequences of all rounds. */

@@ -44,6 +44,12 @@ function checkRequest (body: ChatRequest): void {
   if (body.top_logprobs !== undefined && body.logprobs !== true) {
     throw new InvalidParameterError('top_logprobs', 'top_logprobs needs "logprobs": true.')
   }
+  const continues = body.continue_final_message ?? false
+  if ((body.add_generation_prompt ?? !continues) === continues) {
+    throw new InvalidParameterError('add_generation_prompt', continues
+      ? 'An answer cannot go on with the last message and begin one of its own: leave out add_generation_prompt or continue_final_message.'
+      : 'An answer begins after the generation prompt; leave out add_generation_prompt, or send "continue_final_message": true to go on with the last message.')
+  }
 }
 
 function requestOptions (body: ChatRequest): Omit<ChatOptions, 'messages'> {
@@ -53,7 +59,8 @@ function requestOptions (body: ChatRequest): Omit<ChatOptions, 'messages'> {
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     logprobs: body.logprobs,
     topLogprobs: body.top_logprobs,
-    templateVariables: templateVariables(body)
+    templateVariables: templateVariables(body),
+    continueFinalMessage: body.continue_final_message
   }
 }
 

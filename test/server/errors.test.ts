@@ -134,7 +134,7 @@ t.test('what this server does not do is refused by name, and never accepted and 
   for (const fields of [
     { functions: [{}] }, { function_call: 'auto' },
     { modalities: ['text', 'audio'] }, { audio: {} }, { web_search_options: {} }, { best_of: 2 }, { chat_template: 'x' }, { echo: true },
-    { continue_final_message: true }, { add_generation_prompt: false }, { structural_tag: {} },
+    { structural_tag: {} },
     { use_beam_search: true }, { truncate_prompt_tokens: 5 }, { skip_special_tokens: false }, { vllm_xargs: {} }, { documents: [{}] },
     { bad_words: ['x'] }
   ]) {

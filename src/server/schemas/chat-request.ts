@@ -46,7 +46,11 @@ export const chatRequest = Type.Object({
   top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
   include_reasoning: Type.Optional(Type.Boolean()),
   reasoning_effort: Type.Optional(Type.Enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])),
-  chat_template_kwargs: Type.Optional(Type.Object({}))
+  chat_template_kwargs: Type.Optional(Type.Object({})),
+  /** The answer goes on with the last message. */
+  continue_final_message: Type.Optional(Type.Boolean()),
+  /** The opposite of it, and not to be given otherwise. */
+  add_generation_prompt: Type.Optional(Type.Boolean())
 })
 
 export type ChatRequest = Static<typeof chatRequest>

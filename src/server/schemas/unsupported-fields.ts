@@ -44,8 +44,6 @@ const chat: Readonly<Record<string, KnownField>> = {
   audio: field(never, 'Audio is not supported; leave it out.'),
   web_search_options: field(never),
   echo: field(isFalse, 'Use /v1/completions to get the prompt back.'),
-  add_generation_prompt: field(value => value === true, 'The answer always begins after the generation prompt; leave it out.'),
-  continue_final_message: field(isFalse),
   add_special_tokens: field(isFalse),
   chat_template: field(never, 'The model\'s own chat template is used; leave it out.'),
   documents: field(isEmptyList, 'Put the documents into a message.')
