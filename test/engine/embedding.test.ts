@@ -6,7 +6,7 @@ import { readReference } from '../support/reference.js'
 
 // Against what transformers has after its last norm (test/fixtures/generate/make_hidden.py).
 
-const hidden = JSON.parse(readFileSync(fixture('models/hidden.json'), 'utf8')) as Record<string, Record<string, number[]>>
+const hidden = JSON.parse(readFileSync(fixture('embeddings/hidden.json'), 'utf8')) as Record<string, Record<string, number[]>>
 const idsOf = (folder: string, name: string): number[] =>
   readReference(`models/${folder}/expected`).cases.find(one => one.name === name)!.promptIds
 
