@@ -1,4 +1,4 @@
-import { renderUnfinished, type UnfinishedMessage } from '../model/chat/continuation.js'
+import { renderUnfinished } from '../model/chat/continuation.js'
 import { opensReasoning, showsReasoning } from '../model/chat/reasoning.js'
 import { detectToolFormat } from '../model/chat/tool-calls/detect-format.js'
 import { llama3 } from '../model/chat/tool-calls/llama3.js'
@@ -36,7 +36,7 @@ export class ChatPrompt {
     const input = { messages: [...messages, ...added], tools: this.#tools, variables }
     // Rounds after the first have messages of their own behind it.
     const rendered = this.continues && added.length === 0
-      ? await renderUnfinished(chatTemplate, { ...input, messages: messages as readonly [...ChatMessage[], UnfinishedMessage & ChatMessage] })
+      ? await renderUnfinished(chatTemplate, input)
       : await chatTemplate.render(input)
     checkTextLength(rendered.text, maxModelLen)
     this.opensReasoning = opensReasoning(rendered.text)

@@ -3,20 +3,16 @@ import { ChatTemplateError } from '../errors.js'
 import type { GuardedText } from '../tokenizer/tokenizer.js'
 import type { ChatInput, ChatTemplate } from './chat-template.js'
 
-export interface UnfinishedMessage {
-  readonly content: string
-}
-
 /**
- * A conversation up to the end of its last message, for an answer that goes on with it. A mark behind the
+ * A conversation up to the end of its last message, whose content is a text, for an answer that goes on with it. A mark behind the
  * message shows where that end is, whatever the template writes after it.
  *
  * @throws ChatTemplateError also where the template does not write the message as it is
  */
 export async function renderUnfinished (
-  template: Pick<ChatTemplate, 'render'>, input: ChatInput & { readonly messages: readonly [...unknown[], UnfinishedMessage] }
+  template: Pick<ChatTemplate, 'render'>, input: ChatInput
 ): Promise<GuardedText> {
-  const last = input.messages.at(-1) as UnfinishedMessage
+  const last = input.messages.at(-1) as { readonly content: string }
   const mark = `-${randomUUID()}-`
   const { text, guard } = await template.render({
     ...input, addGenerationPrompt: false, messages: [...input.messages.slice(0, -1), { ...last, content: last.content + mark }]
