@@ -7,7 +7,7 @@ import ts from 'typescript'
 const src = fileURLToPath(new URL('../src', import.meta.url))
 
 // From the top down: a folder may import itself and the folders below it. index.ts is above all.
-const layers = ['index.ts', 'cli', 'client', 'server', 'cluster', 'engine', 'simulator', 'scheduler', 'profiler', 'network', 'placement', 'model', 'native', 'grammar', 'core']
+const layers = ['index.ts', 'cli', 'client', 'server', 'cluster', 'engine', 'simulator', 'scheduler', 'profiler', 'network', 'placement', 'model', 'native', 'grammar', 'threads', 'core']
 // Of these, no I/O, no clock, no addon: the same object runs in production, in simulation and in tests.
 const pure = ['scheduler', 'simulator', 'profiler', 'placement', 'core']
 // Layers that know nothing of each other, though one stands above the other in the list.

@@ -8,8 +8,6 @@ export type CompileJob =
   | { readonly kind: 'constraint', readonly constraint: string, readonly specialIds: SpecialIds, readonly maxTokenBytes: number }
 
 export type CompileReply =
-  /** The thread's first message: it has loaded, and waits for jobs. */
-  | { readonly kind: 'ready' }
   | { readonly kind: 'trie', readonly trie: TokenTrie }
   | { readonly kind: 'automaton', readonly automaton: Automaton }
   /** The constraint is wrong, at the path within it. */

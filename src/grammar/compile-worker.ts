@@ -1,6 +1,7 @@
 // Makes automata of constraints on a thread of its own: a large one delays no token of anybody, and one that takes too
 // long or too much memory can be stopped.
 import { parentPort } from 'node:worker_threads'
+import type { ThreadReady } from '../threads/job-thread.js'
 import type { CompileJob, CompileReply } from './compile-job.js'
 import { compileConstraint } from './compile.js'
 import type { Constraint } from './constraint.js'
@@ -11,7 +12,7 @@ parentPort?.on('message', (job: CompileJob) => {
   const answer = reply(job)
   parentPort?.postMessage(answer, buffersOf(answer))
 })
-parentPort?.postMessage({ kind: 'ready' } satisfies CompileReply)
+parentPort?.postMessage({ kind: 'ready' } satisfies ThreadReady)
 
 function reply (job: CompileJob): CompileReply {
   try {

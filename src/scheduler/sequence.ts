@@ -76,7 +76,7 @@ const defaultPredictedTokens = 192
  */
 export type SequenceState = 'forking' | 'waiting' | 'running' | 'ended'
 
-/** One stream of tokens, as the scheduler sees it. Only the scheduler changes it. */
+/** One stream of tokens, as the scheduler sees it. Only the scheduler changes it, but for `drop`. */
 export class Sequence {
   readonly id: number
   readonly arrivalMs: number
@@ -234,7 +234,7 @@ export class Sequence {
     if (this.generatedTokens >= this.reservedTokens) this.#predictAgain()
   }
 
-  /** Gives up its last tokens: its answer has ended before them. */
+  /** Gives up its last tokens, for whoever reads them as text: its answer has ended before them, and so does it. */
   drop (count: number): void {
     this.numTokens -= count
   }

@@ -1,5 +1,5 @@
-import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { InvalidParameterError } from '../../core/errors.js'
+import { JobThread, type JobFailure } from '../../threads/job-thread.js'
 import { ChatTemplateError } from '../errors.js'
 import { jsonEscape } from '../tokenizer/special-tokens.js'
 import type { GuardedText, SpecialTokens } from '../tokenizer/tokenizer.js'
@@ -7,8 +7,6 @@ import { MessageGuard } from './guard-messages.js'
 import { stripFunctions } from './strip-arguments.js'
 import type { TemplateJob, TemplateReply, TemplateWorkerData } from './template-job.js'
 import { templateFor, type TemplateSources } from './template-source.js'
-
-type RenderReply = Exclude<TemplateReply, { kind: 'ready' }>
 
 /** `transformers` names: bos_token, eos_token, ...; those that the model does not have are missing. */
 export type SpecialTokenNames = Readonly<Record<string, string>>
@@ -49,9 +47,7 @@ export class ChatTemplate {
   readonly #tokens: SpecialTokenNames
   readonly #guard: MessageGuard
   readonly #limits: TemplateLimits
-  #worker: Worker | undefined
-  readonly #ready = new WeakSet<Worker>()
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #thread: JobThread<TemplateJob, TemplateReply>
 
   constructor (
     sources: TemplateSources, tokens: SpecialTokenNames, specials: SpecialTokens,
@@ -61,6 +57,10 @@ export class ChatTemplate {
     this.#tokens = tokens
     this.#guard = new MessageGuard(specials, limits.maxInputChars)
     this.#limits = limits
+    const workerData: TemplateWorkerData = { templates: sources, maxOutputChars: limits.maxOutputChars }
+    this.#thread = new JobThread({
+      module: new URL('./template-worker.js', import.meta.url), workerData, ...limits, toError: failure => new ChatTemplateError(failureText(failure, limits))
+    })
   }
 
   /** The template's text that would render such a request. */
@@ -82,7 +82,7 @@ export class ChatTemplate {
     const { values, guard } = this.#guard.guard({
       messages: input.messages, tools: hasTools ? input.tools : null, variables: input.variables ?? {}
     })
-    const text = await this.#enqueue({
+    const reply = await this.#thread.run({
       template: templateFor(this.#sources, hasTools),
       variables: {
         ...values.variables,
@@ -93,87 +93,17 @@ export class ChatTemplate {
         add_generation_prompt: input.addGenerationPrompt ?? true
       }
     })
+    const text = textOf(reply, this.#limits)
     return { text: guard === undefined ? text : text.replaceAll(jsonEscape(guard), guard), guard }
   }
 
   /** Ends the thread; a later rendering starts a new one. */
   async close (): Promise<void> {
-    const worker = this.#worker
-    this.#worker = undefined
-    await worker?.terminate()
-  }
-
-  async #enqueue (job: TemplateJob): Promise<string> {
-    const turn = this.#last.then(async () => await this.#run(job))
-    this.#last = turn.catch(() => undefined)
-    return textOf(await turn, this.#limits)
-  }
-
-  async #run (job: TemplateJob): Promise<RenderReply> {
-    const worker = this.#worker ??= startWorker(this.#sources, this.#limits)
-    const { promise, resolve, reject } = promiseParts<RenderReply>()
-    let timer: NodeJS.Timeout | undefined
-    const fail = (message: string): void => {
-      if (this.#worker === worker) this.#worker = undefined
-      void worker.terminate()
-      reject(new ChatTemplateError(message))
-    }
-    // The time to load the thread is not the template's; its first message says that it has loaded.
-    const start = (): void => {
-      timer = setTimeout(() => {
-        fail(`The chat template took longer than ${this.#limits.timeoutMs} ms. Send fewer or shorter messages.`)
-      }, this.#limits.timeoutMs)
-      try {
-        worker.postMessage(job)
-      } catch (error) {
-        reject(new ChatTemplateError(`Messages, tools and template variables must be plain JSON values: ${(error as Error).message}`))
-      }
-    }
-    const onMessage = (reply: TemplateReply): void => {
-      if (reply.kind !== 'ready') {
-        resolve(reply)
-        return
-      }
-      this.#ready.add(worker)
-      start()
-    }
-    const onError = (error: Error): void => { fail(workerFailure(error, this.#limits)) }
-    const onExit = (): void => { fail('The chat template\'s thread was closed while it rendered.') }
-    worker.on('message', onMessage)
-    worker.once('error', onError)
-    worker.once('exit', onExit)
-    worker.ref()
-    try {
-      if (this.#ready.has(worker)) start()
-      return await promise
-    } finally {
-      clearTimeout(timer)
-      worker.off('message', onMessage)
-      worker.off('error', onError)
-      worker.off('exit', onExit)
-      worker.unref()
-    }
+    await this.#thread.close()
   }
 }
 
-function startWorker (templates: TemplateSources, limits: TemplateLimits): Worker {
-  const workerData: TemplateWorkerData = { templates, maxOutputChars: limits.maxOutputChars }
-  const options: WorkerOptions = { workerData, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMib } }
-  const worker = import.meta.url.endsWith('.ts')
-    ? new Worker(typeScriptBootstrap, { ...options, eval: true })
-    : new Worker(new URL('./template-worker.js', import.meta.url), options)
-  // Between renderings nobody else listens, and an error without a listener would end the process.
-  worker.on('error', () => {})
-  return worker
-}
-
-/** Run from sources, as tests do, a thread needs tsx's hooks before it can import TypeScript. */
-const typeScriptBootstrap = `import('tsx/esm/api').then(tsx => {
-  tsx.register()
-  return import(${JSON.stringify(new URL('./template-worker.ts', import.meta.url).href)})
-})`
-
-function textOf (reply: RenderReply, limits: TemplateLimits): string {
+function textOf (reply: TemplateReply, limits: TemplateLimits): string {
   switch (reply.kind) {
     case 'text': return reply.text
     case 'raised': throw new ChatTemplateError(reply.message)
@@ -183,15 +113,12 @@ function textOf (reply: RenderReply, limits: TemplateLimits): string {
   }
 }
 
-function workerFailure (error: Error, limits: TemplateLimits): string {
-  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
-    ? `The chat template needed more than ${limits.maxHeapMib} MiB of memory. Send fewer or shorter messages.`
-    : `The chat template's thread failed: ${error.message}`
-}
-
-function promiseParts<T> (): { promise: Promise<T>, resolve: (value: T) => void, reject: (error: Error) => void } {
-  let resolve!: (value: T) => void
-  let reject!: (error: Error) => void
-  const promise = new Promise<T>((_resolve, _reject) => { resolve = _resolve; reject = _reject })
-  return { promise, resolve, reject }
+function failureText (failure: JobFailure, { timeoutMs, maxHeapMib }: TemplateLimits): string {
+  switch (failure.kind) {
+    case 'tooSlow': return `The chat template took longer than ${timeoutMs} ms. Send fewer or shorter messages.`
+    case 'tooLarge': return `The chat template needed more than ${maxHeapMib} MiB of memory. Send fewer or shorter messages.`
+    case 'closed': return 'The chat template\'s thread was closed while it rendered.'
+    case 'refused': return `Messages, tools and template variables must be plain JSON values: ${failure.message}`
+    default: return `The chat template's thread failed: ${failure.message}`
+  }
 }

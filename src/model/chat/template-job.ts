@@ -10,8 +10,6 @@ export interface TemplateJob {
 }
 
 export type TemplateReply =
-  /** The thread's first message: it has loaded, and waits for jobs. */
-  | { readonly kind: 'ready' }
   | { readonly kind: 'text', readonly text: string }
   /** The template called raise_exception. */
   | { readonly kind: 'raised', readonly message: string }

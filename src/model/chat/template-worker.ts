@@ -2,6 +2,7 @@
 // one that does not end can be stopped.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Template } from '@huggingface/jinja'
+import type { ThreadReady } from '../../threads/job-thread.js'
 import { replaceStripCalls, stripFunctions } from './strip-arguments.js'
 import type { TemplateJob, TemplateReply, TemplateWorkerData } from './template-job.js'
 
@@ -11,7 +12,7 @@ const { templates, maxOutputChars } = workerData as TemplateWorkerData
 const parsed = new Map<string, Template>()
 
 parentPort?.on('message', (job: TemplateJob) => { parentPort?.postMessage(reply(job)) })
-parentPort?.postMessage({ kind: 'ready' } satisfies TemplateReply)
+parentPort?.postMessage({ kind: 'ready' } satisfies ThreadReady)
 
 function reply ({ template, variables }: TemplateJob): TemplateReply {
   try {
