@@ -9,6 +9,7 @@ import { jsonRoute } from './json-route.js'
 import { chatRequest, type ChatRequest } from './schemas/chat-request.js'
 import { checkSampling, samplingOptions } from './schemas/sampling-fields.js'
 import type { ServerContext } from './server-context.js'
+import { templateVariables } from './template-variables.js'
 import { timingsJson } from './timings.js'
 import { toolOptions } from './tool-options.js'
 
@@ -59,13 +60,7 @@ function requestOptions (body: ChatRequest): Omit<ChatOptions, 'messages'> {
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     logprobs: body.logprobs,
     topLogprobs: body.top_logprobs,
-    templateVariables: templateVariables(body),
+    templateVariables: templateVariables(body.reasoning_effort, body.chat_template_kwargs),
     continueFinalMessage: body.continue_final_message
   }
-}
-
-/** Templates of models that think look at the effort, or at a switch of their own. */
-function templateVariables ({ reasoning_effort: effort, chat_template_kwargs: given }: ChatRequest): Readonly<Record<string, unknown>> | undefined {
-  if (effort === undefined) return given as Readonly<Record<string, unknown>> | undefined
-  return { reasoning_effort: effort, ...effort === 'none' ? { enable_thinking: false } : {}, ...given }
 }

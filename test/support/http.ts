@@ -80,3 +80,12 @@ export function eventsOf (body: string): any[] {
     return data === '[DONE]' ? 'DONE' : JSON.parse(data)
   })
 }
+
+/** Events that have names, as [name, data]. */
+export function namedEventsOf (body: string): Array<[string, any]> {
+  return body.split('\n\n').filter(event => event !== '' && !event.startsWith(':')).map(event => {
+    const match = /^event: (\S+)\ndata: (.*)$/.exec(event)
+    if (match === null) throw new Error(`not a named event: ${JSON.stringify(event)}`)
+    return [match[1]!, JSON.parse(match[2]!)]
+  })
+}

@@ -17,8 +17,28 @@ export function itemsOf (input: ResponsesRequest['input']): readonly InputItem[]
 export function readItems (previous: readonly ChatMessage[], items: readonly InputItem[]): ChatMessage[] {
   const messages = [...previous]
   const callIds = new Set(previous.flatMap(({ tool_calls: calls = [] }) => (calls as Array<{ id: string }>).map(({ id }) => id)))
-  for (const [i, item] of items.entries()) addItem(messages, callIds, item, `input[${i}]`)
+  let thoughts = ''
+  for (const [i, item] of items.entries()) {
+    const path = `input[${i}]`
+    if (item.type === 'reasoning') thoughts += readThoughts(item, path)
+    else {
+      addItem(messages, callIds, item, path)
+      addThoughts(messages, thoughts)
+      thoughts = ''
+    }
+  }
   return messages
+}
+
+/** What an assistant's message or call comes from. Templates say it again, or leave it out. */
+function addThoughts (messages: ChatMessage[], thoughts: string): void {
+  const last = messages.at(-1)!
+  if (thoughts === '' || last.role !== 'assistant') return
+  messages[messages.length - 1] = { ...last, reasoning_content: (last.reasoning_content ?? '') + thoughts }
+}
+
+function readThoughts ({ content }: InputItem, path: string): string {
+  return content == null ? '' : readContent(content, `${path}.content`, ['reasoning_text', 'text'])
 }
 
 function addItem (messages: ChatMessage[], callIds: Set<string>, item: InputItem, path: string): void {
@@ -30,8 +50,6 @@ function addItem (messages: ChatMessage[], callIds: Set<string>, item: InputItem
       return
     case 'function_call_output': messages.push(readOutput(callIds, item, path))
       return
-    // What the model thought earlier is no part of the next prompt.
-    case 'reasoning': return
     case 'item_reference':
       throw new UnsupportedFieldError(path, `${path} refers to an item by its id; send the item itself, or previous_response_id.`)
     default:
@@ -76,15 +94,15 @@ function needed (item: InputItem, field: 'call_id' | 'name' | 'arguments', path:
   return value
 }
 
-function readContent (content: string | readonly InputPart[], path: string): string {
-  return typeof content === 'string' ? content : content.map((part, i) => readPart(part, `${path}[${i}]`)).join('\n')
-}
-
 const textTypes = ['input_text', 'output_text', 'text', 'summary_text']
 
-function readPart (part: InputPart, path: string): string {
+function readContent (content: string | readonly InputPart[], path: string, types = textTypes): string {
+  return typeof content === 'string' ? content : content.map((part, i) => readPart(part, `${path}[${i}]`, types)).join('\n')
+}
+
+function readPart (part: InputPart, path: string, types: readonly string[]): string {
   const field = part.type === 'refusal' ? 'refusal' : 'text'
-  if (field === 'text' && !textTypes.includes(part.type)) {
+  if (field === 'text' && !types.includes(part.type)) {
     throw new UnsupportedFieldError(path, `${path} is of the type ${JSON.stringify(part.type.slice(0, 40))}; this model takes text only.`)
   }
   const text = part[field]

@@ -1,6 +1,7 @@
-import type { Choice, GenerationResult, ToolCall, Usage } from '../../engine/api.js'
+import type { Choice, GenerationResult, Usage } from '../../engine/api.js'
 import type { ResponsesRequest } from '../schemas/responses-request.js'
-import { chatLogprobs } from '../token-logprobs-json.js'
+import { timingsJson } from '../timings.js'
+import { functionCall, itemId, outputMessage, outputText, reasoningItem, reasoningText, type OutputItem } from './response-items.js'
 
 export interface ResponseHead {
   readonly id: string
@@ -9,34 +10,6 @@ export interface ResponseHead {
   readonly body: ResponsesRequest
   readonly isStored: boolean
 }
-
-export interface OutputMessage {
-  readonly type: 'message'
-  readonly id: string
-  readonly role: 'assistant'
-  readonly status: ItemStatus
-  readonly content: OutputText[]
-}
-
-export interface OutputText {
-  readonly type: 'output_text'
-  readonly text: string
-  readonly annotations: readonly never[]
-  readonly logprobs: readonly object[]
-}
-
-export interface FunctionCall {
-  readonly type: 'function_call'
-  readonly id: string
-  readonly call_id: string
-  readonly name: string
-  readonly arguments: string
-  readonly status: ItemStatus
-}
-
-export type OutputItem = OutputMessage | FunctionCall
-
-export type ItemStatus = 'in_progress' | 'completed' | 'incomplete'
 
 /** What has become of a response. */
 interface Outcome {
@@ -47,49 +20,33 @@ interface Outcome {
   readonly usage?: Usage
 }
 
-/** Its id says which response it is of, so that the stream and the response agree without keeping it. */
-export function messageId (head: ResponseHead): string {
-  return head.id.replace('resp_', 'msg_')
-}
-
-export function outputMessage (head: ResponseHead, status: ItemStatus, content: OutputText[]): OutputMessage {
-  return { type: 'message', id: messageId(head), role: 'assistant', status, content }
-}
-
-export function outputText (text: string, logprobs: Choice['logprobs']): OutputText {
-  return { type: 'output_text', text, annotations: [], logprobs: textLogprobs(logprobs) }
-}
-
-function functionCall (head: ResponseHead, index: number, { id, name, arguments: args }: ToolCall): FunctionCall {
-  return {
-    type: 'function_call',
-    id: `${head.id.replace('resp_', 'fc_')}_${index}`,
-    call_id: id,
-    name,
-    arguments: JSON.stringify(args),
-    status: 'completed'
-  }
-}
-
-export function textLogprobs (logprobs: Choice['logprobs']): object[] {
-  return chatLogprobs(logprobs)?.content ?? []
-}
-
 export function unfinishedResponse (head: ResponseHead): object {
   return responseObject(head, { status: 'in_progress' })
 }
 
 export type FinishedResponse = ReturnType<typeof finishedResponse>
 
-export function finishedResponse (head: ResponseHead, { choices: [choice], usage }: GenerationResult) {
-  const { text, logprobs = [], finishReason, toolCalls = [] } = choice!
-  const status = finishReason === 'length' ? 'incomplete' : 'completed'
-  const hasMessage = text !== '' || logprobs.length > 0 || toolCalls.length === 0
-  const output: OutputItem[] = [
-    ...hasMessage ? [outputMessage(head, status, [outputText(text, logprobs)])] : [],
-    ...toolCalls.map((call, i) => functionCall(head, i, call))
+/** `output`: as it was streamed. */
+export function finishedResponse (head: ResponseHead, result: GenerationResult, output = outputOf(head, result.choices[0]!)) {
+  const response = responseObject(head, { status: finalStatus(result), output, usage: result.usage, completedAt: Math.floor(Date.now() / 1000) })
+  return head.body.include_timings === true ? { ...response, timings: timingsJson([result]) } : response
+}
+
+/** Of the response, and of the item that it ends with. */
+export function finalStatus ({ choices: [choice] }: GenerationResult): 'completed' | 'incomplete' {
+  return choice!.finishReason === 'length' ? 'incomplete' : 'completed'
+}
+
+/** Thoughts, text and calls in this order. There is a message without text where the model has said nothing, and was not cut off while it thought. */
+function outputOf (head: ResponseHead, { text, reasoning, logprobs = [], finishReason, toolCalls = [] }: Choice): OutputItem[] {
+  const isCut = finishReason === 'length'
+  const status = isCut ? 'incomplete' : 'completed'
+  const hasMessage = text !== '' || logprobs.length > 0 || (toolCalls.length === 0 && (reasoning === undefined || !isCut))
+  return [
+    ...reasoning === undefined ? [] : [reasoningItem(itemId(head.id, 'reasoning'), hasMessage ? 'completed' : status, [reasoningText(reasoning)])],
+    ...hasMessage ? [outputMessage(itemId(head.id, 'message'), status, [outputText(text, logprobs)])] : [],
+    ...toolCalls.map((call, i) => functionCall(itemId(head.id, 'function_call', i), call))
   ]
-  return responseObject(head, { status, output, usage, completedAt: Math.floor(Date.now() / 1000) })
 }
 
 /** Begun and not brought to an end, by a fault of the server. */
@@ -115,7 +72,7 @@ function responseObject (head: ResponseHead, { status, completedAt, output = [],
     output,
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: body.previous_response_id ?? null,
-    reasoning: { effort: null, summary: null },
+    reasoning: { effort: body.reasoning?.effort ?? null, summary: null },
     service_tier: body.service_tier ?? 'default',
     store: isStored,
     temperature: body.temperature ?? null,
@@ -130,12 +87,12 @@ function responseObject (head: ResponseHead, { status, completedAt, output = [],
   }
 }
 
-function usageOf ({ promptTokens, completionTokens, cachedTokens }: Usage): object {
+function usageOf ({ promptTokens, completionTokens, cachedTokens, reasoningTokens = 0 }: Usage): object {
   return {
     input_tokens: promptTokens,
     input_tokens_details: { cached_tokens: cachedTokens },
     output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens
   }
 }

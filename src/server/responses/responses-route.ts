@@ -9,6 +9,7 @@ import { responsesRequest, type ResponsesRequest } from '../schemas/responses-re
 import { checkSampling, samplingOptions } from '../schemas/sampling-fields.js'
 import type { ServedEngine } from '../served-engine.js'
 import type { ServerContext } from '../server-context.js'
+import { templateVariables } from '../template-variables.js'
 import { toolOptions } from '../tool-options.js'
 import { itemsOf, readItems } from './input-items.js'
 import { ResponseEvents } from './response-events.js'
@@ -53,7 +54,7 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
   })
 }
 
-/** Nothing of it would be there to be encrypted, so that the second asks for nothing. */
+/** Thoughts come as they are, so that the second asks for nothing. */
 const includable = ['message.output_text.logprobs', 'reasoning.encrypted_content']
 
 /** @throws InvalidParameterError, UnsupportedFieldError */
@@ -109,6 +110,6 @@ function requestOptions (body: ResponsesRequest): Omit<ChatOptions, 'messages'> 
     maxTokens: body.max_output_tokens,
     logprobs: wantsLogprobs,
     topLogprobs: wantsLogprobs ? body.top_logprobs : undefined,
-    templateVariables: body.chat_template_kwargs as Readonly<Record<string, unknown>> | undefined
+    templateVariables: templateVariables(body.reasoning?.effort, body.chat_template_kwargs)
   }
 }

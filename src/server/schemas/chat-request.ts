@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { reasoningEfforts } from '../template-variables.js'
 import { timingsField } from '../timings.js'
 import { constraintFields } from './constraint-fields.js'
 import { samplingFields } from './sampling-fields.js'
@@ -45,7 +46,7 @@ export const chatRequest = Type.Object({
   logprobs: Type.Optional(Type.Boolean()),
   top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
   include_reasoning: Type.Optional(Type.Boolean()),
-  reasoning_effort: Type.Optional(Type.Enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])),
+  reasoning_effort: Type.Optional(reasoningEfforts),
   chat_template_kwargs: Type.Optional(Type.Object({})),
   /** The answer goes on with the last message. */
   continue_final_message: Type.Optional(Type.Boolean()),

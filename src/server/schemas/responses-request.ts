@@ -1,4 +1,6 @@
 import { Type, type Static } from 'typebox'
+import { reasoningEfforts } from '../template-variables.js'
+import { timingsField } from '../timings.js'
 import { constraintFields, namedSchema } from './constraint-fields.js'
 import { samplingFields } from './sampling-fields.js'
 import { functionDefinition, functionName, toolModes } from './tool-fields.js'
@@ -47,6 +49,7 @@ const toolChoice = Type.Union([
 export const responsesRequest = Type.Object({
   ...sampling,
   ...constraints,
+  ...timingsField,
   model: Type.String({ minLength: 1 }),
   input: Type.Union([Type.String(), Type.Array(item, { minItems: 1, maxItems: 10_000 })], { title: 'a text, or a list of 1 to 10000 items' }),
   instructions: Type.Optional(Type.String()),
@@ -59,7 +62,10 @@ export const responsesRequest = Type.Object({
     verbosity: Type.Optional(Type.Union([Type.String(), Type.Null()]))
   })),
   include: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
-  reasoning: Type.Optional(Type.Object({})),
+  /** Summaries are not written: what asks for one is a hint, without effect. */
+  reasoning: Type.Optional(Type.Object({
+    effort: Type.Optional(Type.Union([reasoningEfforts, Type.Null()], { title: 'none, minimal, low, medium, high, xhigh or max' }))
+  })),
   tools: Type.Optional(Type.Array(tool, { maxItems: 128 })),
   tool_choice: Type.Optional(toolChoice),
   parallel_tool_calls: Type.Optional(Type.Boolean()),

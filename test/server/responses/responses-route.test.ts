@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { StepFailedError } from '../../../src/core/errors.js'
 import { FakeEngine } from '../../support/fake-engine.js'
-import { injectable } from '../../support/http.js'
+import { injectable, namedEventsOf } from '../../support/http.js'
 
 const url = '/v1/responses'
 const question = { model: 'fake', input: 'Say hello' }
@@ -14,18 +14,9 @@ async function respond (app: any, fields: object): Promise<any> {
   return { ...response.json(), statusCode: response.statusCode, headers: response.headers }
 }
 
-/** Events as [name, data]. */
-function eventsOf (body: string): Array<[string, any]> {
-  return body.split('\n\n').filter(event => event !== '' && !event.startsWith(':')).map(event => {
-    const match = /^event: (\S+)\ndata: (.*)$/.exec(event)
-    if (match === null) throw new Error(`not a named event: ${JSON.stringify(event)}`)
-    return [match[1]!, JSON.parse(match[2]!)]
-  })
-}
-
 async function stream (app: any, fields: object = {}): Promise<Array<[string, any]>> {
   const response = await app.inject({ method: 'POST', url, payload: { ...question, stream: true, ...fields } })
-  return eventsOf(response.body)
+  return namedEventsOf(response.body)
 }
 
 t.test('a plain response has every field that clients read', async t => {
