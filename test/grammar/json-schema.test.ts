@@ -154,3 +154,46 @@ t.test('a hostile schema is refused in time, or costs no more than its size', as
     t.ok(ms < 20_000, name)
   }
 })
+
+t.test('the branches of oneOf may differ in a property with listed values, also behind references', async t => {
+  const branch = (kinds: string[]): object => ({ type: 'object', properties: { kind: { enum: kinds } }, required: ['kind'] })
+  const shared = { $defs: { a: { enum: ['a', 'b'] }, b: { enum: ['c'] } } }
+  const referring = (name: string): object => ({ type: 'object', properties: { kind: { $ref: `#/$defs/${name}` } }, required: ['kind'] })
+  for (const [schema, isTaken] of [
+    [{ oneOf: [branch(['a', 'b']), branch(['c'])] }, true],
+    [{ oneOf: [branch(['a', 'b']), branch(['b'])] }, false],
+    [{ ...shared, properties: { x: { oneOf: [referring('a'), referring('b')] } } }, true],
+    [{ ...shared, properties: { x: { oneOf: [referring('a'), referring('b'), referring('a')] } } }, false],
+    [{ oneOf: [{ const: 1 }, { enum: [2, 3] }, { type: 'string' }] }, true]
+  ] as const) {
+    const compile = (): unknown => compileConstraint(constraintOf(schema), {}, 8)
+    if (isTaken) t.doesNotThrow(compile, JSON.stringify(schema))
+    else t.throws(compile, { message: /oneOf is supported only/ }, JSON.stringify(schema))
+  }
+})
+
+t.test('schemas whose parts could be compared with each other in pairs take no longer than their size', async t => {
+  const values = (from: number): string[] => Array.from({ length: 450 }, (_, i) => (from * 450 + i).toString(36))
+  const sets = Array.from({ length: 90 }, (_, i) => ({ enum: [...Array.from({ length: 900 }, (_, j) => (i * 900 + j).toString(36)), 'last'] }))
+  const names = Array.from({ length: 80 }, (_, i) => `p${i}`)
+  const schemas: object[] = [
+    { oneOf: Array.from({ length: 200 }, (_, i) => ({ enum: values(i) })) },
+    {
+      $defs: Object.fromEntries(sets.map((set, i) => [`s${i}`, set])),
+      oneOf: Array.from({ length: 200 }, (_, i) => ({
+        type: 'object', required: [...names, 'id'], properties: { ...Object.fromEntries(names.map((name, j) => [name, { $ref: `#/$defs/s${(i + j) % 90}` }])), id: { const: i } }
+      }))
+    },
+    { type: 'object', properties: Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`q${i}`, {}])), required: Array.from({ length: 15_000 }, (_, i) => `q${14_999 - i}`) }
+  ]
+  for (const [i, schema] of schemas.entries()) {
+    const before = process.cpuUsage().user
+    try {
+      compileConstraint(constraintOf(schema), {}, 8)
+    } catch (error) {
+      t.match(error, { message: /more than/ }, `schema ${i} is refused for its size`)
+    }
+    const ms = (process.cpuUsage().user - before) / 1000
+    t.ok(ms < 2500, `schema ${i} takes ${ms.toFixed(0)} ms of processor time`)
+  }
+})

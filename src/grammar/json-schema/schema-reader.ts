@@ -142,14 +142,15 @@ class SchemaReader {
     const { properties = {}, additionalProperties } = schema
     if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) throw new GrammarError('properties must be an object.', at(path, 'properties'))
     const required = schema.required === undefined ? [] : list(schema.required, at(path, 'required'), maxSchemas, 0)
+    const requiredNames = new Set(required)
     const known: Property[] = Object.entries(properties).map(([name, value]) => ({
       name,
       value: this.#readSchema(value, at(at(path, 'properties'), name), depth + 1),
-      isRequired: required.includes(name)
+      isRequired: requiredNames.has(name)
     }))
     const isOpen = additionalProperties !== undefined ? additionalProperties !== false : known.length === 0
     const rest = isOpen ? this.#readSchema(additionalProperties ?? true, at(path, 'additionalProperties'), depth + 1) : undefined
-    for (const name of new Set(required)) {
+    for (const name of requiredNames) {
       if (typeof name !== 'string') throw new GrammarError('required must be a list of names.', at(path, 'required'))
       if (Object.hasOwn(properties, name)) continue
       if (rest === undefined) throw new GrammarError(`required names ${JSON.stringify(name.slice(0, 80))}, which is not among the properties.`, at(path, 'required'))
