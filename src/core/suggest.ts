@@ -1,8 +1,12 @@
+/** Longer ones are no slips, and comparing them takes time: a request may bring names of millions of characters. */
+const longestSlip = 100
+
 /**
  * The name of `names` that a person most likely meant by `wrong`, or undefined when none is near:
  * within a third of its letters, or two.
  */
 export function suggest (wrong: string, names: readonly string[]): string | undefined {
+  if (wrong.length > longestSlip) return undefined
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(wrong.length / 3)) + 1
   for (const name of names) {

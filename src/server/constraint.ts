@@ -1,5 +1,6 @@
 import type { ChatOptions, Constraint } from '../engine/api.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
+import { parseJsonText } from './json-body.js'
 import type { ConstraintFields } from './schemas/constraint-fields.js'
 import type { ServedEngine } from './served-engine.js'
 
@@ -78,8 +79,8 @@ type Schema = Extract<Constraint, { type: 'jsonSchema' }>['schema']
 function schemaOf (value: unknown, param: string): Schema {
   if (typeof value !== 'string') return value as Schema
   try {
-    return JSON.parse(value) as Schema
+    return parseJsonText(value) as Schema
   } catch {
-    throw new InvalidParameterError(param, `${param} is a text that is no JSON.`)
+    throw new InvalidParameterError(param, `${param} is a text that is no JSON, or one that is too deep or too large.`)
   }
 }

@@ -1,4 +1,5 @@
 import { InvalidParameterError } from './errors.js'
+import { parseJsonText } from './json-body.js'
 import type { RequestMessage } from './schemas/chat-request.js'
 
 type WireCall = NonNullable<RequestMessage['tool_calls']>[number]
@@ -17,7 +18,7 @@ export function templateCall ({ id, function: { name, arguments: args } }: WireC
 function parsedObject (json: string): object | undefined {
   if (json.trim() === '') return {}
   try {
-    const value: unknown = JSON.parse(json)
+    const value = parseJsonText(json)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
   } catch {
     return undefined

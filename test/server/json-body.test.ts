@@ -1,9 +1,10 @@
 import t from 'tap'
-import { isDeeperThan } from '../../src/server/json-body.js'
+import { exceeded } from '../../src/server/json-body.js'
 import { FakeEngine } from '../support/fake-engine.js'
 import { injectable } from '../support/http.js'
 import { Random } from '../support/random.js'
 
+const isDeeperThan = (json: Buffer, depth: number): boolean => exceeded(json, depth, Infinity) === 'depth'
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
 
 /** By parsing: what the scan must agree with. */
@@ -51,6 +52,25 @@ t.test('bodies that would take long to parse are refused quickly', async t => {
   t.ok(performance.now() - startMs < 1000, 'before it was parsed')
   const wide = await post(`{"model":"fake","prompt":"x",${Array.from({ length: 600 }, (_, i) => `"k${i}":1`).join(',')}}`)
   t.match(wide.json().error, { code: 'ERR_MALFORMED_REQUEST', message: /500 fields/ })
+  const members = await post(`{"model":"fake","prompt":"x","metadata":{${Array.from({ length: 250_001 }, (_, i) => `"${i.toString(36)}":1`).join(',')}}}`)
+  t.match(members.json().error, { code: 'ERR_MALFORMED_REQUEST', message: /250000 members/ })
   const quotes = await post(`{"model":"fake","prompt":"${'\\\\'.repeat(2_000_000)}"}`)
   t.equal(quotes.statusCode === 200 || quotes.json().error.code === 'context_length_exceeded', true, 'long runs of backslashes are fine')
+})
+
+t.test('JSON within texts of the body is bounded like the body', async t => {
+  const { app } = await injectable(t, new FakeEngine())
+  const post = async (payload: object) => await app.inject({ method: 'POST', url: '/v1/chat/completions', payload: { model: 'fake', ...payload } })
+  const before = process.cpuUsage().user
+  const schema = await post({ messages: [{ role: 'user', content: 'x' }], guided_json: deep(3_000_000) })
+  t.match(schema.json(), { error: { code: 'ERR_INVALID_PARAMETER', param: 'guided_json' } })
+  const engine = new FakeEngine()
+  const { app: other } = await injectable(t, engine)
+  const call = { id: 'a', type: 'function', function: { name: 'f', arguments: `{"a":${deep(3_000_000)}}` } }
+  const answer = await other.inject({
+    method: 'POST', url: '/v1/chat/completions', payload: { model: 'fake', messages: [{ role: 'assistant', tool_calls: [call] }, { role: 'tool', tool_call_id: 'a', content: '1' }] }
+  })
+  t.equal(answer.statusCode, 200, 'arguments that are no JSON as it may be are a text, as the model may have written it')
+  t.type((engine.chats[0]!.messages[0]!.tool_calls![0] as { function: { arguments: unknown } }).function.arguments, 'string')
+  t.ok(process.cpuUsage().user - before < 1.5e6, 'and neither was parsed')
 })

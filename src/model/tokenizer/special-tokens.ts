@@ -38,13 +38,35 @@ function* guardCandidates (): Generator<string> {
 
 /**
  * A character that occurs in none of the texts, nor does its JSON escape; undefined when they use up
- * all candidates.
+ * all candidates. However many they use, each text is read once or twice.
  */
 export function chooseGuard (texts: readonly string[]): string | undefined {
-  for (const candidate of guardCandidates()) {
-    if (!texts.some(text => text.includes(candidate) || text.includes(jsonEscape(candidate)))) return candidate
-  }
+  const [usual] = guardCandidates()
+  if (!texts.some(text => text.includes(usual!) || text.includes(jsonEscape(usual!)))) return usual
+  const isUsed = new Uint8Array(0x10000)
+  for (const text of texts) markCharacters(text, isUsed)
+  for (const candidate of guardCandidates()) if (isUsed[candidate.charCodeAt(0)] === 0) return candidate
   return undefined
+}
+
+const backslash = 0x5c
+const letterU = 0x75
+
+/** Marks every character of a text, and those that its JSON escapes name. */
+function markCharacters (text: string, isUsed: Uint8Array): void {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    isUsed[code] = 1
+    if (code !== backslash || text.charCodeAt(at + 1) !== letterU) continue
+    let escaped = 0
+    for (let place = at + 2; place < at + 6; place++) escaped = escaped << 4 | hexDigit(text.charCodeAt(place))
+    isUsed[escaped] = 1
+  }
+}
+
+/** Of what is no digit, any number: a character that is taken for used is not missed. */
+function hexDigit (code: number): number {
+  return (code < 0x40 ? code : code + 9) & 0xf
 }
 
 /** How a guard looks where a template asks for JSON in ASCII. */

@@ -45,6 +45,19 @@ t.test('the guard occurs in none of the texts', async t => {
   t.equal(chooseGuard(['\uFDD0', '\uFDD2\uFDD1']), '\uFDD3')
   const all = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).join('')
   t.equal(chooseGuard([all]), undefined)
+  t.equal(chooseGuard(['\uFDD0', 'a \\ufdd1 \\uFDD2 \\ufdd', '\\']), '\uFDD3', 'nor do their JSON escapes')
+})
+
+t.test('texts that use up every guard are read once, not once for each', t => {
+  const candidates = Array.from({ length: 0xF900 - 0xE000 }, (_, i) => String.fromCharCode(0xE000 + i)).join('')
+  const text = `${'a'.repeat(8 * 2 ** 20)}\uFDD0\uFDD1${candidates}`
+  const before = process.cpuUsage()
+  t.equal(chooseGuard([text]), '\uFDD2')
+  const nonchars = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xFDD0 + i)).join('')
+  t.equal(chooseGuard([text + nonchars]), undefined)
+  const { user, system } = process.cpuUsage(before)
+  t.ok(user + system < 1e6, `${(user + system) / 1000} ms of processor time`)
+  t.end()
 })
 
 t.test('added words and runs of spaces are text; added markup is not', async t => {
