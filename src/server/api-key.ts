@@ -15,6 +15,8 @@ export interface ApiKey {
 /** Whoever sent a request. */
 export interface Caller {
   readonly name: string | undefined
+  /** Tells keys apart without being one. Undefined where no key is needed. */
+  readonly tenant: string | undefined
   readonly limiter: RateLimiter
 }
 
@@ -41,7 +43,7 @@ export class ApiKeys {
   constructor (keys: ReadonlyArray<string | ApiKey>, options: ApiKeysOptions = {}) {
     this.#options = options
     this.#admin = options.adminKey === undefined ? undefined : knownKey({ key: options.adminKey, name: 'admin' }, {})
-    this.#anybody = { name: undefined, limiter: new RateLimiter(options.limits ?? {}) }
+    this.#anybody = { name: undefined, tenant: undefined, limiter: new RateLimiter(options.limits ?? {}) }
     this.replace(keys)
   }
 
@@ -80,7 +82,8 @@ export class ApiKeys {
 
 function knownKey ({ key, name, limits: own = {} }: ApiKey, shared: RateLimits): KnownKey {
   const limits = { requests: own.requests ?? shared.requests, tokens: own.tokens ?? shared.tokens }
-  return { digest: digest(key), limits, caller: { name, limiter: new RateLimiter(limits) } }
+  const keyDigest = digest(key)
+  return { digest: keyDigest, limits, caller: { name, tenant: keyDigest.toString('base64url'), limiter: new RateLimiter(limits) } }
 }
 
 /** Keys from a comma-separated list; empty parts are dropped. */

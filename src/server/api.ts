@@ -33,6 +33,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Fields that nobody knows are refused. */
     readonly strictFields: boolean
+    /** Keys share one prefix cache. */
+    readonly sharePrefixes: boolean
   }
 }
 
@@ -79,6 +81,7 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   useStrictSchemas(app)
   app.decorateRequest('caller', undefined)
   app.decorate('strictFields', options.strictFields)
+  app.decorate('sharePrefixes', options.sharePrefixes)
   const context = { host, requests, options, reloadKeys }
   registerInfo(app, context)
   registerChat(app, context)

@@ -3,6 +3,7 @@ import type { TObject } from 'typebox'
 import { didYouMean } from '../core/suggest.js'
 import { InvalidParameterError, MalformedRequestError } from './errors.js'
 import { ignoredFieldsHeader, sortFields, type Endpoint } from './schemas/unsupported-fields.js'
+import { separateTenants } from './tenants.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -34,6 +35,7 @@ export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOpt
       const ignored = sortFields(request.body as object, endpoint, schemaFields)
       if (ignored.length > 0 && request.server.strictFields) throw unknownField(ignored[0]!, schemaFields)
       if (ignored.length > 0) reply.header('x-millrace-ignored-fields', ignoredFieldsHeader(ignored))
+      separateTenants(request.body as object, request.caller!, request.server.sharePrefixes)
     }
   }
 }

@@ -49,6 +49,12 @@ export const serverOptions = {
     maximum: 1e12,
     description: 'Tokens, of prompts and answers, that each key may use a minute; as above.'
   },
+  sharePrefixes: {
+    type: 'boolean',
+    default: false,
+    description: 'Requests of all keys share cached prompts, where cache_salt does not set them apart. That is faster where their prompts begin alike, ' +
+      'and lets each key find out what others have sent. Default: each key has its own.'
+  },
   corsOrigin: {
     type: 'string',
     minLength: 1,
@@ -167,6 +173,7 @@ export interface ServerOptions {
   /** Of each key, in a minute; undefined = any number. */
   readonly rateLimitRequests?: number | undefined
   readonly rateLimitTokens?: number | undefined
+  readonly sharePrefixes: boolean
   readonly corsOrigins: readonly string[]
   readonly strictFields: boolean
   readonly headersTimeoutMs: number
@@ -184,6 +191,7 @@ export interface ServerOptions {
 export const serverDefaults: ServerOptions = {
   apiKeys: [],
   corsOrigins: [],
+  sharePrefixes: serverOptions.sharePrefixes.default,
   strictFields: serverOptions.strictFields.default,
   headersTimeoutMs: serverOptions.headersTimeoutMs.default,
   requestTimeoutMs: serverOptions.requestTimeoutMs.default,
