@@ -1,7 +1,8 @@
 // Builds the native addon with cmake-js (incremental: well under a second when nothing changed).
 //   --optional   a missing compiler is a message, not a failure: for `npm install`
 //   --tests      the C++ tests and fuzz drivers too
-//   --sanitize   address,undefined into build-asan/
+//   --sanitize   address,undefined into build-asan/, with the tests
+//   --addon-only  without them
 // Node built-ins only, besides cmake-js itself.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -60,7 +61,7 @@ if (existsSync(cache)) {
 
 // A compile job of this project takes up to 700 MB. What is available counts the limit of a container.
 const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(process.availableMemory() / 7e8)))
-const withTests = flags.has('--tests') || sanitize
+const withTests = flags.has('--tests') || (sanitize && !flags.has('--addon-only'))
 // The tests are configured when they are there, and built only when they are asked for.
 const args = [cmakeJs, 'build', '--out', out, '--config', sanitize ? 'RelWithDebInfo' : 'Release', '--parallel', String(jobs),
   `--CD${testsOption}`, ...(withTests ? [] : ['--target', 'millrace'])]

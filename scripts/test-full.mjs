@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { sanitizedEnvironment, sanitizedFolder as asan, sanitizerOptions as options } from './sanitized.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
@@ -41,26 +42,20 @@ if (part('build with ThreadSanitizer', 'cmake', ['-S', '.', '-B', tsan, '-DCMAKE
   else part('C++ tests under ThreadSanitizer', command[0], command.slice(1), { TSAN_OPTIONS: 'halt_on_error=1' })
 }
 
-const asan = 'build-asan'
+const fuzzMinutes = String(Number(fuzzSeconds) / 60)
+part('fuzzing of the server', process.execPath, ['scripts/fuzz-server.mjs', '--minutes', fuzzMinutes])
+part('fuzzing of the server with the demo model', process.execPath, ['scripts/fuzz-server.mjs', '--minutes', fuzzMinutes, '--model', 'models/millrace-demo'])
 if (part('build with AddressSanitizer and UBSan', process.execPath, ['scripts/build-native.mjs', '--sanitize'])) {
-  const options = { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' }
   part('C++ tests under AddressSanitizer', join(asan, 'millrace_tests'), [], options)
   const targets = readdirSync('test/native/fuzz').filter(name => /^fuzz_(?!main).*\.cpp$/.test(name))
   for (const name of targets.map(file => file.slice(0, -'.cpp'.length))) {
     part(`${name}, ${fuzzSeconds} s`, join(asan, name), ['--seconds', fuzzSeconds], options)
   }
-  const { stdout: asanLibrary } = spawnSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' })
   const tests = ['native', 'engine'].flatMap(folder => readdirSync(join('test', folder)).filter(name => name.endsWith('.test.ts')).map(name => join('test', folder, name)))
   for (const file of tests) {
-    part(`${file} with the sanitized addon`, process.execPath, ['--expose-gc', '--import', 'tsx', file], {
-      ...options,
-      // V8 keeps what it likes until the process ends: leaks are looked for in the C++ tests.
-      ASAN_OPTIONS: 'detect_leaks=0',
-      LD_PRELOAD: asanLibrary.trim(),
-      MILLRACE_ADDON: join(root, asan, 'RelWithDebInfo', 'millrace.node'),
-      MILLRACE_SANITIZED: '1'
-    })
+    part(`${file} with the sanitized addon`, process.execPath, ['--expose-gc', '--import', 'tsx', file], sanitizedEnvironment())
   }
+  part('fuzzing of the server with the sanitized addon', process.execPath, ['scripts/fuzz-server.mjs', '--sanitizer', 'address', '--minutes', fuzzMinutes])
 }
 
 const failed = results.filter(result => !result.ok)

@@ -7,7 +7,7 @@ const prefix = 'MILLRACE_'
 /** Read by others than `serve`: the loader of the native part, the build, tests. */
 export const otherVariables: readonly string[] = [
   'MILLRACE_CONFIG', 'MILLRACE_ADDON', 'MILLRACE_CUDA_PLUGIN', 'MILLRACE_CUDA_EARLY_LAUNCH', 'MILLRACE_EMULATED_CARDS', 'MILLRACE_EMULATED_FAILURE',
-  'MILLRACE_SKIP_NATIVE', 'MILLRACE_TEST_SEED', 'MILLRACE_COMMIT'
+  'MILLRACE_SKIP_NATIVE', 'MILLRACE_TEST_SEED', 'MILLRACE_FUZZ_MINUTES', 'MILLRACE_FUZZ_MODEL', 'MILLRACE_SANITIZED', 'MILLRACE_COMMIT'
 ]
 
 /** Orchestrators describe a service of the name millrace so, to everything that runs beside it. */

@@ -128,7 +128,7 @@ function tokenIdsOf (value: unknown, vocabSize: number): readonly number[] {
   if (!Array.isArray(value) || value.length > maxStopTokenIds) {
     throw new InvalidParameterError('stopTokenIds', `stopTokenIds must be a list of at most ${maxStopTokenIds} token ids.`)
   }
-  for (const id of value as unknown[]) checkTokenId('stopTokenIds', id, vocabSize)
+  for (const [i, id] of (value as unknown[]).entries()) checkTokenId(`stopTokenIds[${i}]`, id, vocabSize)
   return value as number[]
 }
 
@@ -137,9 +137,10 @@ function biasOf (value: unknown, vocabSize: number): Readonly<Record<number, num
     throw new InvalidParameterError('logitBias', `logitBias must be an object of at most ${maxBiases} token ids and their biases.`)
   }
   for (const [id, bias] of Object.entries(value as Record<string, unknown>)) {
-    checkTokenId('logitBias', /^\d+$/.test(id) ? Number(id) : id, vocabSize)
+    const path = `logitBias.${id.slice(0, 60)}`
+    checkTokenId(path, /^\d+$/.test(id) ? Number(id) : id, vocabSize)
     if (typeof bias !== 'number' || !(bias >= -100 && bias <= 100)) {
-      throw new InvalidParameterError('logitBias', `logitBias[${id}] is ${show(bias)}; it must be a number from -100 to 100.`)
+      throw new InvalidParameterError(path, `${path} is ${show(bias)}; it must be a number from -100 to 100.`)
     }
   }
   return value as Record<number, number>
@@ -147,7 +148,7 @@ function biasOf (value: unknown, vocabSize: number): Readonly<Record<number, num
 
 function checkTokenId (param: string, id: unknown, vocabSize: number): void {
   if (Number.isSafeInteger(id) && id as number >= 0 && id as number < vocabSize) return
-  throw new InvalidParameterError(param, `${param} has ${show(id)}; token ids of this model are 0 to ${vocabSize - 1}.`)
+  throw new InvalidParameterError(param, `${param} has the id ${show(id)}; token ids of this model are 0 to ${vocabSize - 1}.`)
 }
 
 /** A value in a message: short, and never a crash. */

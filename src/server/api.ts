@@ -18,6 +18,7 @@ import { registerMetrics } from './metrics/metrics-route.js'
 import { answerTo } from './openai-error.js'
 import { registerOpenApi } from './openapi-route.js'
 import type { ServerOptions } from './options.js'
+import { closeWithConnection } from './pipelined-answers.js'
 import { registerResponses } from './responses/responses-route.js'
 import { logRequest } from './request-log.js'
 import { RouteTable } from './route-table.js'
@@ -123,6 +124,7 @@ function useStrictSchemas (app: FastifyInstance): void {
 function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost, options: ServerOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    closeWithConnection(reply.raw, request.raw.socket)
     // Clients and balancers that hold a connection open should not come back to this process.
     if (host.state === 'draining') reply.header('connection', 'close')
     const { isPublic, isAdmin, needsEngine } = request.routeOptions.config

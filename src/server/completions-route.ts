@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { RequestOptions } from '../engine/api.js'
+import type { Generation, RequestOptions } from '../engine/api.js'
 import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
 import { readConstraint } from './constraint.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
@@ -32,12 +32,13 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     const generations = prompts.map((prompt, i) => engine.complete({
       prompt, ...requestOptions(body), constraint, requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal, giveUpMs: active.giveUpMs
     }))
+    const places = Array.isArray(body.prompt) && typeof body.prompt[0] !== 'number' ? placesOfErrors(generations) : new Map<unknown, number>()
     if (body.stream === true) {
       const format = new CompletionEvents(head, options)
-      await streamAll({ context, request, reply, active, generations, format })
+      await streamAll({ context, request, reply, active, generations, format }).catch(error => { throw placed(error, places) })
       return reply
     }
-    const results = await finishAll(request, active, generations)
+    const results = await finishAll(request, active, generations).catch(error => { throw placed(error, places) })
     if (results === undefined) return reply.hijack()
     const answer = completion(head, results, options, engine)
     return options.includeTimings ? { ...answer, timings: timingsJson(results) } : answer
@@ -67,6 +68,21 @@ function promptsOf (body: CompletionRequest, maxQueuedRequests = Infinity): Prom
     throw new InvalidParameterError('prompt', `prompt asks for ${prompts.length} times ${n} answers, and the queue takes ${maxQueuedRequests} (--max-queued-requests). Send fewer at once.`)
   }
   return prompts
+}
+
+/** By error, which prompt of a list was refused with it. */
+function placesOfErrors (generations: readonly Generation[]): Map<unknown, number> {
+  const places = new Map<unknown, number>()
+  for (const [i, { accepted }] of generations.entries()) accepted.catch(error => { places.set(error, i) })
+  return places
+}
+
+/** The engine knows one prompt at a time. */
+function placed (error: unknown, places: ReadonlyMap<unknown, number>): unknown {
+  const place = places.get(error)
+  if (place === undefined || !(error instanceof InvalidParameterError) || !/^prompt\b/.test(error.param!)) return error
+  const named = (text: string): string => text.replace(/^prompt\b/, `prompt[${place}]`)
+  return new InvalidParameterError(named(error.param!), named(error.message))
 }
 
 function requestOptions (body: CompletionRequest): RequestOptions {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { isUtf8 } from 'node:buffer'
 import { MalformedRequestError } from './errors.js'
 
 /** No real request comes near; parsing far deeper ones takes seconds, which all clients would wait. */
@@ -14,6 +15,11 @@ export function useJsonBodies (app: FastifyInstance): void {
     const excess = excessOf(body)
     if (excess !== undefined) {
       done(new MalformedRequestError(`The body ${excess}`))
+      return
+    }
+    // Decoding would put other characters in their place, without a word.
+    if (!isUtf8(body)) {
+      done(new MalformedRequestError('The body is not UTF-8, as JSON must be.'))
       return
     }
     // Answers through `done`; its own promise, where the type allows for one, is not used.

@@ -31,16 +31,16 @@ t.test('a value out of range is refused with its name, the value and the range',
     [{ seed: 1n << 64n }, 'seed', /64 bits/],
     [{ stop: [''] }, 'stop', /not empty/],
     [{ stop: Array(17).fill('a') }, 'stop', /at most 16/],
-    [{ stopTokenIds: [100] }, 'stopTokenIds', /100; token ids of this model are 0 to 99/],
-    [{ logitBias: { 5: 101 } }, 'logitBias', /logitBias\[5\] is 101/],
-    [{ logitBias: { x: 1 } }, 'logitBias', /"x"/],
-    [{ logitBias: { 100: 1 } }, 'logitBias', /0 to 99/],
+    [{ stopTokenIds: [1, 100] }, 'stopTokenIds[1]', /100; token ids of this model are 0 to 99/],
+    [{ logitBias: { 5: 101 } }, 'logitBias.5', /logitBias\.5 is 101/],
+    [{ logitBias: { x: 1 } }, 'logitBias.x', /"x"/],
+    [{ logitBias: { 100: 1 } }, 'logitBias.100', /0 to 99/],
     [{ topLogprobs: 6, logprobs: true }, 'topLogprobs', /at most 5.*--max-logprobs/],
     [{ topLogprobs: 1 }, 'topLogprobs', /needs logprobs/],
     [{ logprobs: 1 }, 'logprobs', /true or false/],
     [{ minTokens: 5, maxTokens: 4 }, 'minTokens', /minTokens is 5.*maxTokens is 4/]
   ]
   for (const [input, param, message] of cases) {
-    t.throws(() => resolveSamplingParams(input, limits), { code: 'ERR_INVALID_PARAMETER', message }, param)
+    t.throws(() => resolveSamplingParams(input, limits), { code: 'ERR_INVALID_PARAMETER', param, message }, param)
   }
 })

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { request, Agent } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import { buildServer } from '../../src/server/index.js'
 import { FakeEngine } from '../support/fake-engine.js'
 import { eventsOf, eventually, listening, RawClient } from '../support/http.js'
 
@@ -64,6 +66,21 @@ t.test('a client that leaves before its answer has begun ends its generation', a
   client.socket.destroy()
   await eventually(() => engine.running === 0, 'ended', 500)
   t.equal(engine.ended.at(-1), 'abort')
+})
+
+t.test('a client that leaves ends all its requests, also those that wait behind another on its connection', async t => {
+  const engine = new FakeEngine({ answer: Array(1000).fill('x'), tokenMs: 10 })
+  const { app, requests, host } = buildServer(engine, { logLevel: 'silent' })
+  t.teardown(async () => { await app.close() })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  await host.settled
+  const client = new RawClient((app.server.address() as AddressInfo).port)
+  for (const stream of [true, false, true]) client.post(path, { ...body, stream })
+  await eventually(() => engine.running === 3, 'running')
+  client.socket.destroy()
+  await eventually(() => engine.running === 0, 'ended', 500)
+  t.same(engine.ended.slice(-3), ['abort', 'abort', 'abort'])
+  t.equal(requests.count, 0, 'a shutdown would wait for none of them')
 })
 
 t.test('a long prefill is bridged by comments, with the role before them', async t => {

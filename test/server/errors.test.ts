@@ -30,6 +30,7 @@ t.test('what is not a request for us gets an error object with the right status'
   checkError(t, await app.inject({ method: 'DELETE', url: '/v1/models/fake' }), 405, { code: 'ERR_METHOD_NOT_ALLOWED' })
   checkError(t, await app.inject({ method: 'POST', url: chat, headers: json, payload: '{"model": ' }), 400, { code: 'ERR_MALFORMED_REQUEST' })
   checkError(t, await app.inject({ method: 'POST', url: chat, headers: json, payload: '' }), 400, { code: 'ERR_MALFORMED_REQUEST' })
+  checkError(t, await app.inject({ method: 'POST', url: chat, headers: json, payload: Buffer.from([0x22, 0xc3, 0x22]) }), 400, { code: 'ERR_MALFORMED_REQUEST', message: /UTF-8/ })
   checkError(t, await app.inject({ method: 'POST', url: chat, headers: json, payload: '{"__proto__": {"a": 1}}' }), 400, {})
   checkError(t, await app.inject({ method: 'POST', url: chat, headers: json, payload: '[1]' }), 400, { param: null, message: /^The body must be an object/ })
   checkError(t, await app.inject({ method: 'POST', url: chat, headers: { 'content-type': 'text/plain' }, payload: 'hi' }), 415, { code: 'ERR_MEDIA_TYPE' })

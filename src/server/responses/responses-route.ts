@@ -54,8 +54,9 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
   })
 }
 
+const logprobsOfText = 'message.output_text.logprobs'
 /** Thoughts come as they are, so that the second asks for nothing. */
-const includable = ['message.output_text.logprobs', 'reasoning.encrypted_content']
+const includable = [logprobsOfText, 'reasoning.encrypted_content']
 
 /** @throws InvalidParameterError, UnsupportedFieldError */
 function checkRequest (body: ResponsesRequest): void {
@@ -65,7 +66,10 @@ function checkRequest (body: ResponsesRequest): void {
   }
   const unknown = body.include?.find(name => !includable.includes(name))
   if (unknown !== undefined) {
-    throw new UnsupportedFieldError('include', `include asks for ${JSON.stringify(unknown.slice(0, 60))}, which is not supported; there is message.output_text.logprobs.`)
+    throw new UnsupportedFieldError('include', `include asks for ${JSON.stringify(unknown.slice(0, 60))}, which is not supported; there is ${logprobsOfText}.`)
+  }
+  if (body.top_logprobs !== undefined && body.top_logprobs > 0 && body.include?.includes(logprobsOfText) !== true) {
+    throw new InvalidParameterError('top_logprobs', `top_logprobs needs "include": ["${logprobsOfText}"].`)
   }
 }
 
@@ -103,7 +107,7 @@ async function constraintOf (body: ResponsesRequest, engine: ServedEngine): Prom
 }
 
 function requestOptions (body: ResponsesRequest): Omit<ChatOptions, 'messages'> {
-  const wantsLogprobs = body.include?.includes('message.output_text.logprobs') === true
+  const wantsLogprobs = body.include?.includes(logprobsOfText) === true
   return {
     ...samplingOptions(body),
     ...toolOptions(chatTools(body)),

@@ -214,6 +214,7 @@ t.test('what is wrong is named by its path, and nothing is generated', async t =
     [{ max_output_tokens: 0 }, 'max_output_tokens', /at least 1/],
     [{ temperature: 3 }, 'temperature', /at most 2/],
     [{ top_logprobs: 21 }, 'top_logprobs', /at most 20/],
+    [{ top_logprobs: 2 }, 'top_logprobs', /needs "include"/],
     [{ metadata: { a: 3 } }, 'metadata.a', /must be a string/],
     [{ metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v'])) }, 'metadata', /at most 16/],
     [{ metadata: { a: 'x'.repeat(513) } }, 'metadata.a', /at most 512/],
