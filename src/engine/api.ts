@@ -103,8 +103,22 @@ export interface ToolCall {
   /** Empty when the call cannot be read. */
   readonly name: string
   readonly arguments: Readonly<Record<string, unknown>>
+  /** The same as JSON, as the model wrote it. */
+  readonly argumentsText: string
   /** Why it cannot be read. */
   readonly error?: string
+}
+
+/** What a call that is being written goes on by. */
+export interface ToolCallDelta {
+  /** That of the call, once it is whole. */
+  readonly id: string
+  /** In the call's first delta, and only there. */
+  readonly name?: string
+  /** Deltas of one call put together are its `argumentsText`. */
+  readonly arguments: string
+  /** With the last one: the call counts. What never gets there was no call, and comes as text. */
+  readonly isComplete?: boolean
 }
 
 /** What a registered tool gave. */
@@ -164,6 +178,8 @@ export interface GenerationChunk {
   readonly tokenIds: readonly number[]
   /** For the tokens of `text`, when asked for. */
   readonly logprobs?: readonly TokenLogprob[]
+  /** What calls go on by while they are written, behind `text`; their tokens are in none of the fields. */
+  readonly toolCallDeltas?: readonly ToolCallDelta[]
   /** The calls of an answer that has ended, in a chunk without text. */
   readonly toolCalls?: readonly ToolCall[]
   /** Of registered tools, each as it comes, in a chunk without text. */

@@ -1,6 +1,5 @@
-import { deriveSeed } from '../core/seed.js'
-import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
 import type { ChatMessage, ToolCall, ToolResult } from './api.js'
+import type { TakenCall } from './call-filter.js'
 
 /** What a round of an answer says. */
 export interface AnswerText {
@@ -15,19 +14,11 @@ export class ChoiceMessages {
   rounds = 0
   /** Calls of the last answer that nobody has run. */
   open: readonly ToolCall[] = []
-  readonly #hasShortIds: boolean
 
-  constructor (hasShortIds: boolean) {
-    this.#hasShortIds = hasShortIds
-  }
-
-  /**
-   * An answer that ended with these calls. Their ids follow from the seed and from how long the prompt was,
-   * so that they are the same for the same request, and others in the next turn.
-   */
-  addCalls ({ text, reasoning }: AnswerText, written: readonly WrittenCall[], seed: bigint, promptTokens: number): ToolCall[] {
-    const calls = written.map(({ name, arguments: args, error }, i): ToolCall => ({
-      id: callId(deriveSeed(seed, promptTokens * mostCalls + i % mostCalls), this.#hasShortIds), name, arguments: args, ...error === undefined ? {} : { error }
+  /** An answer that ended with these calls. */
+  addCalls ({ text, reasoning }: AnswerText, written: readonly TakenCall[]): ToolCall[] {
+    const calls = written.map(({ id, name, arguments: args, argumentsText, error }): ToolCall => ({
+      id, name, arguments: args, argumentsText, ...error === undefined ? {} : { error }
     }))
     const readable = calls.filter(({ error }) => error === undefined)
     // What cannot be written as a call is said again as the model said it.
@@ -57,12 +48,4 @@ export class ChoiceMessages {
 
 function reasoningOf (reasoning: string): Pick<ChatMessage, 'reasoning_content'> {
   return reasoning === '' ? {} : { reasoning_content: reasoning }
-}
-
-/** Of one answer; each has an id of its own. */
-export const mostCalls = 128
-
-function callId (number: bigint, isShort: boolean): string {
-  const text = number.toString(36).padStart(13, '0')
-  return isShort ? text.slice(-9) : `call_${text}`
 }

@@ -1,6 +1,5 @@
-import type { WrittenCall } from '../model/chat/tool-calls/written-call.js'
 import type { Choice, FinishReason, TokenLogprob } from './api.js'
-import type { CallFilter } from './call-filter.js'
+import type { CallFilter, TakenCall } from './call-filter.js'
 import type { AnswerText } from './choice-messages.js'
 import type { ChunkDraft } from './chunk-queue.js'
 import type { ReasoningFilter } from './reasoning-filter.js'
@@ -65,7 +64,7 @@ export class ChoiceOutput {
   }
 
   /** The calls of the present round; complete when it has ended. */
-  get calls (): readonly WrittenCall[] {
+  get calls (): readonly TakenCall[] {
     return this.#filters.calls?.calls ?? []
   }
 
@@ -117,11 +116,13 @@ export class ChoiceOutput {
   take (finishReason?: FinishReason): ChunkDraft | undefined {
     this.#finishReason = finishReason
     const reasoning = this.#filters.reasoning?.takeThoughts() ?? ''
-    if (this.#ready.length === 0 && reasoning === '' && finishReason === undefined) return undefined
+    const toolCallDeltas = this.#filters.calls?.takeDeltas()
+    if (this.#ready.length === 0 && reasoning === '' && toolCallDeltas === undefined && finishReason === undefined) return undefined
     const { text, tokenIds, logprobs } = this.#ready.length === 1 ? this.#ready.pop()! : joined(this.#ready.splice(0))
     const chunk: ChunkDraft = { index: this.index, text, tokenIds }
     if (this.#wantsLogprobs) chunk.logprobs = logprobs
     if (reasoning !== '') chunk.reasoning = reasoning
+    if (toolCallDeltas !== undefined) chunk.toolCallDeltas = toolCallDeltas
     if (finishReason !== undefined) chunk.finishReason = finishReason
     this.#reasoning += reasoning
     this.#text += text

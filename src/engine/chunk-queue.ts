@@ -1,7 +1,10 @@
 import type { GenerationChunk, TokenLogprob } from './api.js'
+import { addDelta, type DeltaDraft } from './call-filter.js'
 
 /** A chunk that more may be added to. */
-export type ChunkDraft = { -readonly [Key in keyof GenerationChunk]: GenerationChunk[Key] } & { tokenIds: number[], logprobs?: TokenLogprob[] }
+export type ChunkDraft = { -readonly [Key in keyof GenerationChunk]: GenerationChunk[Key] } & {
+  tokenIds: number[], logprobs?: TokenLogprob[], toolCallDeltas?: DeltaDraft[]
+}
 
 type Result = IteratorResult<GenerationChunk, undefined>
 interface Waiter { resolve (result: Result): void, reject (error: Error): void }
@@ -80,9 +83,10 @@ export class ChunkQueue implements AsyncIterator<GenerationChunk, undefined> {
   }
 }
 
-/** Of one chunk, thoughts come before the text. */
+/** Of one chunk, thoughts come before the text, and that before calls. */
 function canFollow (last: ChunkDraft, chunk: ChunkDraft): boolean {
-  return isText(last) && isText(chunk) && (chunk.reasoning === undefined || last.text === '')
+  return isText(last) && isText(chunk) && (chunk.reasoning === undefined || last.text === '') &&
+    (last.toolCallDeltas === undefined || (chunk.text === '' && chunk.reasoning === undefined))
 }
 
 function isText ({ toolCalls, toolResults }: ChunkDraft): boolean {
@@ -92,6 +96,9 @@ function isText ({ toolCalls, toolResults }: ChunkDraft): boolean {
 function merge (draft: ChunkDraft, chunk: ChunkDraft): void {
   draft.text += chunk.text
   if (chunk.reasoning !== undefined) draft.reasoning = (draft.reasoning ?? '') + chunk.reasoning
+  if (chunk.toolCallDeltas !== undefined) {
+    for (const delta of chunk.toolCallDeltas) addDelta(draft.toolCallDeltas ??= [], delta)
+  }
   draft.tokenIds.push(...chunk.tokenIds)
   if (chunk.logprobs !== undefined) draft.logprobs?.push(...chunk.logprobs)
   if (chunk.finishReason !== undefined) draft.finishReason = chunk.finishReason

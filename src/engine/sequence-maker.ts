@@ -4,6 +4,7 @@ import type { LengthPrediction } from '../profiler/length-predictor.js'
 import type { ExpectedWait } from '../scheduler/parked-kv.js'
 import type { SequenceOptions } from '../scheduler/sequence.js'
 import { CallFilter } from './call-filter.js'
+import { callIds } from './call-ids.js'
 import { ChoiceMessages } from './choice-messages.js'
 import { type AnswerFilters, ChoiceOutput } from './choice-output.js'
 import type { EngineParts } from './engine-model.js'
@@ -51,6 +52,7 @@ export class SequenceMaker {
     const shared = this.#shared(request, promptIds, request.prediction!)
     const sequences: EngineSequence[] = []
     for (let index = 0; index < params.n; index++) {
+      const choiceSeed = deriveSeed(seed, index)
       sequences.push(new EngineSequence({
         ...shared,
         id: ++this.#numSequences,
@@ -65,9 +67,9 @@ export class SequenceMaker {
         params,
         promptIds,
         prediction: request.prediction!,
-        output: new ChoiceOutput(index, tokenizer.streamDecoder({ continues: request.continues }), params.stop, params.logprobs, this.#filters(request)),
-        seed: deriveSeed(seed, index),
-        chat: format === undefined ? undefined : new ChoiceMessages(format.hasShortIds),
+        output: new ChoiceOutput(index, tokenizer.streamDecoder({ continues: request.continues }), params.stop, params.logprobs, this.#filters(request, choiceSeed, promptIds)),
+        seed: choiceSeed,
+        chat: format === undefined ? undefined : new ChoiceMessages(),
         constraint: grammar === undefined ? undefined : new SequenceConstraint(grammar.matcher())
       }))
     }
@@ -79,6 +81,7 @@ export class SequenceMaker {
     const { request, output } = previous
     const { maxTokens = Number.MAX_SAFE_INTEGER } = request.params!
     const { ttftMs, ...slo } = request.options.slo ?? {}
+    const seed = deriveSeed(previous.seed, roundSeedIndex)
     const sequence = new EngineSequence({
       ...this.#shared(request, promptIds, prediction),
       id: ++this.#numSequences,
@@ -93,10 +96,10 @@ export class SequenceMaker {
       params: { ...previous.parts.params, minTokens: 0 },
       promptIds,
       prediction,
-      seed: deriveSeed(previous.seed, roundSeedIndex),
+      seed,
       constraint: undefined
     })
-    output.startRound(this.#options.parts.tokenizer.streamDecoder({ continues: false }), this.#filters(request))
+    output.startRound(this.#options.parts.tokenizer.streamDecoder({ continues: false }), this.#filters(request, seed, promptIds))
     return sequence
   }
 
@@ -120,11 +123,11 @@ export class SequenceMaker {
     }
   }
 
-  #filters ({ format, callRules, reasons, prompt }: EngineRequest): AnswerFilters {
+  #filters ({ format, callRules, reasons, prompt }: EngineRequest, seed: bigint, promptIds: Int32Array): AnswerFilters {
     const { tokenizer } = this.#options.parts
     return {
       reasoning: reasons ? new ReasoningFilter(prompt!.opensReasoning, specialTokens(tokenizer, reasoningMarkup)) : undefined,
-      calls: format === undefined ? undefined : new CallFilter(format, specialTokens(tokenizer, format.specials), callRules)
+      calls: format === undefined ? undefined : new CallFilter(format, specialTokens(tokenizer, format.specials), callRules, callIds(seed, promptIds.length, format.hasShortIds))
     }
   }
 }

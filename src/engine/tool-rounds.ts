@@ -1,5 +1,5 @@
 import type { FinishReason, ToolCall, ToolResult } from './api.js'
-import { mostCalls } from './choice-messages.js'
+import { mostCalls } from './call-ids.js'
 import type { EngineRequest } from './engine-request.js'
 import type { EngineSequence } from './engine-sequence.js'
 import type { RegisteredTool } from './registered-tools.js'
@@ -40,7 +40,7 @@ export class ToolRounds {
   /** A sequence has ended, and its answer has calls. */
   answered (sequence: EngineSequence): void {
     const { request, output, chat } = sequence
-    const toolCalls = chat!.addCalls(output.round, output.calls, sequence.seed, sequence.promptTokens)
+    const toolCalls = chat!.addCalls(output.round, output.calls)
     request.generation.push({ index: output.index, text: '', tokenIds: [], toolCalls })
     const ours = mayRun(sequence) ? toolCalls.filter(({ name }) => !isCallers(request, name)) : []
     if (ours.length === 0) {

@@ -3,7 +3,7 @@ import { streamEnd, usageJson, type AnswerHead, type EventFormat } from './gener
 import { obfuscationField } from './obfuscation.js'
 import { closingFields } from './timings.js'
 import { chatLogprobs } from './token-logprobs-json.js'
-import { toolCallDeltas, toolCallsJson } from './tool-calls-json.js'
+import { ToolCallDeltas, toolCallsJson } from './tool-calls-json.js'
 
 /** A whole answer. */
 export function chatCompletion (head: AnswerHead, result: GenerationResult, includeReasoning = true): object {
@@ -52,6 +52,8 @@ export class ChatEvents implements EventFormat {
   readonly #prefix: string
   readonly #usageNull: string
   readonly #options: ChatEventOptions
+  /** Of each choice that calls tools. */
+  readonly #calls = new Map<number, ToolCallDeltas>()
 
   constructor (head: AnswerHead, options: ChatEventOptions) {
     this.#options = options
@@ -66,15 +68,16 @@ export class ChatEvents implements EventFormat {
     return events
   }
 
-  chunk ({ index, text, reasoning, logprobs, toolCalls = [], finishReason }: GenerationChunk): string {
+  chunk ({ index, text, reasoning, logprobs, toolCallDeltas, finishReason }: GenerationChunk): string {
     let events = ''
     if (reasoning !== undefined && this.#options.includeReasoning) events += this.#event(index, JSON.stringify(reasoningJson(reasoning)), 'null', 'null')
     const hasContent = text !== '' || (logprobs !== undefined && logprobs.length > 0)
     if (hasContent) {
       events += this.#event(index, `{"content":${JSON.stringify(text)}}`, logprobs === undefined ? 'null' : JSON.stringify(chatLogprobs(logprobs)), 'null')
     }
-    for (const [i, call] of toolCalls.entries()) {
-      for (const delta of toolCallDeltas(call, i)) events += this.#event(index, JSON.stringify(delta), 'null', 'null')
+    if (toolCallDeltas !== undefined) {
+      const deltas = toolCallDeltas.flatMap(delta => this.#callsOf(index).next(delta))
+      for (const delta of deltas) events += this.#event(index, delta, 'null', 'null')
     }
     return finishReason === undefined ? events : events + this.#event(index, '{}', 'null', `"${finishReason}"`)
   }
@@ -83,6 +86,12 @@ export class ChatEvents implements EventFormat {
     const { includeUsage, includeTimings } = this.#options
     const fields = closingFields(results, { usage: includeUsage ? usageJson(results[0]!.usage) : undefined, timings: includeTimings })
     return (fields === '' ? '' : `${this.#prefix}]${fields}}\n\n`) + streamEnd
+  }
+
+  #callsOf (index: number): ToolCallDeltas {
+    let calls = this.#calls.get(index)
+    if (calls === undefined) this.#calls.set(index, calls = new ToolCallDeltas())
+    return calls
   }
 
   #event (index: number, delta: string, logprobs: string, finishReason: string): string {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { callIds } from '../../src/engine/call-ids.js'
 import { ChoiceMessages } from '../../src/engine/choice-messages.js'
 import { CallParser } from '../../src/model/chat/tool-calls/call-parser.js'
 import { detectToolFormat } from '../../src/model/chat/tool-calls/detect-format.js'
@@ -42,8 +43,9 @@ for (const { name, source, answer, content } of cases) {
     const parser = new CallParser(format)
     const whole = name === 'mistral' ? `${answer}}]` : answer
     const calls = [...parser.push(whole), ...parser.end(true)].flatMap(part => part.calls ?? [])
-    const messages = new ChoiceMessages(format.hasShortIds)
-    const [call] = messages.addCalls({ text: content, reasoning: '' }, calls, 7n, 20)
+    const messages = new ChoiceMessages()
+    const idOf = callIds(7n, 20, format.hasShortIds)
+    const [call] = messages.addCalls({ text: content, reasoning: '' }, calls.map((taken, i) => ({ ...taken, id: idOf(i) })))
     t.match(call, { name: 'weather', arguments: { city: 'Köln', days: 2 }, id: name === 'mistral' ? /^[0-9a-z]{9}$/ : /^call_[0-9a-z]{13}$/ })
     messages.addResults([{ callId: call!.id, name: 'weather', content: '17 degrees', isError: false, durationMs: 1 }])
     t.same(messages.open, [])
@@ -57,8 +59,7 @@ for (const { name, source, answer, content } of cases) {
 }
 
 t.test('ids follow from the seed, and are others in the next turn', async t => {
-  const written = [1, 2].map(() => ({ text: 'x', name: 'a', arguments: {} }))
-  const ids = (seed: bigint, promptTokens: number): string[] => new ChoiceMessages(true).addCalls({ text: '', reasoning: '' }, written, seed, promptTokens).map(({ id }) => id)
+  const ids = (seed: bigint, promptTokens: number): string[] => [0, 1].map(callIds(seed, promptTokens, true))
   t.same(ids(1n, 10), ids(1n, 10))
   t.equal(new Set([...ids(1n, 10), ...ids(1n, 11), ...ids(2n, 10), ...ids(1n, 200)]).size, 8)
 })

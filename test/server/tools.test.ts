@@ -15,7 +15,10 @@ const question = [{ role: 'user' as const, content: 'How is the weather in Ulm, 
 const city = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
 const weather = { type: 'function' as const, function: { name: 'weather', description: 'Of a city.', parameters: city } }
 const light = { type: 'function' as const, function: { name: 'light' } }
-const called: ToolCall[] = [{ id: 'call_1', name: 'weather', arguments: { city: 'Ulm "an der Donau"' } }, { id: 'call_2', name: 'light', arguments: {} }]
+const called: ToolCall[] = [
+  { id: 'call_1', name: 'weather', arguments: { city: 'Ulm "an der Donau"' }, argumentsText: '{"city":"Ulm \\"an der Donau\\""}' },
+  { id: 'call_2', name: 'light', arguments: {}, argumentsText: '{}' }
+]
 
 t.test('calls come as tool_calls with arguments as JSON, and content is null beside them', async t => {
   const { app } = await injectable(t, new FakeEngine({ answer: [], toolCalls: called }))
@@ -100,7 +103,7 @@ t.test('with the model that ships with Millrace, a forced call is one of the too
   const cities = { ...city, properties: { city: { type: 'string', enum: ['Ulm', 'Bonn'] } } }
   const body = { model: engine.modelName, messages: question, tools: [light, { ...weather, function: { name: 'weather', parameters: cities } }], tool_choice: { type: 'function' as const, function: { name: 'weather' } }, seed: 1 }
   const { choices: [plain] } = await client.chat.completions.create(body)
-  t.match(plain, { finish_reason: 'tool_calls', message: { content: null, tool_calls: [{ type: 'function', function: { name: 'weather', arguments: /^{"city":"(Ulm|Bonn)"}$/ } }] } })
+  t.match(plain, { finish_reason: 'tool_calls', message: { content: null, tool_calls: [{ type: 'function', function: { name: 'weather', arguments: /^{\s*"city"\s*:\s*"(Ulm|Bonn)"\s*}$/ } }] } })
   const { choices: [streamed] } = await client.chat.completions.stream(body).finalChatCompletion()
   t.same(streamed!.message.tool_calls, plain!.message.tool_calls)
   const bad = { ...body, tools: [{ ...weather, function: { name: 'weather', parameters: { type: 'object', properties: { a: { not: {} } } } } }] }
@@ -143,6 +146,43 @@ t.test('the client\'s own accumulation of a stream is the plain answer, calls an
   const streamed = await client.chat.completions.stream(body).finalChatCompletion()
   t.same(streamed.choices[0]!.message.tool_calls, plain.choices[0]!.message.tool_calls)
   t.equal(streamed.choices[0]!.finish_reason, 'tool_calls')
+})
+
+t.test('streamed arguments come as they are written, and together they are those of the plain answer', async t => {
+  const written = '{"name": "weather", "arguments": {"city": "Ulm", "days": [1.0, 2]}}'
+  const { client } = await clientOf(t, () => `Well.<tool_call>${written}</tool_call><tool_call>{"name": "light", "arguments": { }}</tool_call>`)
+  const body = { model, messages: question, tools: [weather, light], seed: 5 }
+  const { choices: [plain] } = await client.chat.completions.create(body)
+  t.same(plain!.message.tool_calls!.map((call: any) => call.function.arguments), ['{"city": "Ulm", "days": [1.0, 2]}', '{ }'])
+  const deltas: any[] = []
+  for await (const { choices: [choice] } of await client.chat.completions.create({ ...body, stream: true })) deltas.push(...choice!.delta.tool_calls ?? [])
+  for (const [index, call] of plain!.message.tool_calls!.entries()) {
+    const [first, ...rest] = deltas.filter(delta => delta.index === index)
+    t.match(first, { id: call.id, type: 'function', function: { arguments: '' } })
+    t.ok(rest.length >= 3 && rest.every(delta => delta.id === undefined && delta.function.name === undefined), `${rest.length} pieces`)
+    t.equal(rest.map(delta => delta.function.arguments).join(''), (call as any).function.arguments)
+  }
+})
+
+t.test('a call that the length cuts is text, and what was streamed of it never becomes one', async t => {
+  const { client } = await clientOf(t, () => calling('weather', { city: 'Ulm' }))
+  const text = calling('weather', { city: 'Ulm' })
+  // Markup is a token, each other character another.
+  const body = { model, messages: question, tools: [weather], max_tokens: 40 }
+  const { choices: [plain] } = await client.chat.completions.create(body)
+  const cut = text.slice(0, 39 + '<tool_call>'.length)
+  t.match(plain, { finish_reason: 'length', message: { content: cut, tool_calls: undefined } })
+  let content = ''
+  let args = ''
+  let reason: unknown
+  for await (const { choices: [choice] } of await client.chat.completions.create({ ...body, stream: true })) {
+    content += choice!.delta.content ?? ''
+    for (const delta of choice!.delta.tool_calls ?? []) args += delta.function!.arguments!
+    reason = choice!.finish_reason ?? reason
+  }
+  t.equal(content, cut)
+  t.equal(reason, 'length')
+  t.ok(args !== '' && '{"city":"Ulm"}'.startsWith(args), args)
 })
 
 t.test('a tool of the caller\'s with the name of a registered one is the caller\'s: nothing runs here', async t => {

@@ -206,6 +206,7 @@ class FakeGeneration implements Generation {
     }
     if (finishReason === 'stop' && ignoreEos === true) finishReason = 'length'
     if (finishReason === 'stop' && toolCalls !== undefined) {
+      this.#push({ index, text: '', tokenIds: [], toolCallDeltas: toolCalls.map(({ id, name, argumentsText }) => ({ id, name, arguments: argumentsText, isComplete: true })) })
       this.#push({ index, text: '', tokenIds: [], toolCalls })
       finishReason = 'tool_calls'
     }

@@ -46,7 +46,8 @@ function addItem (messages: ChatMessage[], callIds: Set<string>, item: InputItem
   switch (type) {
     case 'message': messages.push(readMessage(item, path))
       return
-    case 'function_call': addCall(messages, callIds, item, path)
+    // One that a stream began, and that came as text.
+    case 'function_call': if (item.status !== 'incomplete') addCall(messages, callIds, item, path)
       return
     case 'function_call_output': messages.push(readOutput(callIds, item, path))
       return

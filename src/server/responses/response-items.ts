@@ -67,8 +67,8 @@ export function outputText (text: string, logprobs: readonly TokenLogprob[] | un
   return { type: 'output_text', text, annotations: [], logprobs: textLogprobs(logprobs) }
 }
 
-export function functionCall (id: string, { id: callId, name, arguments: args }: ToolCall): FunctionCall {
-  return { type: 'function_call', id, call_id: callId, name, arguments: JSON.stringify(args), status: 'completed' }
+export function functionCall (id: string, status: ItemStatus, { id: callId, name, argumentsText }: Pick<ToolCall, 'id' | 'name' | 'argumentsText'>): FunctionCall {
+  return { type: 'function_call', id, call_id: callId, name, arguments: argumentsText, status }
 }
 
 export function textLogprobs (logprobs: readonly TokenLogprob[] | undefined): object[] {

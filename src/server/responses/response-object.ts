@@ -45,7 +45,7 @@ function outputOf (head: ResponseHead, { text, reasoning, logprobs = [], finishR
   return [
     ...reasoning === undefined ? [] : [reasoningItem(itemId(head.id, 'reasoning'), hasMessage ? 'completed' : status, [reasoningText(reasoning)])],
     ...hasMessage ? [outputMessage(itemId(head.id, 'message'), status, [outputText(text, logprobs)])] : [],
-    ...toolCalls.map((call, i) => functionCall(itemId(head.id, 'function_call', i), call))
+    ...toolCalls.map((call, i) => functionCall(itemId(head.id, 'function_call', i), 'completed', call))
   ]
 }
 

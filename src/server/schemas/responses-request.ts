@@ -33,6 +33,7 @@ const item = Type.Object({
   call_id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
   name: Type.Optional(Type.String()),
   arguments: Type.Optional(Type.String()),
+  status: Type.Optional(Type.Union([Type.Null(), Type.String()], { title: 'a text' })),
   output: Type.Optional(content)
 })
 

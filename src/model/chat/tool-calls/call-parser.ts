@@ -1,6 +1,6 @@
 import { isSpace } from './json-end.js'
 import { LiteralSearch } from './literal-search.js'
-import type { WrittenCall } from './written-call.js'
+import type { BegunCall, WrittenCall } from './written-call.js'
 
 /** A part of an answer; the parts follow each other without gaps. */
 export interface AnswerPart {
@@ -8,6 +8,14 @@ export interface AnswerPart {
   readonly chars: number
   /** Undefined for text; a part between two calls may have none. */
   readonly calls?: readonly WrittenCall[]
+  /** Tells of a call that goes on, and takes no characters: these come with the call's own part, or as text. */
+  readonly piece?: CallPiece
+}
+
+/** More of the arguments of a call. */
+export interface CallPiece {
+  readonly call: BegunCall
+  readonly text: string
 }
 
 /** How a format marks its calls. */
@@ -23,6 +31,8 @@ export interface CallMarkup {
 export interface CallReader {
   /** Takes in a character. True when the call is over with it. */
   next (code: number): boolean
+  /** Calls that are known before their end, in their order. */
+  readonly begun: readonly BegunCall[]
   /**
    * What the text with its opening says. Undefined: it is no call, but text.
    *
@@ -38,6 +48,8 @@ interface OpenCall {
   readonly blanks: number
   /** From its opening on. */
   text: string
+  /** Of those that have begun, how many have been told of to their end. */
+  told: number
 }
 
 /** What the model thinks about calling is no call. */
@@ -146,7 +158,7 @@ export class CallParser {
     const isBare = opening === bareOpening
     const reader = this.#markup.read(isBare ? undefined : opening)
     if (isBare) reader.next(openBrace)
-    this.#call = { reader, blanks: this.#blanks, text: opening }
+    this.#call = { reader, blanks: this.#blanks, text: opening, told: 0 }
     this.#kept = 0
     this.#matched = 0
     this.#blanks = 0
@@ -155,21 +167,37 @@ export class CallParser {
   #readCall (call: OpenCall, piece: string, from: number, parts: AnswerPart[]): number {
     for (let at = from; at < piece.length; at++) {
       if (!call.reader.next(piece.charCodeAt(at))) continue
-      call.text += piece.slice(from, at + 1)
-      this.#close(call, true, parts)
-      return at + 1
+      const end = at + 1
+      call.text += piece.slice(from, end)
+      this.#close(call, true, parts, piece.slice(from, end))
+      return end
     }
     call.text += piece.slice(from)
+    tell(call, piece.slice(from), parts)
     return piece.length
   }
 
-  #close (call: OpenCall, isEnded: boolean, parts: AnswerPart[]): void {
+  #close (call: OpenCall, isEnded: boolean, parts: AnswerPart[], added = ''): void {
     const calls = call.reader.calls(call.text, isEnded)
+    if (calls !== undefined) tell(call, added, parts, calls)
     const chars = call.blanks + call.text.length
     addPart(parts, calls === undefined ? { chars } : { chars, calls })
     this.#call = undefined
     this.#isFresh = calls !== undefined
     this.#hasCalls ||= calls !== undefined
+  }
+}
+
+/** What of the arguments lies in the text that was added last; that before it has been told. At the end, of what could be read. */
+function tell (call: OpenCall, added: string, parts: AnswerPart[], calls?: readonly WrittenCall[]): void {
+  const offset = call.text.length - added.length
+  for (const { begun } = call.reader; call.told < begun.length; call.told++) {
+    const next = begun[call.told]!
+    const { start, end } = next
+    if (calls?.every(read => read.begun !== next) === true) continue
+    const text = added.slice(Math.max(0, start - offset), end === undefined ? undefined : Math.max(0, end - offset))
+    if (text !== '') parts.push({ chars: 0, piece: { call: next, text } })
+    if (end === undefined) return
   }
 }
 

@@ -1,8 +1,8 @@
 import type { CallReader } from './call-parser.js'
-import { JsonEnd } from './json-end.js'
+import { CallProgress } from './call-progress.js'
 import { LiteralSearch } from './literal-search.js'
 import type { ToolFormat } from './tool-format.js'
-import { callOf, malformed, tryParse, type WrittenCall } from './written-call.js'
+import { type BegunCall, callOf, malformed, tryParse, type WrittenCall } from './written-call.js'
 
 const opening = '<tool_call>'
 const closing = '</tool_call>'
@@ -19,19 +19,23 @@ export const hermes: ToolFormat = {
 }
 
 class HermesCall implements CallReader {
-  readonly #json = new JsonEnd()
+  readonly #progress = new CallProgress(false, opening.length)
   readonly #end = new LiteralSearch(closing)
   #isClosed = false
 
+  get begun (): readonly BegunCall[] {
+    return this.#progress.begun
+  }
+
   next (code: number): boolean {
-    this.#json.next(code)
-    this.#isClosed = !this.#json.isInString && this.#end.next(code)
+    this.#progress.next(code)
+    this.#isClosed = !this.#progress.json.isInString && this.#end.next(code)
     return this.#isClosed
   }
 
   calls (text: string, isEnded: boolean): WrittenCall[] | undefined {
     const value = tryParse(text.slice(opening.length, this.#isClosed ? -closing.length : undefined))
-    if (value !== undefined) return [callOf(value, text)]
+    if (value !== undefined) return [callOf(value, text, this.begun[0])]
     return isEnded ? [malformed(text, 'The tool call is not valid JSON.')] : undefined
   }
 }

@@ -10,6 +10,11 @@ export class JsonEnd {
   /** It can be no JSON any more, and has no end. */
   isBroken = false
 
+  /** Objects and arrays that are open. */
+  get depth (): number {
+    return this.#depth
+  }
+
   /** What looks like markup there is a part of the string. */
   get isInString (): boolean {
     return this.#isInString

@@ -1,7 +1,8 @@
 import type { CallReader } from './call-parser.js'
+import { CallProgress } from './call-progress.js'
 import { isSpace, JsonEnd } from './json-end.js'
 import type { ToolFormat } from './tool-format.js'
-import { callOf, callWith, malformed, tryParse, type WrittenCall } from './written-call.js'
+import { type BegunCall, callOf, callWith, malformed, tryParse, type WrittenCall } from './written-call.js'
 
 const opening = '[TOOL_CALLS]'
 const argsTag = '[ARGS]'
@@ -26,34 +27,68 @@ export const mistral: ToolFormat = {
 }
 
 class MistralCall implements CallReader {
-  readonly #json = new JsonEnd()
   /** Behind the opening: undefined until the first character that is no blank. */
   #isList: boolean | undefined
-  #isInValue = false
-  #headChars = 0
+  /** Before the value: the name, where the call is none of a list. */
+  #head = ''
+  /** Undefined before the value. */
+  #list: CallProgress | undefined
+  #json: JsonEnd | undefined
+  #begun: BegunCall[] = []
+  /** Of the call's text, up to here. */
+  #numChars = 0
+
+  get begun (): readonly BegunCall[] {
+    return this.#list?.begun ?? this.#begun
+  }
 
   next (code: number): boolean {
-    if (!this.#isInValue) {
-      this.#isList ??= isSpace(code) ? undefined : code === 0x5b
-      this.#isInValue = this.#isList === true || code === 0x7b
-      // It would go on to the answer's end; what follows is text.
-      if (!this.#isInValue) return ++this.#headChars > maxHeadChars
+    if (this.#json === undefined) {
+      this.#isList ??= isSpace(code) ? undefined : code === openBracket
+      if (this.#isList !== true && code !== openBrace) {
+        this.#head += String.fromCharCode(code)
+        // It would go on to the answer's end; what follows is text.
+        return this.#head.length > maxHeadChars
+      }
+      this.#beginValue()
     }
-    this.#json.next(code)
-    return this.#json.isDone
+    if (this.#list !== undefined) this.#list.next(code)
+    else this.#nextOfArguments(code)
+    return this.#json!.isDone
   }
 
   calls (text: string, isEnded: boolean): WrittenCall[] | undefined {
     const body = text.slice(opening.length)
-    if (!this.#json.isDone) return isEnded ? [malformed(text, 'The tool call is not complete.')] : undefined
+    if (this.#json?.isDone !== true) return isEnded ? [malformed(text, 'The tool call is not complete.')] : undefined
     if (this.#isList === true) {
       const list = tryParse(body)
-      return Array.isArray(list) ? list.map(value => callOf(value, text)) : [malformed(text, 'The list of tool calls is not valid JSON.')]
+      return Array.isArray(list) ? list.map((value, i) => callOf(value, text, this.begun[i])) : [malformed(text, 'The list of tool calls is not valid JSON.')]
     }
-    const brace = body.indexOf('{')
-    const name = body.slice(0, brace).split(argsTag)[0]!.split(idTag)[0]!.trim()
+    const name = this.#name()
     if (name === '') return [malformed(text, 'The tool call has no name.')]
-    const value = tryParse(body.slice(brace))
-    return [value === undefined ? malformed(text, `The arguments of ${name} are not valid JSON.`, name) : callWith(name, value, text)]
+    const value = tryParse(body.slice(this.#head.length))
+    return [value === undefined ? malformed(text, `The arguments of ${name} are not valid JSON.`, name) : callWith(name, value, text, this.begun[0])]
+  }
+
+  #name (): string {
+    return this.#head.split(argsTag)[0]!.split(idTag)[0]!.trim()
+  }
+
+  #beginValue (): void {
+    const start = opening.length + this.#head.length
+    if (this.#isList === true) this.#list = new CallProgress(true, start)
+    else if (this.#name() !== '') this.#begun = [{ name: this.#name(), start, end: undefined }]
+    this.#json = this.#list?.json ?? new JsonEnd()
+    this.#numChars = start
+  }
+
+  #nextOfArguments (code: number): void {
+    this.#json!.next(code)
+    this.#numChars++
+    const [call] = this.#begun
+    if (call !== undefined && (this.#json!.isDone || this.#json!.isBroken)) call.end ??= this.#numChars
   }
 }
+
+const openBrace = 0x7b
+const openBracket = 0x5b
