@@ -40,6 +40,8 @@ export const errorCodes: readonly ErrorCode[] = [
   { code: 'ERR_BAD_LOGITS', status: 500, cause: 'The model computed NaN or infinity for one request; others are not touched.', remedy: 'Check the weights; try --kernels scalar or another --kv-dtype to find out where it comes from.' },
   { code: 'ERR_LOADING', status: 503, cause: 'The model is still being loaded.', remedy: 'Try again after Retry-After seconds.' },
   { code: 'ERR_DRAINING', status: 503, cause: 'The server is shutting down; also the end of streams that did not finish before its deadline.', remedy: 'Send the request to another server, or again when this one is back.' },
+  { code: 'ERR_UPLOADS_FULL', status: 503, cause: 'The bodies of requests that are on their way take all of --max-upload-bytes.', remedy: 'Try again after Retry-After seconds; give the server more with --max-upload-bytes if it has the memory.' },
+  { code: 'ERR_TOO_MANY_CONNECTIONS', status: 503, cause: 'The server has --max-connections connections open, and this is one beyond them.', remedy: 'Try again after Retry-After seconds; let clients share connections, or raise --max-connections.' },
   { code: 'ERR_ENGINE_FAILED', status: 503, cause: 'The model could not be loaded, or produces no tokens any more.', remedy: 'Read the log, and restart the server.' },
   { code: 'ERR_SLO_UNREACHABLE', status: 503, cause: 'The queue is too long for the times that the request asks for, and the server refuses such requests (--refuse-missed-slo).', remedy: 'Send it later or elsewhere, or allow more time.' },
   { code: 'ERR_ENGINE_CLOSED', status: 503, cause: 'The engine was closed by its owner, or after a failure.', remedy: 'Load a new engine, or restart the server.' },

@@ -2,6 +2,7 @@ import buildAjvCompiler from '@fastify/ajv-compiler'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ActiveRequests } from './active-requests.js'
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { estimatedTokens } from '../engine/queue-bound.js'
 import { registerAdmin } from './admin-routes.js'
 import { ApiKeys, type Caller } from './api-key.js'
@@ -10,7 +11,7 @@ import { registerCompletions } from './completions-route.js'
 import { addCors } from './cors.js'
 import { registerEmbeddings } from './embeddings-route.js'
 import { EngineHost } from './engine-host.js'
-import { MethodNotAllowedError, UnsupportedMediaTypeError } from './errors.js'
+import { MethodNotAllowedError, TooManyConnectionsError, UnsupportedMediaTypeError } from './errors.js'
 import { registerInfo } from './info-routes.js'
 import { useJsonBodies } from './json-body.js'
 import { readAllKeys } from './key-file.js'
@@ -25,6 +26,7 @@ import { RouteTable } from './route-table.js'
 import { registerTokenize } from './tokenize-routes.js'
 import type { EngineSource } from './served-engine.js'
 import { traceOf } from './trace-context.js'
+import { Uploads } from './uploads.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -50,16 +52,18 @@ export interface Api {
   reloadKeys (): void
 }
 
-/** `strangers`: whether requests that no route takes are the API's to answer, or somebody else's. */
 export interface ApiScope {
+  /** Whether requests that no route takes are the API's to answer, or somebody else's. */
   readonly strangers: 'ours' | 'theirs'
+  /** Tells a connection that is one too many. */
+  readonly isExcess?: (socket: Socket) => boolean
 }
 
 /**
  * Registers everything that belongs to the API: routes, errors, bodies, checks. All of it is of this instance
  * and those below it, so that it can be a part of somebody else's server.
  */
-export function registerApi (app: FastifyInstance, source: EngineSource, options: ServerOptions, { strangers }: ApiScope): Api {
+export function registerApi (app: FastifyInstance, source: EngineSource, options: ServerOptions, { strangers, isExcess = () => false }: ApiScope): Api {
   const host = new EngineHost(source, {
     onFailed: error => { app.log.error({ err: error }, 'the engine gave no token') }
   })
@@ -77,7 +81,9 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   })
   const keys = new ApiKeys(readKeys(), { adminKey: options.adminKey, limits: { requests: options.rateLimitRequests, tokens: options.rateLimitTokens } })
   const reloadKeys = (): void => { keys.replace(readKeys()) }
-  addRequestHooks(app, keys, host, options)
+  const uploads = new Uploads(options.maxUploadBytes)
+  addRequestHooks(app, { keys, host, uploads, isExcess }, options)
+  followUploads(app, uploads)
   useJsonBodies(app)
   useStrictSchemas(app)
   app.decorateRequest('caller', undefined)
@@ -121,17 +127,26 @@ function useStrictSchemas (app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema }) => compile({ schema }) as never)
 }
 
-function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost, options: ServerOptions): void {
+interface Gates extends Required<Pick<ApiScope, 'isExcess'>> {
+  readonly keys: ApiKeys
+  readonly host: EngineHost
+  readonly uploads: Uploads
+}
+
+function addRequestHooks (app: FastifyInstance, { keys, host, uploads, isExcess }: Gates, options: ServerOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     closeWithConnection(reply.raw, request.raw.socket)
     // Clients and balancers that hold a connection open should not come back to this process.
-    if (host.state === 'draining') reply.header('connection', 'close')
+    const isOneTooMany = isExcess(request.raw.socket)
+    if (host.state === 'draining' || isOneTooMany) reply.header('connection', 'close')
     const { isPublic, isAdmin, needsEngine } = request.routeOptions.config
     if (request.method !== 'OPTIONS' && isPublic !== true) request.caller = keys.check(request.headers.authorization, isAdmin)
     // Before the body is read: a refusal should cost nothing.
     if (needsEngine === true) {
+      if (isOneTooMany) throw new TooManyConnectionsError(options.maxConnections)
       host.checkAdmission(contentLength(request))
+      uploads.checkRoom(contentLength(request))
       limitRate(request, reply)
     }
     const encoding = request.headers['content-encoding']
@@ -141,6 +156,23 @@ function addRequestHooks (app: FastifyInstance, keys: ApiKeys, host: EngineHost,
   })
   app.addHook('onResponse', async (request, reply) => {
     logRequest(request, reply, options)
+  })
+}
+
+/** From the first byte until the body is read: then the queue has its own bound. */
+function followUploads (app: FastifyInstance, uploads: Uploads): void {
+  const ends = new WeakMap<FastifyRequest, () => void>()
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (request.routeOptions.config.needsEngine === true) {
+      const end = uploads.follow(payload)
+      ends.set(request, end)
+      giveBackWhenDone(reply.raw, end)
+    }
+    done(null, payload)
+  })
+  app.addHook('preHandler', (request, _, done) => {
+    ends.get(request)?.()
+    done()
   })
 }
 

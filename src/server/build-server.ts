@@ -5,6 +5,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { pino } from 'pino'
 import { registerApi, type Api } from './api.js'
 import { answerClientError } from './client-error.js'
+import { boundConnections } from './connection-bound.js'
 import { serverDefaults, type ServerOptions } from './options.js'
 import type { EngineSource } from './served-engine.js'
 
@@ -42,7 +43,8 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
       app.errorHandler(error, request, reply)
     }
   }) as unknown as FastifyInstance
-  return { app, ...registerApi(app, source, options, { strangers: 'ours' }) }
+  const isExcess = boundConnections(app.server, options.maxConnections, tls === undefined ? 'connection' : 'secureConnection')
+  return { app, ...registerApi(app, source, options, { strangers: 'ours', isExcess }) }
 }
 
 /** The caller's own id when it is fit for a header and a log line; a new one otherwise. */

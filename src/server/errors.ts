@@ -113,6 +113,19 @@ export class UnknownResponseError extends MillraceError {
   }
 }
 
+/** More bodies are on their way than there is room for. */
+export class UploadsFullError extends TryLaterError {
+  constructor (maxBytes: number) {
+    super('ERR_UPLOADS_FULL', 503, `Other requests are sending as much as this server takes at once (${maxBytes} bytes, --max-upload-bytes). Try again in a second.`, 1000)
+  }
+}
+
+export class TooManyConnectionsError extends TryLaterError {
+  constructor (maxConnections: number) {
+    super('ERR_TOO_MANY_CONNECTIONS', 503, `This server has ${maxConnections} connections open, and takes no more (--max-connections). Try again in a second.`, 1000)
+  }
+}
+
 /** For a while only: says when to try again. */
 export class UnavailableError extends TryLaterError {
   constructor (code: 'ERR_LOADING' | 'ERR_DRAINING' | 'ERR_ENGINE_FAILED', message: string, retryAfterMs: number) {

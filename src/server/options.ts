@@ -94,6 +94,20 @@ export const serverOptions = {
     default: 16 * 2 ** 20,
     description: 'Largest body of a request, in bytes.'
   },
+  maxUploadBytes: {
+    type: 'integer',
+    minimum: 1024,
+    maximum: 2 ** 40,
+    default: 256 * 2 ** 20,
+    description: 'Memory for bodies that are on their way, all together, in bytes. What goes beyond it is refused with 503; one alone is always taken.'
+  },
+  maxConnections: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 8192,
+    description: 'Connections that may be open. Generation over more is refused with 503; those that are an eighth beyond it are closed at once.'
+  },
   headersTimeoutMs: {
     type: 'integer',
     minimum: 100,
@@ -179,6 +193,8 @@ export interface ServerOptions {
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly bodyLimitBytes: number
+  readonly maxUploadBytes: number
+  readonly maxConnections: number
   readonly pingIntervalMs: number
   readonly stalledClientMs: number
   readonly responseStoreEntries: number
@@ -196,6 +212,8 @@ export const serverDefaults: ServerOptions = {
   headersTimeoutMs: serverOptions.headersTimeoutMs.default,
   requestTimeoutMs: serverOptions.requestTimeoutMs.default,
   bodyLimitBytes: serverOptions.bodyLimitBytes.default,
+  maxUploadBytes: serverOptions.maxUploadBytes.default,
+  maxConnections: serverOptions.maxConnections.default,
   pingIntervalMs: serverOptions.pingIntervalMs.default,
   stalledClientMs: serverOptions.stalledClientMs.default,
   responseStoreEntries: serverOptions.responseStoreEntries.default,
@@ -208,7 +226,7 @@ export const serverDefaults: ServerOptions = {
 /** Of a server that listens for itself. */
 const listenOnly: readonly string[] = ['host', 'port', 'insecureNoApiKey', 'tlsCert', 'tlsKey', 'tlsMinVersion'] satisfies Array<keyof typeof serverOptions>
 /** A part of another server leaves these to it too. */
-export const hostOnly: readonly string[] = [...listenOnly, ...['headersTimeoutMs', 'requestTimeoutMs'] satisfies Array<keyof typeof serverOptions>]
+export const hostOnly: readonly string[] = [...listenOnly, ...['headersTimeoutMs', 'requestTimeoutMs', 'maxConnections'] satisfies Array<keyof typeof serverOptions>]
 
 /** As programs give them, to `listen` and to the plug-in. */
 export interface ApiOptions extends Partial<Omit<ServerOptions, 'apiKeys' | 'corsOrigins'>> {

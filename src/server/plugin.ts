@@ -4,7 +4,7 @@ import { drain } from './drain.js'
 import { checkedServerOptions, hostOnly, type ApiOptions } from './options.js'
 import type { EngineSource } from './served-engine.js'
 
-export interface MillracePluginOptions extends Omit<ApiOptions, 'logLevel' | 'headersTimeoutMs' | 'requestTimeoutMs'> {
+export interface MillracePluginOptions extends Omit<ApiOptions, 'logLevel' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'maxConnections'> {
   /** One engine, a registry of several, or one that is still being loaded. It stays the caller's. */
   readonly engine: EngineSource
 }
