@@ -144,6 +144,8 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
           return load(options, report);
         },
         [](Napi::Env env, Loaded&& loaded) {
+          // Each step's tokens pass through this thread, beside threads that compute all the time.
+          ask_for_short_slices();
           return ModelObject::make(env, std::move(loaded.runtime), loaded.fingerprint);
         },
         info[1]);

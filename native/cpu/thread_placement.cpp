@@ -80,6 +80,17 @@ bool set_own_cpus(const std::vector<int>& cpus) {
 
 thread_local int pinned_to = -1;
 
+// As the kernel takes it; libraries have it only of late.
+struct SchedulingAttributes {
+  std::uint32_t size = sizeof(SchedulingAttributes);
+  std::uint32_t policy = 0;
+  std::uint64_t flags = 0;
+  std::int32_t nice = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t runtime_ns = 0, deadline_ns = 0, period_ns = 0;
+};
+constexpr std::uint64_t kResetOnFork = 1;  // SCHED_FLAG_RESET_ON_FORK
+
 }  // namespace
 
 void ThreadHandle::adopt_caller() {
@@ -141,6 +152,19 @@ bool pin_caller(int cpu) {
   return true;
 }
 
+bool ask_for_short_slices() {
+  SchedulingAttributes attributes;
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return false;
+  // Somebody chose another policy for it, and knows why.
+  if (attributes.policy != SCHED_OTHER) return false;
+  // Beside an inherited slice, a fork resets only a niceness below 0.
+  if (attributes.nice >= 0) attributes.flags |= kResetOnFork;
+  attributes.runtime_ns = 100'000;
+  if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) return false;
+  SchedulingAttributes set;
+  return syscall(SYS_sched_getattr, 0, &set, sizeof set, 0) == 0 && set.runtime_ns == attributes.runtime_ns;
+}
+
 AffinityGuard::AffinityGuard() : cpus_(own_cpus()) {}
 AffinityGuard::~AffinityGuard() {
   if (own_cpus() == cpus_) return;
@@ -170,6 +194,9 @@ std::vector<int> cpus_to_pin_to() {
   return {};
 }
 bool pin_caller(int) {
+  return false;
+}
+bool ask_for_short_slices() {
   return false;
 }
 AffinityGuard::AffinityGuard() = default;

@@ -44,6 +44,12 @@ std::vector<int> by_core(const std::vector<int>& allowed, const std::string& roo
 // Restricts the calling thread to a processor; cheap when it is already. False when the system refuses.
 bool pin_caller(int cpu);
 
+// Asks that the calling thread, which computes little and often, runs soon whenever it wakes, rather than
+// when those that compute have had their time: with Linux 6.12 and later, a slice of 0.1 ms. It gets no more
+// time by it than before, and threads that it starts are as others. False where the system knows nothing of
+// the kind.
+bool ask_for_short_slices();
+
 // Gives a thread back the processors that it had when this was made: for threads that are ours for a while.
 class AffinityGuard {
  public:

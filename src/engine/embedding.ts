@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { BadLogitsError, EngineClosedError, InvalidParameterError } from '../core/errors.js'
 import { RowOutput } from '../core/step.js'
-import { RowOutcome } from '../scheduler/plan.js'
 import type { EmbedOptions, EmbedResult, RequestOptions } from './api.js'
 import { checkPromptIds, checkRequest, embedOptionNames } from './check-request.js'
 import type { EngineRequest } from './engine-request.js'
@@ -94,14 +93,16 @@ function embeddingOf (hidden: Float32Array | undefined, dimensions: number | und
   return embedding.map(value => value * factor)
 }
 
-/** Takes what a committed step computed for embeddings to their requests. `read` is called when there is any. */
+/** Takes what a step computed for embeddings to their requests. `read` is called when there is any. */
 export function takeHidden (plan: EnginePlan, hiddenSize: number, read: () => Float32Array): void {
   let states: Float32Array | undefined
   let place = 0
   for (let row = 0; row < plan.numRows; row++) {
     if ((plan.outputs[row]! & RowOutput.hidden) === 0) continue
     states ??= read()
-    if (plan.outcomes[row] === RowOutcome.computed) plan.sequences[row]!.request.hidden = states.subarray(place, place + hiddenSize)
+    const sequence = plan.sequences[row]!
+    // Not of a sequence that has begun anew meanwhile.
+    if (plan.epochs[row] === sequence.epoch) sequence.request.hidden = states.subarray(place, place + hiddenSize)
     place += hiddenSize
   }
 }

@@ -26,6 +26,7 @@ import { Measurements } from './measurements.js'
 import type { PartialEngineOptions } from './options.js'
 import { PrefixKeys } from './prefix-keys.js'
 import { deliverRow, type DeliveryActions } from './row-delivery.js'
+import { RowTurns } from './row-turns.js'
 import { chatText, Profiling, type RequestText } from './profiling.js'
 import { choicesOf, estimatedMessageTokens, estimatedPromptTokens, estimatedTokens, QueueBound, type QueueEntry } from './queue-bound.js'
 import { RegisteredTools } from './registered-tools.js'
@@ -58,6 +59,7 @@ export class Engine {
   readonly #slots: SlotPool
   readonly #keys: PrefixKeys
   readonly #loop: StepLoop
+  readonly #turns = new RowTurns({ now, onDone: () => { this.#loop.handedOut() }, onBroken: error => { this.#break(error) } })
   readonly #queueBound: QueueBound
   readonly #logprobs: LogprobReader
   readonly #toolWaits: ToolWaits
@@ -92,7 +94,7 @@ export class Engine {
 
   /** For those who load a model's parts themselves, as tests do. */
   constructor (parts: EngineParts) {
-    const { model, options, tokenizer } = parts
+    const { model, options, tokenizer, spec } = parts
     this.#parts = parts
     this.#toolFormat = toolFormatOf(parts)
     this.info = Object.freeze({
@@ -159,7 +161,8 @@ export class Engine {
         this.#masks.beforeStep(plan)
       },
       afterCommit: plan => { this.#masks.afterCommit(plan) },
-      onCommit: (plan, output, nowMs) => { this.#deliver(plan, output, nowMs) },
+      onDone: plan => { takeHidden(plan, spec.hiddenSize, () => model.hiddenStates()) },
+      onCommit: (plan, output, nowMs) => this.#deliver(plan, output, nowMs),
       onFailure: (plan, error) => { this.#failPlan(plan, error) },
       onBroken: error => { this.#break(error) }
     })
@@ -409,11 +412,12 @@ export class Engine {
     }
   }
 
-  #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): void {
+  /** True when a part of it is left for later. */
+  #deliver (plan: EnginePlan, output: StepOutput, nowMs: number): boolean {
     this.#profiling.stepEnded(plan, output)
     this.#measured.step(plan.numTokens, output.timing[StepTime.end]! - output.timing[StepTime.start]!)
-    takeHidden(plan, this.#parts.spec.hiddenSize, () => this.#parts.model.hiddenStates())
-    for (let row = 0; row < plan.numRows; row++) deliverRow(plan, row, output, nowMs, this.#logprobs, this.#rowActions)
+    this.#turns.start(plan.numRows, nowMs, row => { deliverRow(plan, row, output, nowMs, this.#logprobs, this.#rowActions) })
+    return this.#turns.isBusy
   }
 
   #failPlan (plan: EnginePlan, error: unknown): void {
@@ -435,6 +439,8 @@ export class Engine {
   }
 
   #abort (request: EngineRequest): void {
+    // What it has already got is a part of its answer.
+    this.#turns.flush()
     const nowMs = now()
     const open = request.sequences.filter(sequence => sequence.state !== 'ended')
     for (const sequence of open) this.#scheduler.abort(sequence.id, nowMs)

@@ -13,8 +13,13 @@ export interface StepLoopOptions {
   beforeStep (plan: EnginePlan): void
   /** The plan is committed; the step behind it is running, and waits for what depends on its tokens. */
   afterCommit (plan: EnginePlan): void
-  /** The plan is committed and what can be queued is; `output` can be read, until this returns. */
-  onCommit (plan: EnginePlan, output: StepOutput, nowMs: number): void
+  /** The step is done, and its plan not yet committed: what the model keeps until the next one is done can be read. */
+  onDone? (plan: EnginePlan): void
+  /**
+   * The plan is committed and what can be queued is. True when its tokens will be handed out later: then the
+   * plan and `output` stay as they are until `handedOut` is called.
+   */
+  onCommit (plan: EnginePlan, output: StepOutput, nowMs: number): boolean
   /** The step failed, and the plan's sequences have ended. */
   onFailure (plan: EnginePlan, error: unknown): void
   /** A defect of ours: nothing can be relied on any more. */
@@ -39,11 +44,17 @@ interface QueuedStep {
   readonly isBehindAnother: boolean
   /** The model did not take it: it fails for that reason when those before it are done. */
   readonly refusal: { readonly error: unknown } | undefined
+  /** The model is done with it. */
+  isDone: boolean
+  /** Why the whole of it failed. */
+  failure: Error | undefined
 }
 
 /**
  * Keeps two steps queued on the device as long as there is work: while one computes, the next waits
- * behind it, and the results of the one before are evaluated. Idle, it holds no timer.
+ * behind it, and the results of the one before are evaluated. While these are being handed out, no other step is
+ * evaluated, and so none is queued: a device that is faster than its tokens can be delivered waits for them. Idle, it
+ * holds no timer.
  *
  * From a step's end to the next one in the queue there is no promise and as little else as possible: the
  * weights of each step wash everything that JavaScript uses out of the caches, so that what counts is how
@@ -56,13 +67,15 @@ export class StepLoop {
   /** Oldest first. */
   readonly #queued: QueuedStep[] = []
   readonly #onDone = (error?: Error): void => { this.#settle(error) }
+  #isHandingOut = false
   #isWoken = false
   readonly #onSettled: Array<() => void> = []
 
   constructor (options: StepLoopOptions) {
     const { maxRows, maxTokens, maxLogprobs } = options.model
     this.#options = options
-    this.#outputs = [new StepOutput(maxRows, maxTokens, maxLogprobs), new StepOutput(maxRows, maxTokens, maxLogprobs)]
+    // One that is handed out, beside the two that are queued.
+    this.#outputs = Array.from({ length: 3 }, () => new StepOutput(maxRows, maxTokens, maxLogprobs))
   }
 
   /** There may be something to plan. Requests that arrive together share a plan. */
@@ -79,19 +92,29 @@ export class StepLoop {
     })
   }
 
-  /** When no step is queued any more. */
+  /** What `onCommit` put off has been handed out. */
+  handedOut (): void {
+    this.#isHandingOut = false
+    this.#evaluate()
+  }
+
+  /** When no step is queued any more, and all is handed out. */
   async settled (): Promise<void> {
-    if (this.#queued.length > 0) await new Promise<void>(resolve => { this.#onSettled.push(resolve) })
+    if (this.#isBusy) await new Promise<void>(resolve => { this.#onSettled.push(resolve) })
+  }
+
+  get #isBusy (): boolean {
+    return this.#queued.length > 0 || this.#isHandingOut
   }
 
   #fillQueue (): void {
     do {
-      while (this.#queued[0]?.refusal !== undefined) {
+      while (!this.#isHandingOut && this.#queued[0]?.refusal !== undefined) {
         const { plan, refusal } = this.#queued.shift()!
         this.#fail(plan, refusal!.error)
       }
       while (this.#queueNext(this.#options.now()));
-    } while (this.#queued[0]?.refusal !== undefined)
+    } while (!this.#isHandingOut && this.#queued[0]?.refusal !== undefined)
   }
 
   /** False when there is nothing to queue. */
@@ -107,21 +130,32 @@ export class StepLoop {
     } catch (error) {
       refusal = { error }
     }
-    this.#queued.push({ plan, isBehindAnother, refusal })
+    this.#queued.push({ plan, isBehindAnother, refusal, isDone: false, failure: undefined })
     return true
   }
 
-  /** The oldest step is done. */
+  /** The oldest step that was not done is. */
   #settle (error: Error | undefined): void {
-    const { plan, isBehindAnother } = this.#queued.shift()!
+    const step = this.#queued.find(({ isDone }) => !isDone)!
+    step.isDone = true
+    step.failure = error
+    if (error === undefined) this.#options.onDone?.(step.plan)
+    if (!this.#isHandingOut) this.#evaluate()
+  }
+
+  /** Takes what is done, oldest first. */
+  #evaluate (): void {
     try {
-      if (error === undefined) this.#commit(plan, isBehindAnother)
-      else this.#fail(plan, error)
+      while (!this.#isHandingOut && this.#queued[0]?.isDone === true) {
+        const { plan, isBehindAnother, failure } = this.#queued.shift()!
+        if (failure === undefined) this.#commit(plan, isBehindAnother)
+        else this.#fail(plan, failure)
+      }
       this.#fillQueue()
     } catch (defect) {
       this.#options.onBroken(defect)
     } finally {
-      if (this.#queued.length === 0) for (const resolve of this.#onSettled.splice(0)) resolve()
+      if (!this.#isBusy) for (const resolve of this.#onSettled.splice(0)) resolve()
     }
   }
 
@@ -134,7 +168,7 @@ export class StepLoop {
     this.#options.afterCommit(plan)
     if (this.#queued[0]?.refusal === undefined) this.#queueNext(nowMs)
     this.#count(plan, output.timing, isBehindAnother)
-    this.#options.onCommit(plan, output, nowMs)
+    this.#isHandingOut = this.#options.onCommit(plan, output, nowMs)
   }
 
   #count (plan: EnginePlan, timing: Float64Array, isBehindAnother: boolean): void {

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { drained, isFull, writePart } from './chunk-writer.js'
 
 export interface EventStreamOptions {
   /** A comment is sent after this long without an event. */
@@ -48,7 +49,7 @@ export class EventStream {
   send (events: string): Promise<void> | undefined {
     if (this.isClosed) return undefined
     this.#isQuiet = false
-    return this.#write(this.#isOpen ? events : this.#open() + events)
+    return this.#write(events) ? undefined : this.#drained()
   }
 
   /** The last events; the connection stays usable. */
@@ -85,28 +86,20 @@ export class EventStream {
     return this.#options.opening()
   }
 
-  #write (text: string): Promise<void> | undefined {
-    if (this.#raw.write(text)) return undefined
-    return this.#drained()
+  /** False when the connection has more to send than it should. */
+  #write (events: string): boolean {
+    return this.#isOpen ? writePart(this.#raw, events) : this.#raw.write(this.#open() + events)
   }
 
   async #drained (): Promise<void> {
-    await new Promise<void>(resolve => {
-      const stalled = setTimeout(() => { this.#raw.destroy() }, this.#options.stalledClientMs)
-      const done = (): void => {
-        clearTimeout(stalled)
-        this.#raw.off('drain', done)
-        this.#raw.off('close', done)
-        resolve()
-      }
-      this.#raw.on('drain', done)
-      this.#raw.on('close', done)
-    })
+    const stalled = setTimeout(() => { this.#raw.destroy() }, this.#options.stalledClientMs)
+    await drained(this.#raw)
+    clearTimeout(stalled)
   }
 
   #ping (): void {
-    if (this.#isQuiet && !this.isClosed && !this.#raw.writableNeedDrain) {
-      this.#raw.write((this.#isOpen ? '' : this.#open()) + ': ping\n\n')
+    if (this.#isQuiet && !this.isClosed && !isFull(this.#raw)) {
+      this.#write(': ping\n\n')
     }
     this.#isQuiet = true
   }

@@ -13,6 +13,9 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace {
 
@@ -27,6 +30,18 @@ std::vector<int> allowed_cpus() {
     if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
   }
   return cpus;
+}
+
+// The slice that the calling thread has asked for or has by default, as the kernel tells it.
+std::uint64_t slice_ns() {
+  struct {
+    std::uint32_t size = 48, policy = 0;
+    std::uint64_t flags = 0;
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime_ns = 0, deadline_ns = 0, period_ns = 0;
+  } attributes;
+  return syscall(SYS_sched_getattr, 0, &attributes, 48, 0) == 0 ? attributes.runtime_ns : 0;
 }
 
 // A thread that tells its handle and where it may run, and is busy or asleep until it is destroyed.
@@ -157,6 +172,26 @@ TEST("a thread that was pinned under a guard has its processors back, and can be
       CHECK_EQ(allowed_cpus(), cpus);
     }
   }).join();
+}
+
+TEST(
+    "a thread that asks for short slices keeps its niceness, and those that it starts have what others "
+    "have") {
+  bool granted = false;
+  std::uint64_t before = 0, own = 0, started = 0;
+  int nice = 0;
+  std::thread([&] {
+    setpriority(PRIO_PROCESS, 0, 7);
+    before = slice_ns();
+    granted = ask_for_short_slices();
+    own = slice_ns();
+    nice = getpriority(PRIO_PROCESS, 0);
+    std::thread([&] { started = slice_ns(); }).join();
+  }).join();
+  CHECK_EQ(nice, 7);
+  if (!granted) SKIP("this system has no slices of threads' own (Linux has from 6.12 on)");
+  CHECK_EQ(own, 100'000U);
+  CHECK_EQ(started, before);
 }
 
 TEST("threads are pinned to different cores first, then to the second processors of the same") {

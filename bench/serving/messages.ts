@@ -1,0 +1,21 @@
+/** What a run has cost the thread that runs JavaScript. */
+export interface Cost {
+  readonly tokens: number
+  readonly tokensPerSec: number
+  /** Wall time of a step. */
+  readonly stepMs: number
+  /** Device idle between two steps. */
+  readonly idleMsPerStep: number
+  readonly cpuUsPerToken: number
+  readonly loopDelayP50Ms: number
+  readonly loopDelayP99Ms: number
+  readonly loopDelayMaxMs: number
+}
+
+export type ToChild =
+  | { readonly type: 'mark' | 'cost' | 'stop' }
+  | { readonly type: 'engine', readonly streams: number, readonly seconds: number }
+
+export type FromChild =
+  | { readonly type: 'ready', readonly port: number, readonly maxModelLen: number, readonly vocabSize: number }
+  | { readonly type: 'cost', readonly cost: Cost }
