@@ -48,6 +48,7 @@ export const errorCodes: readonly ErrorCode[] = [
   // Starting.
   { code: 'ERR_INVALID_OPTION', status: 500, cause: 'An option or flag does not exist, cannot have this value, or contradicts another.', remedy: 'Correct it as the message says; docs/options.md lists all.' },
   { code: 'ERR_API_KEY_REQUIRED', status: 500, cause: 'The server should listen beyond loopback and has no API key.', remedy: 'Give --api-key or MILLRACE_API_KEY, listen on 127.0.0.1, or pass --insecure-no-api-key.' },
+  { code: 'ERR_FOREIGN_HOST', status: 403, cause: 'A server without an API key, for this machine alone, got a request by a public name.', remedy: 'Give --api-key, send a Host such as localhost, or pass --insecure-no-api-key.' },
   { code: 'ERR_PORT_IN_USE', status: 500, cause: 'Another program listens on this port.', remedy: 'Choose another with --port or PORT; 0 takes any free one.' },
   { code: 'ERR_TLS', status: 500, cause: 'The certificate or the key for TLS cannot be read, is damaged, or they do not belong together; the message names the file.', remedy: 'Correct --tls-cert and --tls-key: PEM files, the key without a passphrase.' },
   { code: 'ERR_LISTEN', status: 500, cause: 'The address cannot be listened on.', remedy: 'Choose others with --host or HOST, and --port or PORT.' },

@@ -98,6 +98,15 @@ export function isLoopback (host: string): boolean {
   return isIP(bare) === 4 ? bare.startsWith('127.') : bare === '::1' || /^::ffff:127\./.test(bare)
 }
 
+/** Names that nobody can register, so that no page of the web can have them; and addresses, which nobody can lead elsewhere. */
+const privateName = /^[^.]+$|\.(localhost|local|internal|home\.arpa)$/
+
+/** Whether a Host header is an address, or a name that has a meaning within a machine or a house only. */
+export function isPrivateName (host: string): boolean {
+  const name = host.replace(/:\d*$/, '').replace(/^\[|\]$/g, '').replace(/\.$/, '').toLowerCase()
+  return isIP(name) !== 0 || isIP(host) !== 0 || privateName.test(name)
+}
+
 /** Digests have one length, which timingSafeEqual needs and which hides the keys' lengths. */
 function digest (key: string): Buffer {
   return createHash('sha256').update(key).digest()

@@ -5,13 +5,13 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { estimatedTokens } from '../engine/queue-bound.js'
 import { registerAdmin } from './admin-routes.js'
-import { ApiKeys, type Caller } from './api-key.js'
+import { ApiKeys, isPrivateName, type Caller } from './api-key.js'
 import { registerChat } from './chat-route.js'
 import { registerCompletions } from './completions-route.js'
 import { addCors } from './cors.js'
 import { registerEmbeddings } from './embeddings-route.js'
 import { EngineHost } from './engine-host.js'
-import { MethodNotAllowedError, TooManyConnectionsError, UnsupportedMediaTypeError } from './errors.js'
+import { ForeignHostError, MethodNotAllowedError, TooManyConnectionsError, UnsupportedMediaTypeError } from './errors.js'
 import { registerInfo } from './info-routes.js'
 import { useJsonBodies } from './json-body.js'
 import { readAllKeys } from './key-file.js'
@@ -57,13 +57,17 @@ export interface ApiScope {
   readonly strangers: 'ours' | 'theirs'
   /** Tells a connection that is one too many. */
   readonly isExcess?: (socket: Socket) => boolean
+  /** Only programs of this machine are meant to use it, and no key keeps others out. */
+  readonly isLocalOnly?: boolean | undefined
 }
 
 /**
  * Registers everything that belongs to the API: routes, errors, bodies, checks. All of it is of this instance
  * and those below it, so that it can be a part of somebody else's server.
  */
-export function registerApi (app: FastifyInstance, source: EngineSource, options: ServerOptions, { strangers, isExcess = () => false }: ApiScope): Api {
+export function registerApi (
+  app: FastifyInstance, source: EngineSource, options: ServerOptions, { strangers, isExcess = () => false, isLocalOnly = false }: ApiScope
+): Api {
   const host = new EngineHost(source, {
     onFailed: error => { app.log.error({ err: error }, 'the engine gave no token') }
   })
@@ -82,6 +86,7 @@ export function registerApi (app: FastifyInstance, source: EngineSource, options
   const keys = new ApiKeys(readKeys(), { adminKey: options.adminKey, limits: { requests: options.rateLimitRequests, tokens: options.rateLimitTokens } })
   const reloadKeys = (): void => { keys.replace(readKeys()) }
   const uploads = new Uploads(options.maxUploadBytes)
+  if (isLocalOnly) refuseForeignHosts(app)
   addRequestHooks(app, { keys, host, uploads, isExcess }, options)
   followUploads(app, uploads)
   useJsonBodies(app)
@@ -127,6 +132,16 @@ function useStrictSchemas (app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema }) => compile({ schema }) as never)
 }
 
+/** A page whose name its owner lets lead to 127.0.0.1 (DNS rebinding) is of the same origin as this server, to its browser: only the name tells. */
+function refuseForeignHosts (app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const { host } = request.headers
+    if (host === undefined || request.routeOptions.config.isPublic === true || isPrivateName(host)) return
+    reply.header('x-request-id', request.id)
+    throw new ForeignHostError(host)
+  })
+}
+
 interface Gates extends Required<Pick<ApiScope, 'isExcess'>> {
   readonly keys: ApiKeys
   readonly host: EngineHost
@@ -141,7 +156,7 @@ function addRequestHooks (app: FastifyInstance, { keys, host, uploads, isExcess 
     const isOneTooMany = isExcess(request.raw.socket)
     if (host.state === 'draining' || isOneTooMany) reply.header('connection', 'close')
     const { isPublic, isAdmin, needsEngine } = request.routeOptions.config
-    if (request.method !== 'OPTIONS' && isPublic !== true) request.caller = keys.check(request.headers.authorization, isAdmin)
+    if (isPublic !== true) request.caller = keys.check(request.headers.authorization, isAdmin)
     // Before the body is read: a refusal should cost nothing.
     if (needsEngine === true) {
       if (isOneTooMany) throw new TooManyConnectionsError(options.maxConnections)

@@ -13,8 +13,14 @@ export interface BuiltServer extends Api {
   readonly app: FastifyInstance
 }
 
+/** What the address that it will listen on decides. */
+export interface Surroundings {
+  readonly tls?: SecureContextOptions | undefined
+  readonly isLocalOnly?: boolean | undefined
+}
+
 /** A server of its own with the whole API for one engine, not listening yet. The engine may still be loading. */
-export function buildServer (source: EngineSource, given: Partial<ServerOptions> = {}, tls?: SecureContextOptions): BuiltServer {
+export function buildServer (source: EngineSource, given: Partial<ServerOptions> = {}, { tls, isLocalOnly }: Surroundings = {}): BuiltServer {
   const options: ServerOptions = { ...serverDefaults, ...given }
   const logger = pino({ level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
   const { headersTimeoutMs, requestTimeoutMs } = options
@@ -44,7 +50,7 @@ export function buildServer (source: EngineSource, given: Partial<ServerOptions>
     }
   }) as unknown as FastifyInstance
   const isExcess = boundConnections(app.server, options.maxConnections, tls === undefined ? 'connection' : 'secureConnection')
-  return { app, ...registerApi(app, source, options, { strangers: 'ours', isExcess }) }
+  return { app, ...registerApi(app, source, options, { strangers: 'ours', isExcess, isLocalOnly }) }
 }
 
 /** The caller's own id when it is fit for a header and a log line; a new one otherwise. */

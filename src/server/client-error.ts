@@ -4,6 +4,9 @@ import type { Socket } from 'node:net'
 import { HeadersTooLargeError, MalformedRequestError, RequestTimeoutError, type MillraceError } from './errors.js'
 import { answerTo } from './openai-error.js'
 
+/** For the answer to arrive: destroyed at once, a connection with unread bytes is reset, and the answer lost. */
+const farewellMs = 1000
+
 /** Answers bytes that are no HTTP request, on the socket itself, and closes it. */
 export function answerClientError (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
@@ -21,6 +24,8 @@ export function answerClientError (error: Error & { code?: string }, socket: Soc
     'Connection: close'
   ]
   socket.end(`${lines.join('\r\n')}\r\n\r\n${json}`)
+  // Nobody watches the connection any more: one whose client does not close its side would stay for ever.
+  setTimeout(() => { socket.destroy() }, farewellMs).unref()
 }
 
 function errorFor (code: string | undefined): MillraceError {

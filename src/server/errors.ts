@@ -27,6 +27,15 @@ export class ApiKeyRequiredError extends MillraceError {
   }
 }
 
+/** The request came to this machine by a name that anybody may have given it. */
+export class ForeignHostError extends MillraceError {
+  constructor (host: string) {
+    super('ERR_FOREIGN_HOST', 403,
+      `This server has no API key, so it answers to addresses and private names only, such as localhost, and not to ${host.slice(0, 80)}. ` +
+      'Give it a key (--api-key), send another Host, or pass --insecure-no-api-key if anybody may use it.')
+  }
+}
+
 export class PortInUseError extends MillraceError {
   constructor (host: string, port: number) {
     super('ERR_PORT_IN_USE', 500,

@@ -58,8 +58,9 @@ export interface ListeningServer {
 export async function listen (source: EngineSource, options: ListenOptions = {}): Promise<ListeningServer> {
   const { address: { host, port, insecureNoApiKey, tls }, apiOptions } = splitOptions(options)
   const { drainTimeoutMs, ...checked } = checkedServerOptions(apiOptions)
-  if (checked.apiKeys.length === 0 && checked.apiKeyFile === undefined && !insecureNoApiKey && !isLoopback(host)) throw new ApiKeyRequiredError(host)
-  const { app, ...api } = buildServer(source, checked, tls === undefined ? undefined : readTls(tls))
+  const isLocalOnly = checked.apiKeys.length === 0 && checked.apiKeyFile === undefined && !insecureNoApiKey
+  if (isLocalOnly && !isLoopback(host)) throw new ApiKeyRequiredError(host)
+  const { app, ...api } = buildServer(source, checked, { tls: tls === undefined ? undefined : readTls(tls), isLocalOnly })
   try {
     await app.listen({ host, port })
   } catch (error) {

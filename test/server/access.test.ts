@@ -1,10 +1,11 @@
+import { get } from 'node:http'
 import t from 'tap'
 import { ApiKeys, isLoopback, parseApiKeys } from '../../src/server/api-key.js'
 import { buildServer, listen } from '../../src/server/index.js'
 import { FakeEngine } from '../support/fake-engine.js'
 import { injectable, listening, routesOf } from '../support/http.js'
 
-t.test('every route needs the key, except health, the version for probes, and OPTIONS', async t => {
+t.test('every route needs the key, except health and the version for probes', async t => {
   const { app } = buildServer(new FakeEngine(), { logLevel: 'silent', apiKeys: ['right'], adminKey: 'root' })
   t.teardown(async () => { await app.close() })
   const routes = routesOf(app).map(({ method, url }) => ({ method, url: url.replace('*', 'fake').replace(':id', 'resp_1') }))
@@ -18,7 +19,8 @@ t.test('every route needs the key, except health, the version for probes, and OP
   }
   t.same(open.sort(), ['GET /api/version', 'GET /health', 'HEAD /api/version', 'HEAD /health'])
   t.equal((await app.inject('/unknown')).statusCode, 401, 'not even which paths exist is told')
-  const options = await app.inject({ method: 'OPTIONS', url: '/v1/chat/completions' })
+  for (const url of ['/v1/chat/completions', '/admin/drain', '/unknown']) t.equal((await app.inject({ method: 'OPTIONS', url })).statusCode, 401, `OPTIONS ${url} neither`)
+  const options = await app.inject({ method: 'OPTIONS', url: '/v1/chat/completions', headers: { authorization: 'Bearer right' } })
   t.equal(options.statusCode, 204)
   t.equal(options.headers.allow, 'POST')
   t.notOk(Object.keys(options.headers).some(name => name.startsWith('access-control')), 'CORS is off')
@@ -69,4 +71,25 @@ t.test('options of listen that do not exist, or cannot be, are refused by name',
   await t.rejects(listen(new FakeEngine(), { prot: 1 } as object), { code: 'ERR_INVALID_OPTION', message: 'There is no option prot. Did you mean port?' })
   await t.rejects(listen(new FakeEngine(), { port: 70000 }), { code: 'ERR_INVALID_OPTION', message: /port is 70000/ })
   await t.rejects(listen(new FakeEngine(), { pingIntervalMs: 0 }), { code: 'ERR_INVALID_OPTION' })
+})
+
+t.test('a server without a key, for this machine alone, answers to no public name', async t => {
+  const local = await listening(t, new FakeEngine())
+  const status = async (port: number, path: string, host: string): Promise<number> => await new Promise((resolve, reject) => {
+    get({ port, host: '127.0.0.1', path, headers: { host } }, response => {
+      response.resume()
+      resolve(response.statusCode!)
+    }).on('error', reject)
+  })
+  for (const host of ['localhost', 'LOCALHOST:8000', 'localhost.', `127.0.0.1:${local.port}`, '[::1]:8000', '::1', '10.0.0.1', 'app.localhost', 'millrace:8000', 'host.docker.internal:8000', 'mill.local']) t.equal(await status(local.port, '/v1/models', host), 200, host)
+  // A page may lead its own name to 127.0.0.1 (DNS rebinding), and is of this server's origin to its browser then.
+  for (const host of ['evil.example.org', 'evil.example.org:8000', '127.0.0.1.evil.org', 'localhost.evil.org:80', 'evil.org.', 'xn--mnchen-3ya.de', 'internal.evil.org']) {
+    t.equal(await status(local.port, '/v1/models', host), 403, host)
+    t.equal(await status(local.port, '/nothing', host), 403, `${host}: not even which paths exist`)
+  }
+  t.equal(await status(local.port, '/health', 'evil.example.org'), 200, 'probes come by any name')
+  for (const options of [{ apiKey: 'k' }, { insecureNoApiKey: true }]) {
+    const other = await listening(t, new FakeEngine(), options)
+    t.not(await status(other.port, '/v1/models', 'chat.example.org'), 403, 'a key, or the word that none is needed, lets any name in')
+  }
 })

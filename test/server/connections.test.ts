@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request, Agent } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { buildServer } from '../../src/server/index.js'
 import { FakeEngine } from '../support/fake-engine.js'
@@ -177,4 +177,18 @@ t.test('a client that sends its headers or its body too slowly is answered 408 a
   t.teardown(() => { clearInterval(dripping) })
   await eventually(() => headers.isClosed && whole.isClosed, 'cut off', 5000)
   for (const { received } of [headers, whole]) t.match(received, /^HTTP\/1\.1 408 .*"code":"ERR_REQUEST_TIMEOUT"/s)
+})
+
+t.test('a client that is cut off, and does not close its own side, holds no connection', async t => {
+  const { port } = await listening(t, new FakeEngine(), { headersTimeoutMs: 100, requestTimeoutMs: 100 })
+  for (const bytes of ['', 'GET / HTTP/1.1\r\n', 'no HTTP\r\n\r\n']) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => {}).resume()
+    socket.write(bytes)
+    await once(socket, 'end')
+    // What is written to a connection that the other side has destroyed comes back as a reset.
+    const writing = setInterval(() => { socket.write('x') }, 50)
+    await eventually(() => socket.destroyed, `${JSON.stringify(bytes)}: destroyed`, 5000)
+    clearInterval(writing)
+  }
 })
