@@ -116,7 +116,8 @@ t.test('a token mask is waited for, used once, and closing the slot ends the wai
   await delay(20)
   model.closeSlot(slot)
   await abandoned
-  t.equal(output.statuses[0], RowStatus.badMask)
+  // On a machine that is busy enough, the step had not begun to wait.
+  t.ok([RowStatus.badMask, RowStatus.skipped].includes(output.statuses[0]! as never), `status ${output.statuses[0]}`)
   await model.dispose()
 })
 
@@ -235,7 +236,9 @@ for (const way of ['throwing', 'loading', 'reading', 'failing']) {
     const { options } = await smallLoadOptions(fixture(model))
     for (let i = 0; i < 15; i++) {
       const worker = new Worker(new URL('./busy-worker.mjs', import.meta.url), {
-        workerData: { addonPath, options, way }
+        workerData: { addonPath, options, way },
+        // Without the loaders of this process, which take longer than all else.
+        execArgv: []
       })
       worker.on('error', error => { t.fail(error.message) })
       await once(worker, 'message')
