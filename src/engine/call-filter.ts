@@ -83,8 +83,9 @@ export class CallFilter {
         continue
       }
       const pieces = this.#waiting.take(chars).map(taken => taken.piece)
-      if (calls === undefined || !calls.every(call => this.#isTaken(call))) text.push(...pieces)
-      else for (const call of this.#rules.isSingle === true ? calls.slice(0, 1) : calls) this.#take(call)
+      if (calls?.every(call => this.#isTaken(call)) === true) for (const call of this.#rules.isSingle === true ? calls.slice(0, 1) : calls) this.#take(call)
+      // Not as arguments: they may be as many as the answer has tokens.
+      else for (const taken of pieces) text.push(taken)
       this.#told.clear()
     }
     return text

@@ -127,7 +127,7 @@ export class ChoiceOutput {
     this.#reasoning += reasoning
     this.#text += text
     for (const id of tokenIds) this.#tokenIds.push(id)
-    if (this.#wantsLogprobs) this.#logprobs.push(...logprobs)
+    if (this.#wantsLogprobs) for (const logprob of logprobs) this.#logprobs.push(logprob)
     return chunk
   }
 
@@ -197,7 +197,7 @@ export class ChoiceOutput {
       length += piece.text.length
       count++
     }
-    this.#ready.push(...this.#held.splice(0, count))
+    for (const piece of this.#held.splice(0, count)) this.#ready.push(piece)
     this.#heldText = this.#heldText.slice(length)
   }
 

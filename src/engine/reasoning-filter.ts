@@ -50,8 +50,10 @@ export class ReasoningFilter {
     const text: WrittenPiece[] = []
     for (const { chars, kind } of parts) {
       const pieces = this.#waiting.take(chars)
-      if (kind === 'text') text.push(...pieces)
-      else for (const taken of pieces) this.#count(taken, kind)
+      for (const taken of pieces) {
+        if (kind === 'text') text.push(taken)
+        else this.#count(taken, kind)
+      }
     }
     return text
   }
