@@ -105,7 +105,7 @@ export class ResponseStore {
   }
 }
 
-/** Of an object or a list, beside its texts. */
+/** Of an object, a list, a text, or a member of an object, beside what it holds. */
 const nodeBytes = 64
 
 /** What a value holds in memory: an estimate from above. */
@@ -113,6 +113,7 @@ function heldBytes (value: unknown): number {
   if (typeof value === 'string') return nodeBytes + 2 * value.length
   if (typeof value !== 'object' || value === null) return 8
   let bytes = nodeBytes
-  for (const [name, part] of Object.entries(value)) bytes += 2 * name.length + heldBytes(part)
+  if (Array.isArray(value)) for (const part of value) bytes += heldBytes(part)
+  else for (const [name, part] of Object.entries(value)) bytes += nodeBytes + 2 * name.length + heldBytes(part)
   return bytes
 }

@@ -75,3 +75,11 @@ t.test('others see and delete nothing, and do not keep it from expiring', t => {
   t.equal(store.get('a', 'me'), undefined)
   t.end()
 })
+
+t.test('members of objects count what they take in memory, not only their names', t => {
+  const { store } = storeOf({ maxBytes: 2 ** 20 })
+  const extra = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [i.toString(36), 1]))
+  store.put({ ...stored('a'), input: [{ id: 'i', type: 'message', role: 'user', content: 'x', ...extra }] })
+  t.equal(store.count, 0, 'some 1.4 MB')
+  t.end()
+})
