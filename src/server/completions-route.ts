@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
+import { PromptTooLongError } from '../core/errors.js'
 import type { Generation, RequestOptions } from '../engine/api.js'
+import { estimatedTokens } from '../engine/queue-bound.js'
 import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
 import { readConstraint } from './constraint.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
@@ -15,6 +17,10 @@ import type { ServedEngine } from './served-engine.js'
 const defaultMaxTokens = 16
 /** Prompts times n of one request. */
 const maxSequences = 1024
+/** Of all prompts that an answer echoes, each n times. */
+const maxEchoedChars = 2 ** 24
+/** Of all prompt tokens whose log-probabilities it echoes, each n times. */
+const maxEchoedLogprobs = 2 ** 18
 
 type Prompt = string | readonly number[]
 
@@ -85,6 +91,31 @@ function placed (error: unknown, places: ReadonlyMap<unknown, number>): unknown 
   return new InvalidParameterError(named(error.param!), named(error.message))
 }
 
+/**
+ * The texts that choices begin with.
+ *
+ * @throws InvalidParameterError where they would be more than anybody reads: an answer is put together at once
+ */
+function echoedTexts ({ n = 1, logprobs }: CompletionRequest, prompts: readonly Prompt[], engine: ServedEngine): string[] {
+  const numTokens = n * prompts.reduce((sum, prompt) => sum + promptTokens(prompt, engine.info.options.maxModelLen), 0)
+  if (logprobs !== undefined && numTokens > maxEchoedLogprobs) {
+    throw new InvalidParameterError('echo', `echo with logprobs asks for about ${numTokens} prompt tokens; at most ${maxEchoedLogprobs} are given at once. Send fewer prompts, or a smaller n.`)
+  }
+  const texts = prompts.map(prompt => typeof prompt === 'string' ? prompt : engine.detokenize(prompt))
+  const numChars = n * texts.reduce((sum, { length }) => sum + length, 0)
+  if (numChars > maxEchoedChars) {
+    throw new InvalidParameterError('echo', `echo asks for ${numChars} characters of prompts; at most ${maxEchoedChars} are given at once. Send fewer prompts, or a smaller n.`)
+  }
+  return texts
+}
+
+/** About how many, before the prompt is tokenised. @throws PromptTooLongError before so many ids become a text */
+function promptTokens (prompt: Prompt, maxModelLen: number): number {
+  if (typeof prompt === 'string') return estimatedTokens(prompt.length)
+  if (prompt.length > maxModelLen) throw new PromptTooLongError(prompt.length, maxModelLen, 'Shorten it, or restart with a larger --max-model-len.')
+  return prompt.length
+}
+
 function requestOptions (body: CompletionRequest): RequestOptions {
   const wantsLogprobs = body.logprobs !== undefined
   return {
@@ -99,7 +130,7 @@ function requestOptions (body: CompletionRequest): RequestOptions {
 function completionOptions (body: CompletionRequest, prompts: readonly Prompt[], engine: ServedEngine): CompletionOptions {
   return {
     n: body.n ?? 1,
-    echoed: body.echo === true ? prompts.map(prompt => typeof prompt === 'string' ? prompt : engine.detokenize(prompt)) : undefined,
+    echoed: body.echo === true ? echoedTexts(body, prompts, engine) : undefined,
     logprobs: body.logprobs !== undefined,
     includeUsage: body.stream_options?.include_usage === true,
     obfuscate: body.stream_options?.include_obfuscation === true,

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkTextLength } from '../engine/check-request.js'
 import { InvalidParameterError } from './errors.js'
 import { jsonRoute } from './json-route.js'
@@ -19,13 +20,25 @@ export function registerTokenize (app: FastifyInstance, { host }: ServerContext)
       count: tokens.length,
       max_model_len: engine.info.options.maxModelLen,
       tokens,
-      token_strs: body.return_token_strs === true ? tokens.map(token => engine.detokenize([token])) : null
+      token_strs: body.return_token_strs === true ? await tokenTexts(engine, tokens) : null
     }
   })
 
   app.post<{ Body: DetokenizeRequest }>('/detokenize', jsonRoute('detokenize', detokenizeRequest), async ({ body }) => ({
     prompt: engineOf(body.model).detokenize(body.tokens)
   }))
+}
+
+/** Tokens that are looked up before others get their turn: some 10 ms. */
+const tokensAtOnce = 4096
+
+async function tokenTexts (engine: ServedEngine, tokens: readonly number[]): Promise<string[]> {
+  const texts: string[] = []
+  for (const [i, token] of tokens.entries()) {
+    if (i > 0 && i % tokensAtOnce === 0) await nextTurn()
+    texts.push(engine.detokenize([token]))
+  }
+  return texts
 }
 
 async function tokenIds (engine: ServedEngine, { prompt, messages, tools, chat_template_kwargs: variables }: TokenizeRequest): Promise<Int32Array> {

@@ -213,7 +213,7 @@ t.test('random answers: deltas put together are the calls, in any format and any
 t.test('an answer of 300,000 tokens that turns out to be text after all comes out whole', async t => {
   const count = 300_000
   const texts = ['<tool_call>', ...Array<string>(count).fill('x')]
-  const filter = new CallFilter(hermes, new Map(), { takesMalformed: false })
+  const filter = filterOf(hermes, new Map(), { takesMalformed: false })
   const logprob = { tokenId: 1, token: 'x', bytes: [120], logprob: -1, top: [] }
   const output = new ChoiceOutput(0, { push: id => texts[id]!, end: () => '' }, ['stop'], true, { calls: filter })
   for (const id of texts.keys()) output.push(id, logprob)

@@ -97,3 +97,15 @@ t.test('fields that contradict each other are refused by name', async t => {
   const harmless = await app.inject({ method: 'POST', url, payload: { model: 'fake', prompt: 'x', n: 2, best_of: 2, suffix: '' } })
   t.equal(harmless.statusCode, 200)
 })
+
+t.test('echo is bounded in what it repeats, before anything runs', async t => {
+  const engine = new FakeEngine()
+  const { app } = await injectable(t, engine)
+  const before = engine.completions.length
+  const post = async (fields: object) => (await app.inject({ method: 'POST', url, payload: { model: 'fake', echo: true, ...fields } })).json()
+  t.match(await post({ prompt: 'x'.repeat(140_000), n: 128 }), { error: { param: 'echo', message: /17920000 characters/ } })
+  t.match(await post({ prompt: 'x'.repeat(10_000), n: 128, logprobs: 5, max_tokens: 1 }), { error: { param: 'echo', message: /320000 prompt tokens/ } })
+  t.match(await post({ prompt: Array(4097).fill(1) }), { error: { code: 'context_length_exceeded' } }, 'ids beyond the context do not become a text first')
+  t.equal(engine.completions.length, before)
+  t.equal((await post({ prompt: 'a b', n: 2, logprobs: 1 })).choices.length, 2)
+})

@@ -43,3 +43,22 @@ t.test('what is wrong is named', async t => {
   t.match(await post(app, '/tokenize', { prompt: 'a'.repeat(4096 * 64 + 1) }), { statusCode: 400, error: { code: 'context_length_exceeded' } })
   t.equal((await post(app, '/tokenize', { model: 'other', prompt: 'a' })).statusCode, 404)
 })
+
+t.test('the texts of many tokens are looked up in turns, between which others are answered', async t => {
+  class CountingEngine extends FakeEngine {
+    sinceTurn = 0
+    most = 0
+    override detokenize (ids: ArrayLike<number>): string {
+      if (this.sinceTurn++ === 0) setImmediate(() => { this.sinceTurn = 0 })
+      this.most = Math.max(this.most, this.sinceTurn)
+      return super.detokenize(ids)
+    }
+  }
+  const engine = new CountingEngine({ maxModelLen: 4096 })
+  const { app } = await injectable(t, engine)
+  const { token_strs: texts } = await post(app, '/tokenize', { prompt: 'ab'.repeat(10_000), return_token_strs: true })
+  t.equal(texts.length, 20_000)
+  t.same(texts.slice(0, 2), ['<97>', '<98>'])
+  t.ok(engine.most <= 2 * 4096, `${engine.most} in one turn`)
+  t.match(await post(app, '/detokenize', { tokens: Array(2 ** 17 + 1).fill(1) }), { statusCode: 400, error: { param: 'tokens' } })
+})

@@ -16,7 +16,7 @@ export const tokenizeRequest = Type.Object({
 
 export const detokenizeRequest = Type.Object({
   model: Type.Optional(Type.String({ minLength: 1 })),
-  tokens: Type.Array(Type.Integer({ minimum: 0, maximum: maxInt32 }), { maxItems: 2 ** 20 })
+  tokens: Type.Array(Type.Integer({ minimum: 0, maximum: maxInt32 }), { maxItems: 2 ** 17 })
 })
 
 export type TokenizeRequest = Static<typeof tokenizeRequest>
