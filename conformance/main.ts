@@ -28,6 +28,20 @@ const { baseUrl, apiKey, model, embeddingModel, contextTokens, only, json, name,
   baseUrl: string, apiKey?: string, model?: string, embeddingModel?: string, contextTokens?: number, only?: string, json?: string, name?: string, full?: boolean, start?: string
 }>()
 
+// A run that ends before its last item must not look like one that found nothing.
+let current = 'the search for the model'
+let isJudged = false
+process.on('exit', code => {
+  if (!isJudged) console.error(`The run ended without a verdict, during ${current} (exit code ${code}).`)
+})
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => { process.exit(1) })
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  })
+}
+
 const target = await Target.find({
   baseUrl, apiKey, model, embeddingModel, contextTokens, sizes: full === true ? fullSizes : smallSizes,
   ...(start === undefined ? {} : { start: startCommand(start) })
@@ -35,6 +49,7 @@ const target = await Target.find({
 console.log(`${target.url('/v1').href}, model ${target.model}, context ${target.contextTokens ?? 'unknown'}`)
 const results: Result[] = []
 for (const item of selectItems(items, only)) {
+  current = `item ${item.number}`
   const result = await runItem(item, checks, target)
   results.push(result)
   console.log(resultLine(result))
@@ -48,4 +63,5 @@ if (json !== undefined) {
   const rows = results.map(({ number, outcome, reason }) => ({ number, outcome, reason }))
   writeFileSync(json, `${JSON.stringify({ name, date: new Date().toISOString().slice(0, 10), model: target.model, sizes: full === true ? 'full' : 'small', score: scoreOf(results), results: rows }, null, 1)}\n`)
 }
+isJudged = true
 process.exit(scoreOf(results).failed > 0 ? 1 : 0)
