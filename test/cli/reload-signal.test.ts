@@ -44,9 +44,16 @@ t.test('SIGHUP reads the file of API keys again, also when the certificate fails
   t.match(io.err(), /No certificate.*API keys were read again.*Line 2 is no key\. The keys from before stay in use/s)
 })
 
-t.test('without TLS and a file of keys the signal has its usual effect', t => {
+t.test('without TLS and a file of keys the signal ends what has a terminal, and a service goes on', async t => {
+  const nothing = { reloadTls: undefined, reloadKeys: undefined }
   const before = process.listeners('SIGHUP')
-  reloadOnHangup({ reloadTls: undefined, reloadKeys: undefined }, memoryIo())
+  reloadOnHangup(nothing, memoryIo(), true)
+  t.same(process.listeners('SIGHUP'), before, 'its usual effect')
+  const io = memoryIo()
+  const end = reloadOnHangup(nothing, io, false)
+  process.emit('SIGHUP', 'SIGHUP')
+  await nextTurn()
+  t.match(io.err(), /nothing to read again/)
+  end()
   t.same(process.listeners('SIGHUP'), before)
-  t.end()
 })
