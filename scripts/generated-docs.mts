@@ -6,6 +6,7 @@ import { httpMetrics } from '../src/server/metrics/http-metrics.js'
 import { millraceMetrics } from '../src/server/metrics/millrace-metrics.js'
 import { collectProcess } from '../src/server/metrics/process-metrics.js'
 import type { SampledMetric } from '../src/server/metrics/sampled-metric.js'
+import { requestMetrics } from '../src/server/metrics/request-metrics.js'
 import { vllmMetrics } from '../src/server/metrics/vllm-metrics.js'
 import { serverOptions } from '../src/server/options.js'
 import { table } from './markdown-table.mjs'
@@ -112,6 +113,7 @@ function metricsPage (): string {
   const sampledTable = (metrics: readonly SampledMetric[]): string => table(['name', 'type', 'labels', 'meaning'],
     metrics.map(({ name, type, labels = [], help }) => [`\`${name}\``, type, labels.map(label => `\`${label}\``).join(', '), help]))
   const own = new Registry()
+  requestMetrics(own, () => [])
   httpMetrics(own)
   collectProcess(own)
   return `${notice}# Metrics
@@ -138,6 +140,8 @@ By vLLM's own names, labels and ranges, for dashboards, autoscalers and routers 
 speculation, transfer between machines) is not there.
 
 ${sampledTable(vllmMetrics)}
+\`vllm:tool_call_parser_invocations_total\` is among those of [HTTP](#http-and-process).
+
 ## Millrace's own
 
 With \`model_name\` and \`engine\` too. [scheduling.md](scheduling.md) explains what is measured.

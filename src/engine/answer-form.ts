@@ -65,7 +65,7 @@ async function placedError (error: InvalidParameterError, { options, offered }: 
     : callableTools(offered.definitions ?? []).map(({ parameters: schema }, i) => [{ type: 'jsonSchema', schema }, 'constraint.schema', `tools[${i}].function.parameters`])
   for (const [part, own, place] of parts) {
     try {
-      await grammars.grammar(part)
+      await grammars.find(part)
     } catch (cause) {
       if (!(cause instanceof InvalidParameterError)) throw cause
       return new InvalidParameterError((cause.param ?? '').replace(own, place), cause.message.replace(own, place))

@@ -148,6 +148,8 @@ export interface EmbedOptions {
   readonly cacheSalt?: string | undefined
   readonly priority?: number | undefined
   readonly slo?: Slo | undefined
+  /** When the caller stops waiting for the whole of it, in ms from the call; as of other requests. */
+  readonly giveUpMs?: number | undefined
 }
 
 export interface EmbedResult {

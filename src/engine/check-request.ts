@@ -5,7 +5,7 @@ import type { ChatMessage, RequestOptions } from './api.js'
 
 const requestOptionNames = [...samplingParamNames, 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs', 'linkHealth', 'readingTokensPerSec', 'sessionId', 'constraint', 'isProbe']
 export const chatOptionNames = [...requestOptionNames, 'messages', 'templateVariables', 'continueFinalMessage', 'tools', 'toolChoice', 'allowedTools', 'parallelToolCalls', 'maxToolRounds']
-export const embedOptionNames = ['input', 'dimensions', 'signal', 'requestId', 'cacheSalt', 'priority', 'slo']
+export const embedOptionNames = ['input', 'dimensions', 'signal', 'requestId', 'cacheSalt', 'priority', 'slo', 'giveUpMs']
 export const completeOptionNames = [...requestOptionNames, 'prompt', 'parseSpecialTokens']
 
 /**

@@ -36,9 +36,9 @@ function checkInput (input: unknown, path: string, vocabSize: number): Embedding
   return Array.from(checkPromptIds(input as ArrayLike<number>, vocabSize, path))
 }
 
-/** As a request that generates nothing. The call's signal is for all of its requests together. */
-export function embedRequestOptions ({ input: _input, dimensions: _dimensions, signal: _signal, ...options }: EmbedOptions): RequestOptions {
-  return { ...options, maxTokens: 0 }
+/** As a request that generates nothing, so long after the call. The call's signal is for all of its requests together. */
+export function embedRequestOptions ({ input: _input, dimensions: _dimensions, signal: _signal, giveUpMs, ...options }: EmbedOptions, elapsedMs: number): RequestOptions {
+  return { ...options, maxTokens: 0, ...giveUpMs === undefined ? {} : { giveUpMs: Math.max(1, giveUpMs - elapsedMs) } }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { GrammarCounts } from '../grammar/grammars.js'
 import type { KvStats } from '../native/binding.js'
 import type { SchedulerStats } from '../scheduler/scheduler-options.js'
 import type { EngineParts } from './engine-model.js'
@@ -5,6 +6,7 @@ import type { ExternalLengthCounts } from './external-lengths.js'
 import type { Measurements } from './measurements.js'
 import type { ProfilerStats } from './profiling.js'
 import type { ResolvedOptions } from './resolved-options.js'
+import type { MaskCounts } from './sequence-constraint.js'
 import type { StepCounters } from './step-loop.js'
 
 export interface EngineInfo {
@@ -44,12 +46,16 @@ export interface EngineStats {
 }
 
 /** What a metrics page is made of. */
+/** What constraints have cost, since the engine was loaded. */
+export interface ConstraintCounts extends GrammarCounts, MaskCounts {}
+
 export interface EngineMetrics {
   readonly stats: EngineStats
   readonly scheduler: SchedulerStats
   /** Tools whose durations are known. */
   readonly tools: number
   readonly measured: Measurements
+  readonly constraints: ConstraintCounts
   /** Undefined without a predictor of the caller's. */
   readonly externalLengths: ExternalLengthCounts | undefined
   readonly options: ResolvedOptions

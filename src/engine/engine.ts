@@ -209,8 +209,8 @@ export class Engine {
     const { vocabSize, hiddenSize } = this.#parts.spec
     const inputs = checkEmbed(options, vocabSize, hiddenSize)
     options.signal?.throwIfAborted()
-    const requestOptions = embedRequestOptions(options)
-    return await embedAll(inputs, options, this.info.options.maxNumSeqs, input => this.#start(requestOptions, {
+    const startMs = now()
+    return await embedAll(inputs, options, this.info.options.maxNumSeqs, input => this.#start(embedRequestOptions(options, now() - startMs), {
       estimatedTokens: estimatedPromptTokens(input), encode: async () => await this.#encodePrompt(input), text: promptText(input), wantsHidden: true
     }))
   }
@@ -276,7 +276,7 @@ export class Engine {
 
   /** All that is measured, for a metrics page: live objects, to be read at once. */
   metrics (): EngineMetrics {
-    return { stats: this.stats(), scheduler: this.#scheduler.stats(), tools: this.#profiling.tools.size, measured: this.#measured, externalLengths: this.#parts.externalLengths?.counts, options: this.info.options }
+    return { stats: this.stats(), scheduler: this.#scheduler.stats(), tools: this.#profiling.tools.size, measured: this.#measured, constraints: { ...this.#grammars.counts, ...this.#masks.counts }, externalLengths: this.#parts.externalLengths?.counts, options: this.info.options }
   }
 
   /** Forgets cached prefixes that no request uses. */
@@ -333,6 +333,8 @@ export class Engine {
       request.promptIds = checkPromptIds(await work.encode(request), spec.vocabSize)
       if (request.isEnded) return
       entry.tokenised(request.promptIds.length)
+      // Before a grammar is compiled for it.
+      this.#scheduler.checkPrompt(request.promptIds.length, request.params.maxTokens ?? Infinity)
       request.constraint ??= request.options.constraint
       if (request.constraint !== undefined) request.grammar = await grammarOf(request.constraint, request, this.#grammars)
       if (request.isEnded) return

@@ -36,11 +36,18 @@ export class SequenceConstraint {
   }
 }
 
+/** Masks that were computed, and the time of the program's thread that they took. */
+export interface MaskCounts {
+  masks: number
+  maskMs: number
+}
+
 /**
  * Gives the rows that wait for masks theirs, as soon as all tokens before them are known: with the row itself, or
  * while its step is running already.
  */
 export class MaskSetter {
+  readonly counts: MaskCounts = { masks: 0, maskMs: 0 }
   readonly #model: NativeModel
   /** Allows nothing: the row fails, and no other with it. */
   readonly #nothing: Int32Array
@@ -67,7 +74,11 @@ export class MaskSetter {
   }
 
   #set (sequence: EngineSequence): void {
-    this.#model.setMask(sequence.slot as Slot, sequence.constraint!.nextMask(sequence) ?? this.#nothing)
+    const startMs = performance.now()
+    const mask = sequence.constraint!.nextMask(sequence)
+    this.counts.masks++
+    this.counts.maskMs += performance.now() - startMs
+    this.#model.setMask(sequence.slot as Slot, mask ?? this.#nothing)
   }
 }
 

@@ -36,8 +36,16 @@ interface KeptGrammar extends Grammar {
   readonly isWorn: boolean
 }
 
+/** Constraints by what became of them; those that were ready are not counted. */
+export interface GrammarCounts {
+  compiled: number
+  /** What could not be kept, or took too much. */
+  refused: number
+}
+
 /** Constraints made ready for use. Equal ones are made once. */
 export class Grammars {
+  readonly counts: GrammarCounts = { compiled: 0, refused: 0 }
   readonly #tokens: GrammarTokens
   readonly #thread: CompileThread
   #prepared: Promise<PreparedVocabulary> | undefined
@@ -51,6 +59,16 @@ export class Grammars {
 
   /** @throws InvalidParameterError that names the place within the constraint */
   async grammar (constraint: Constraint): Promise<Grammar> {
+    try {
+      return await this.find(constraint)
+    } catch (error) {
+      this.counts.refused++
+      throw error
+    }
+  }
+
+  /** The same, of what is asked only to say what is wrong: it is not counted as refused. */
+  async find (constraint: Constraint): Promise<Grammar> {
     checkConstraint(constraint)
     if (this.#tokens.eosIds.length === 0) throw new InvalidParameterError('constraint', 'The model has no token that ends an answer, which a constraint needs.')
     const specialIds = this.#specialIds(constraint, 'constraint')
@@ -79,6 +97,7 @@ export class Grammars {
   async #make (constraint: string, specialIds: SpecialIds): Promise<KeptGrammar> {
     const { vocabulary, masks } = await this.#vocabulary()
     const { automaton } = await this.#thread.run({ kind: 'constraint', constraint, specialIds, maxTokenBytes: masks.trie.maxTokenBytes }, 'automaton')
+    this.counts.compiled++
     const parser = new Parser(automaton)
     const tokenMasks = new TokenMasks(parser, masks)
     return {

@@ -112,16 +112,9 @@ export class Scheduler<S extends Sequence = Sequence> {
    * @throws PromptTooLongError when its prompt alone does not fit
    */
   add (sequence: S): void {
+    this.checkPrompt(sequence.promptTokens, sequence.maxTokens)
     const poolTokens = this.#pool.totalBlocks * this.#pool.blockTokens
     const { maxSequenceTokens } = this.#options
-    const samples = sequence.maxTokens > 0 ? 1 : 0
-    if (sequence.promptTokens + samples > maxSequenceTokens) {
-      throw new PromptTooLongError(sequence.promptTokens, maxSequenceTokens - samples,
-        'Shorten it, or restart with a larger --max-model-len if the model allows it.')
-    }
-    if (sequence.promptTokens > poolTokens) {
-      throw new PromptTooLongError(sequence.promptTokens, poolTokens, 'Shorten it, or restart with a larger --kv-cache-memory.')
-    }
     // The last sampled token needs no KV.
     sequence.maxTokens = Math.min(sequence.maxTokens, maxSequenceTokens - sequence.promptTokens,
       poolTokens - sequence.promptTokens + 1)
@@ -158,6 +151,21 @@ export class Scheduler<S extends Sequence = Sequence> {
   /** The same for a prompt of a token behind everything that waits. */
   forecastLast (nowMs: number): Forecast {
     return this.#forecast(1, 1, 1, this.#look(nowMs))
+  }
+
+  /**
+   * For whoever has more to do before it is added.
+   *
+   * @throws PromptTooLongError when a prompt alone does not fit
+   */
+  checkPrompt (promptTokens: number, maxTokens: number): void {
+    const poolTokens = this.#pool.totalBlocks * this.#pool.blockTokens
+    const { maxSequenceTokens } = this.#options
+    const samples = maxTokens > 0 ? 1 : 0
+    if (promptTokens + samples > maxSequenceTokens) {
+      throw new PromptTooLongError(promptTokens, maxSequenceTokens - samples, 'Shorten it, or restart with a larger --max-model-len if the model allows it.')
+    }
+    if (promptTokens > poolTokens) throw new PromptTooLongError(promptTokens, poolTokens, 'Shorten it, or restart with a larger --kv-cache-memory.')
   }
 
   /** What waits, and how many of it could run without anything else ending; in constant time. */

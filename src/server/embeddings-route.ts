@@ -15,7 +15,7 @@ export function registerEmbeddings (app: FastifyInstance, context: ServerContext
     const active = startRequest(context, reply)
     try {
       const { input, dimensions, priority, cache_salt: cacheSalt } = body
-      const result = await engine.embed({ input, dimensions, priority, cacheSalt, requestId: id, signal: active.signal })
+      const result = await engine.embed({ input, dimensions, priority, cacheSalt, requestId: id, signal: active.signal, giveUpMs: active.giveUpMs })
       active.spend(result.usage.promptTokens)
       return await reply.type('application/json; charset=utf-8').send(Readable.from(embeddingsJson(body, result)))
     } catch (error) {

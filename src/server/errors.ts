@@ -13,8 +13,11 @@ export class InvalidApiKeyError extends MillraceError {
 
 /** A key has asked for more than it may within a minute. */
 export class RateLimitError extends TryLaterError {
+  readonly what: 'requests' | 'tokens'
+
   constructor (what: 'requests' | 'tokens', limit: number, waitMs: number) {
     super('ERR_RATE_LIMIT', 429, `This key may use ${limit} ${what} a minute, and has. Try again in ${(waitMs / 1000).toFixed(1)} s.`, Math.ceil(waitMs))
+    this.what = what
   }
 }
 

@@ -179,9 +179,22 @@ t.test('a request is refused when its caller gives up before its turn', async t 
   await t.rejects(engine.complete({ prompt: [1], maxTokens: 1, giveUpMs: 0.001 }).result(), { code: 'ERR_OVERLOADED', reason: 'giveUp' })
   const patient = engine.complete({ prompt: [1], maxTokens: 1, giveUpMs: 1e9 })
   t.equal(engine.metrics().measured.refused.giveUp, 1)
+  await t.rejects(engine.embed({ input: ['mill', 'river'], giveUpMs: 0.001 }), { code: 'ERR_OVERLOADED', reason: 'giveUp' }, 'embeddings too')
   for (const generation of running) generation.abort()
   t.equal((await patient.result()).usage.completionTokens, 1)
   for (const giveUpMs of [0, -1, NaN, Infinity]) {
     await t.rejects(engine.complete({ prompt: [1], giveUpMs }).result(), { code: 'ERR_INVALID_PARAMETER', param: 'giveUpMs' })
+    await t.rejects(engine.embed({ input: 'mill', giveUpMs }), { code: 'ERR_INVALID_PARAMETER', param: 'giveUpMs' })
   }
+})
+
+t.test('a prompt that does not fit costs no compilation of its constraint', async t => {
+  const engine = await loadTinyEngine()
+  t.teardown(async () => { await engine.close() })
+  const constraint = { type: 'regex', pattern: '[a-z]{3}' } as const
+  const { maxModelLen } = engine.info.options
+  await t.rejects(engine.complete({ prompt: Array<number>(maxModelLen + 1).fill(1), constraint }).result(), { code: 'ERR_PROMPT_TOO_LONG' })
+  t.equal(engine.metrics().constraints.compiled, 0)
+  await engine.complete({ prompt: [1], constraint, maxTokens: 2 }).result()
+  t.equal(engine.metrics().constraints.compiled, 1)
 })

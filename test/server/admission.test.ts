@@ -77,6 +77,8 @@ t.test('the engine learns when the client gives up', async t => {
   t.ok(giveUpMs! > 10_000 && giveUpMs! <= 11_000, `${giveUpMs} ms`)
   t.equal(engine.chats[1]!.giveUpMs, undefined)
   t.ok(engine.completions.at(-1)!.giveUpMs! > 10_000)
+  await app.inject({ method: 'POST', url: '/v1/embeddings', payload: { model: 'fake', input: 'x' }, headers: { 'x-stainless-timeout': '10' } })
+  t.ok(engine.embeds[0]!.giveUpMs! > 10_000)
 })
 
 t.test('a list of prompts that the queue could never take is refused for good', async t => {

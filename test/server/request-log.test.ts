@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import { Writable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { millracePlugin, type MillracePluginOptions } from '../../src/server/index.js'
@@ -14,7 +14,7 @@ async function logged (t: Test, options: Partial<MillracePluginOptions> = {}): P
   let text = ''
   const engine = new FakeEngine({ answer: ['secret', ' answer'] })
   const stream = new Writable({ write (chunk, _, done) { text += String(chunk); done() } })
-  const app = Fastify({ logger: { level: 'info', stream }, disableRequestLogging: true })
+  const app = Fastify({ logger: { level: 'info', stream }, logController: new LogController({ disableRequestLogging: true }) })
   t.teardown(async () => { await app.close() })
   await app.register(millracePlugin, { engine, ...options })
   await app.ready()

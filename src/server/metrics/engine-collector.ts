@@ -12,7 +12,7 @@ export interface ScrapedEngine {
 /** Engines at the moment of a scrape. */
 export type EngineSource = () => readonly ScrapedEngine[]
 
-const engineLabels = ['model_name', 'engine']
+export const engineLabels = ['model_name', 'engine']
 
 /** Enters a metric that is read off the engines at each scrape: scrapers do not see each other. */
 export function collect (registry: Registry, metric: SampledMetric, engines: EngineSource): void {

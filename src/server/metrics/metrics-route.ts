@@ -5,6 +5,7 @@ import { collect, type ScrapedEngine } from './engine-collector.js'
 import { countHttp, httpMetrics } from './http-metrics.js'
 import { millraceMetrics } from './millrace-metrics.js'
 import { collectProcess } from './process-metrics.js'
+import { countRequests, requestMetrics } from './request-metrics.js'
 import { vllmMetrics } from './vllm-metrics.js'
 
 /** GET /metrics, in the text format of Prometheus. */
@@ -12,6 +13,7 @@ export function registerMetrics (app: FastifyInstance, { host }: ServerContext):
   const registry = new Registry()
   let scraped: readonly ScrapedEngine[] = []
   for (const metric of [...vllmMetrics, ...millraceMetrics]) collect(registry, metric, () => scraped)
+  countRequests(app, requestMetrics(registry, () => scraped.map(({ modelName }) => modelName)))
   countHttp(app, httpMetrics(registry))
   collectProcess(registry)
 

@@ -59,6 +59,12 @@ export const millraceMetrics: readonly SampledMetric[] = [
   counter('millrace:length_external_requests_total', 'Requests by what a lengthPredictor of the embedding program said of them: used, or ours in its place because it failed, ' +
     'was late, gave an invalid answer, or was resting after failures.', ({ externalLengths }) => byLabel('outcome', { ...externalLengths }), ['outcome']),
 
+  // Constrained answers.
+  counter('millrace:constraints_total', 'Constraints of requests that were not ready, by what became of them: compiled, or refused because they cannot be kept or take too much.',
+    ({ constraints: { compiled, refused } }) => byLabel('outcome', { compiled, refused }), ['outcome']),
+  counter('millrace:constraint_masks_total', 'Tokens that were held to a constraint.', ({ constraints }) => constraints.masks),
+  counter('millrace:constraint_mask_seconds_total', 'Time in which the tokens that may follow were found, of the thread that also delivers.', ({ constraints }) => constraints.maskMs / 1000),
+
   // Steps.
   counter('millrace:steps_total', 'Steps of the model.', ({ stats }) => stats.steps.steps),
   counter('millrace:step_rows_total', 'Sequences in steps, summed.', ({ stats }) => stats.steps.rows),

@@ -94,6 +94,7 @@ const pinned: ReadonlyArray<readonly [string, string, string, string?]> = [
   ['vllm:spec_decode_num_accepted_tokens_total', 'counter', ''],
   ['vllm:spec_decode_num_accepted_tokens_per_pos_total', 'counter', 'position'],
   ['vllm:corrupted_requests_total', 'counter', ''],
+  ['vllm:tool_call_parser_invocations_total', 'counter', 'mode outcome request_type'],
   ['vllm:time_to_first_token_seconds', 'histogram', '',
     '0.001 0.005 0.01 0.02 0.04 0.06 0.08 0.1 0.25 0.5 0.75 1.0 2.5 5.0 7.5 10.0 20.0 40.0 80.0 160.0 640.0 2560.0'],
   ['vllm:inter_token_latency_seconds', 'histogram', '', interToken],
