@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
-import type { TObject } from 'typebox'
+import type { TObject, TSchema } from 'typebox'
 import { didYouMean } from '../core/suggest.js'
 import { InvalidParameterError, MalformedRequestError } from './errors.js'
+import { chatAnswer, chatEvent, completionAnswer, completionEvent, detokenizeAnswer, embeddingsAnswer, tokenizeAnswer } from './schemas/answers.js'
+import { responseAnswer, responseEvent } from './schemas/response-answers.js'
 import { ignoredFieldsHeader, sortFields, type Endpoint } from './schemas/unsupported-fields.js'
 import { separateTenants } from './tenants.js'
 
@@ -21,6 +23,15 @@ const summaries: Readonly<Record<Endpoint, string>> = {
   detokenize: 'The text of token ids.'
 }
 
+const answers: Readonly<Record<Endpoint, { json: TSchema, event?: TSchema }>> = {
+  chat: { json: chatAnswer, event: chatEvent },
+  completions: { json: completionAnswer, event: completionEvent },
+  responses: { json: responseAnswer, event: responseEvent },
+  embeddings: { json: embeddingsAnswer },
+  tokenize: { json: tokenizeAnswer },
+  detokenize: { json: detokenizeAnswer }
+}
+
 /**
  * What generating routes have in common: JSON bodies checked by a schema, in which null means "not
  * given"; fields that nobody knows are ignored and named in a header, or refused by a strict server.
@@ -29,7 +40,7 @@ export function jsonRoute (endpoint: Endpoint, body: TObject): RouteShorthandOpt
   const schemaFields = new Set(Object.keys(body.properties))
   return {
     schema: { body },
-    config: { needsEngine: true, summary: summaries[endpoint] },
+    config: { needsEngine: true, summary: summaries[endpoint], answer: answers[endpoint] },
     preValidation: async (request: FastifyRequest) => { request.body = withoutNulls(request.body) },
     preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
       const ignored = sortFields(request.body as object, endpoint, schemaFields)

@@ -1,10 +1,13 @@
 import type { RouteOptions } from 'fastify'
+import type { TSchema } from 'typebox'
 import { millraceVersion } from './version.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** For the API's description: what the route does. */
     summary?: string
+    /** What it answers with 200, and what each event of a stream holds. */
+    answer?: { readonly json: TSchema, readonly event?: TSchema }
   }
 }
 
@@ -74,8 +77,16 @@ function operation ({ url, schema, config }: DescribedRoute): JsonObject {
     ...config?.isPublic === true ? { security: [] } : {},
     ...parameters.length === 0 ? {} : { parameters },
     ...schema?.body === undefined ? {} : { requestBody: { required: true, content: json(schema.body) } },
-    responses: { 200: { description: 'Success.' }, default: { $ref: '#/components/responses/Error' } }
+    responses: { 200: success(config?.answer), default: { $ref: '#/components/responses/Error' } }
   }
+}
+
+/** OpenAPI 3.1 has no word for a stream's parts: the schema is that of what `data:` holds, but for a last `[DONE]`. */
+function success (answer: { readonly json: TSchema, readonly event?: TSchema } | undefined): JsonObject {
+  if (answer === undefined) return { description: 'Success.' }
+  const { json: plain, event } = answer
+  if (event === undefined) return { description: 'Success.', content: json(plain) }
+  return { description: 'Success; of a stream, what each event holds.', content: { ...json(plain), 'text/event-stream': { schema: event } } }
 }
 
 function pathParameters (url: string): JsonObject[] {

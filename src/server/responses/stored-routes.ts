@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { InvalidParameterError, UnknownResponseError, UnsupportedFieldError } from '../errors.js'
+import { responseAnswer } from '../schemas/response-answers.js'
 import { ownerOf, type ResponseStore, type StoredResponse } from './response-store.js'
 
 /** Queries are texts. */
@@ -21,7 +22,7 @@ export function registerStoredResponses (app: FastifyInstance, store: ResponseSt
     return stored
   }
 
-  app.get<ById & { Querystring: { stream?: string } }>('/v1/responses/:id', { config: { summary: 'A stored response.' } }, request => {
+  app.get<ById & { Querystring: { stream?: string } }>('/v1/responses/:id', { config: { summary: 'A stored response.', answer: { json: responseAnswer } } }, request => {
     const { response } = find(request)
     if (request.query.stream === 'true') throw new UnsupportedFieldError('stream', 'A response that is stored has no stream; leave stream out.')
     return response
