@@ -51,7 +51,7 @@ function argumentsSchema (parameters: CallableTool['parameters']): CallableTool[
 /** @throws InvalidParameterError that names the place within the request */
 export async function grammarOf (constraint: Constraint, request: EngineRequest, grammars: Grammars): Promise<Grammar> {
   try {
-    return await grammars.grammar(constraint)
+    return await grammars.grammar(constraint, request.endSignal)
   } catch (error) {
     if (!(error instanceof InvalidParameterError) || constraint === request.options.constraint) throw error
     throw await placedError(error, request, grammars)
@@ -59,13 +59,13 @@ export async function grammarOf (constraint: Constraint, request: EngineRequest,
 }
 
 /** The same, of the part that the request has. */
-async function placedError (error: InvalidParameterError, { options, offered }: EngineRequest, grammars: Grammars): Promise<Error> {
+async function placedError (error: InvalidParameterError, { options, offered, endSignal }: EngineRequest, grammars: Grammars): Promise<Error> {
   const parts: Array<readonly [Constraint, string, string]> = options.constraint !== undefined
     ? [[options.constraint, '', '']]
     : callableTools(offered.definitions ?? []).map(({ parameters: schema }, i) => [{ type: 'jsonSchema', schema }, 'constraint.schema', `tools[${i}].function.parameters`])
   for (const [part, own, place] of parts) {
     try {
-      await grammars.find(part)
+      await grammars.find(part, endSignal)
     } catch (cause) {
       if (!(cause instanceof InvalidParameterError)) throw cause
       return new InvalidParameterError((cause.param ?? '').replace(own, place), cause.message.replace(own, place))

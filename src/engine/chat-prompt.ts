@@ -28,16 +28,16 @@ export class ChatPrompt {
     this.continues = checkContinuation(options.continueFinalMessage, options.messages)
   }
 
-  /** Token ids of the conversation with these messages behind it. */
-  async encode (added: readonly ChatMessage[] = []): Promise<Int32Array> {
+  /** Token ids of the conversation with these messages behind it. @throws the signal's reason where that spares the work */
+  async encode (signal?: AbortSignal, added: readonly ChatMessage[] = []): Promise<Int32Array> {
     const { chatTemplate, tokenizer, options: { maxModelLen } } = this.#parts
     if (chatTemplate === undefined) throw new NoChatTemplateError()
     const { messages, templateVariables: variables = {} } = this.#options
     const input = { messages: [...messages, ...added], tools: this.#tools, variables }
     // Rounds after the first have messages of their own behind it.
     const rendered = this.continues && added.length === 0
-      ? await renderUnfinished(chatTemplate, input)
-      : await chatTemplate.render(input)
+      ? await renderUnfinished(chatTemplate, input, signal)
+      : await chatTemplate.render(input, signal)
     checkTextLength(rendered.text, maxModelLen)
     this.opensReasoning = opensReasoning(rendered.text)
     return await tokenizer.encodeRendered(rendered)
@@ -75,7 +75,7 @@ export async function openChat (
   // A model that knows no calls can still be held to some.
   if (offered.names.length > 0) request.format = format ?? (mustCall ? llama3 : undefined)
   if (hasRegistered && format === undefined && parts.chatTemplate !== undefined) throw new NoToolFormatError()
-  const promptIds = await request.prompt.encode()
+  const promptIds = await request.prompt.encode(request.endSignal)
   request.constraint = answerForm(request, mustCall, parts)
   return promptIds
 }

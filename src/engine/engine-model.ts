@@ -16,7 +16,7 @@ export type EngineTokenizer = Pick<Tokenizer,
 
 /** What the engine needs of a chat template. */
 export interface EngineTemplate {
-  render (input: ChatInput): Promise<GuardedText>
+  render (input: ChatInput, signal?: AbortSignal): Promise<GuardedText>
   /** The template's text that renders such a request. */
   source (hasTools: boolean): string
   close (): Promise<void>

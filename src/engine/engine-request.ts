@@ -30,6 +30,7 @@ export class EngineRequest {
   readonly #signal: AbortSignal | undefined
   readonly #onSignal = (): void => { this.generation.abort() }
   #isEnded = false
+  #ending: AbortController | undefined
   #deliveredChoices = 0
   /** One for each choice, the last of its rounds; set when the request is queued. */
   sequences: readonly EngineSequence[] = []
@@ -73,6 +74,13 @@ export class EngineRequest {
 
   get isEnded (): boolean {
     return this.#isEnded
+  }
+
+  /** For what need not be done once it has ended. */
+  get endSignal (): AbortSignal {
+    this.#ending ??= new AbortController()
+    if (this.#isEnded) this.#ending.abort()
+    return this.#ending.signal
   }
 
   /** The answer goes on where the prompt's text ends. */
@@ -146,6 +154,7 @@ export class EngineRequest {
   #end (result?: GenerationResult): void {
     this.#isEnded = true
     this.#signal?.removeEventListener('abort', this.#onSignal)
+    this.#ending?.abort()
     this.#hooks.onEnd(this, result)
   }
 

@@ -345,6 +345,7 @@ export class Engine {
       request.generation.markAccepted()
       this.#loop.wake()
     } catch (error) {
+      if (request.isEnded) return
       this.#measured.failedUnqueued(error)
       for (const sequence of request.sequences) this.#scheduler.abort(sequence.id, now(), 'error')
       request.fail(error as Error)

@@ -76,14 +76,15 @@ export class ToolRounds {
       return
     }
     try {
-      const promptIds = await request.prompt!.encode(chat!.added)
+      const promptIds = await request.prompt!.encode(wait.signal, chat!.added)
       if (isOver()) return
       this.#actions.goOn(sequence, promptIds)
       this.#running.delete(sequence)
     } catch (error) {
+      if (isOver()) return
       if ((error as { code?: string }).code !== 'ERR_PROMPT_TOO_LONG') throw error
       // The end of the context, as it may come with any token.
-      if (!isOver()) this.#finish(sequence, 'length')
+      this.#finish(sequence, 'length')
     }
   }
 

@@ -1,3 +1,4 @@
+import { OverloadedError } from '../core/errors.js'
 import { JobThread, type JobFailure } from '../threads/job-thread.js'
 import type { CompileJob, CompileReply } from './compile-job.js'
 import { GrammarError } from './errors.js'
@@ -17,13 +18,16 @@ export class CompileThread {
 
   constructor (limits: CompileLimits = defaultCompileLimits) {
     this.#thread = new JobThread({
-      module: new URL('./compile-worker.js', import.meta.url), ...limits, toError: failure => new GrammarError(failureText(failure, limits))
+      module: new URL('./compile-worker.js', import.meta.url), ...limits, toError: failure => failureOf(failure, limits)
     })
   }
 
-  /** @throws GrammarError when the constraint is refused, or exceeds a limit */
-  async run<Kind extends CompileReply['kind']> (job: CompileJob, kind: Kind): Promise<Extract<CompileReply, { kind: Kind }>> {
-    const reply = await this.#thread.run(job)
+  /**
+   * @throws GrammarError when the constraint is refused, or exceeds a limit; OverloadedError; and the signal's reason
+   * when that drops a job that has not begun
+   */
+  async run<Kind extends CompileReply['kind']> (job: CompileJob, kind: Kind, signal?: AbortSignal): Promise<Extract<CompileReply, { kind: Kind }>> {
+    const reply = await this.#thread.run(job, signal)
     if (reply.kind === 'refused') throw new GrammarError(reply.message, reply.path)
     if (reply.kind !== kind) throw new GrammarError(`It cannot be read: ${reply.kind === 'failed' ? reply.message : reply.kind}.`)
     return reply as Extract<CompileReply, { kind: Kind }>
@@ -34,7 +38,13 @@ export class CompileThread {
   }
 }
 
-function failureText (failure: JobFailure, { timeoutMs, maxHeapMib }: CompileLimits): string {
+function failureOf (failure: JobFailure, limits: CompileLimits): Error {
+  return failure.kind === 'full'
+    ? new OverloadedError('queuedRequests', `${failure.waiting} constraints wait to be read, and no more may.`, failure.waitMs)
+    : new GrammarError(failureText(failure, limits))
+}
+
+function failureText (failure: Exclude<JobFailure, { kind: 'full' }>, { timeoutMs, maxHeapMib }: CompileLimits): string {
   switch (failure.kind) {
     case 'tooSlow': return `It took longer than ${timeoutMs} ms to read. Make it smaller.`
     case 'tooLarge': return `It needed more than ${maxHeapMib} MiB of memory. Make it smaller.`

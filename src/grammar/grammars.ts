@@ -1,4 +1,5 @@
 import { InvalidParameterError } from '../core/errors.js'
+import { SharedWork } from '../threads/shared-work.js'
 import type { SpecialIds } from './compile.js'
 import { CompileThread, defaultCompileLimits, type CompileLimits } from './compile-thread.js'
 import { checkConstraint, type Constraint } from './constraint.js'
@@ -50,37 +51,41 @@ export class Grammars {
   readonly #thread: CompileThread
   #prepared: Promise<PreparedVocabulary> | undefined
   /** By the constraint as JSON, least recently used first. */
-  readonly #kept = new Map<string, Promise<KeptGrammar>>()
+  readonly #kept = new Map<string, SharedWork<KeptGrammar>>()
 
   constructor (tokens: GrammarTokens, limits: CompileLimits = defaultCompileLimits) {
     this.#tokens = tokens
     this.#thread = new CompileThread(limits)
   }
 
-  /** @throws InvalidParameterError that names the place within the constraint */
-  async grammar (constraint: Constraint): Promise<Grammar> {
+  /**
+   * @throws InvalidParameterError that names the place within the constraint; OverloadedError; and the signal's reason
+   */
+  async grammar (constraint: Constraint, signal?: AbortSignal): Promise<Grammar> {
     try {
-      return await this.find(constraint)
+      return await this.find(constraint, signal)
     } catch (error) {
-      this.counts.refused++
+      if (signal?.aborted !== true) this.counts.refused++
       throw error
     }
   }
 
   /** The same, of what is asked only to say what is wrong: it is not counted as refused. */
-  async find (constraint: Constraint): Promise<Grammar> {
+  async find (constraint: Constraint, signal?: AbortSignal): Promise<Grammar> {
     checkConstraint(constraint)
     if (this.#tokens.eosIds.length === 0) throw new InvalidParameterError('constraint', 'The model has no token that ends an answer, which a constraint needs.')
     const specialIds = this.#specialIds(constraint, 'constraint')
     const key = JSON.stringify(constraint)
-    try {
-      const kept = await this.#kept.get(key)
-      const grammar = kept === undefined || kept.isWorn ? this.#make(key, specialIds) : this.#kept.get(key)!
-      this.#keep(key, grammar)
-      return await grammar
-    } catch (error) {
-      this.#kept.delete(key)
-      throw asParameterError(error)
+    for (;;) {
+      const work = this.#work(key, specialIds)
+      try {
+        return await work.wait(signal)
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (this.#kept.get(key) === work) this.#kept.delete(key)
+        // The others who waited for it had left before this one came.
+        if (!work.isGivenUp) throw asParameterError(error)
+      }
     }
   }
 
@@ -88,15 +93,21 @@ export class Grammars {
     await this.#thread.close()
   }
 
-  #keep (key: string, grammar: Promise<KeptGrammar>): void {
+  /** What is kept for the key, or begun for it. */
+  #work (key: string, specialIds: SpecialIds): SharedWork<KeptGrammar> {
+    const kept = this.#kept.get(key)
+    const work = kept === undefined || kept.value?.isWorn === true
+      ? new SharedWork(async signal => await this.#make(key, specialIds, signal))
+      : kept
     this.#kept.delete(key)
-    this.#kept.set(key, grammar)
+    this.#kept.set(key, work)
     if (this.#kept.size > maxKept) this.#kept.delete(this.#kept.keys().next().value!)
+    return work
   }
 
-  async #make (constraint: string, specialIds: SpecialIds): Promise<KeptGrammar> {
+  async #make (constraint: string, specialIds: SpecialIds, signal: AbortSignal): Promise<KeptGrammar> {
     const { vocabulary, masks } = await this.#vocabulary()
-    const { automaton } = await this.#thread.run({ kind: 'constraint', constraint, specialIds, maxTokenBytes: masks.trie.maxTokenBytes }, 'automaton')
+    const { automaton } = await this.#thread.run({ kind: 'constraint', constraint, specialIds, maxTokenBytes: masks.trie.maxTokenBytes }, 'automaton', signal)
     this.counts.compiled++
     const parser = new Parser(automaton)
     const tokenMasks = new TokenMasks(parser, masks)

@@ -1,4 +1,5 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { Turns } from './turns.js'
 
 /** What a thread sends first: it has loaded, and waits for jobs. */
 export interface ThreadReady {
@@ -9,6 +10,8 @@ export interface ThreadReady {
 export type JobFailure =
   | { readonly kind: 'tooSlow' | 'tooLarge' | 'closed' }
   | { readonly kind: 'failed' | 'refused', readonly message: string }
+  /** So many jobs wait, for so long, and no more may. */
+  | { readonly kind: 'full', readonly waiting: number, readonly waitMs: number }
 
 export interface JobThreadOptions {
   /** The thread's module, as it is called once compiled. */
@@ -18,6 +21,8 @@ export interface JobThreadOptions {
   readonly timeoutMs: number
   /** Heap of the thread. */
   readonly maxHeapMib: number
+  /** Jobs that may wait for the one that runs. Default 1024. */
+  readonly maxWaiting?: number
   readonly toError: (failure: JobFailure) => Error
 }
 
@@ -26,17 +31,31 @@ export class JobThread<Job, Reply extends { readonly kind: string }> {
   readonly #options: JobThreadOptions
   #worker: Worker | undefined
   readonly #ready = new WeakSet<Worker>()
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
+  /** Of late, for one job. */
+  #jobMs = 0
 
   constructor (options: JobThreadOptions) {
     this.#options = options
   }
 
-  /** @throws what `toError` makes of a failure */
-  async run (job: Job): Promise<Reply> {
-    const turn = this.#last.then(async () => await this.#run(job))
-    this.#last = turn.catch(() => undefined)
-    return await turn
+  /**
+   * A job that has begun goes on when its signal aborts; one that waits is dropped.
+   *
+   * @throws what `toError` makes of a failure, and the signal's reason
+   */
+  async run (job: Job, signal?: AbortSignal): Promise<Reply> {
+    const { maxWaiting = 1024, toError } = this.#options
+    const { waiting } = this.#turns
+    if (waiting >= maxWaiting) throw toError({ kind: 'full', waiting, waitMs: waiting * this.#jobMs })
+    await this.#turns.take(signal)
+    const startMs = performance.now()
+    try {
+      return await this.#run(job)
+    } finally {
+      this.#jobMs += (performance.now() - startMs - this.#jobMs) / 8
+      this.#turns.pass()
+    }
   }
 
   /** Ends the thread; a later job starts a new one. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { OverloadedError } from '../../src/core/errors.js'
 import type { Generation } from '../../src/engine/api.js'
@@ -5,6 +6,7 @@ import type { Engine } from '../../src/engine/engine.js'
 import { loadParts } from '../../src/engine/load.js'
 import { choicesOf, estimatedMessageTokens, estimatedPromptTokens, QueueBound } from '../../src/engine/queue-bound.js'
 import { refuseInVain } from '../../src/engine/slo.js'
+import type { ChatInput } from '../../src/model/chat/chat-template.js'
 import { eventually } from '../support/http.js'
 import { loadTinyEngine, tinyModel } from '../support/tiny-engine.js'
 
@@ -197,4 +199,50 @@ t.test('a prompt that does not fit costs no compilation of its constraint', asyn
   t.equal(engine.metrics().constraints.compiled, 0)
   await engine.complete({ prompt: [1], constraint, maxTokens: 2 }).result()
   t.equal(engine.metrics().constraints.compiled, 1)
+})
+
+t.test('constraints of requests that have left are not compiled, and those of others are', async t => {
+  const engine = await loadTinyEngine()
+  t.teardown(async () => { await engine.close() })
+  const ask = (pattern: string) => engine.complete({ prompt: [1], constraint: { type: 'regex', pattern }, maxTokens: 2 })
+  await ask('a').result()
+  const { compiled, refused } = engine.metrics().constraints
+  const running = ask('b')
+  const [shared, ...left] = ['c', 'd', 'e', 'f'].map(ask)
+  const staying = ['c', 'g'].map(ask)
+  // They are in the thread's queue by then.
+  await nextTurn()
+  shared!.abort()
+  for (const generation of left) generation.abort()
+  for (const { finishReason } of (await Promise.all(left.map(async generation => await generation.result()))).map(({ choices }) => choices[0]!)) t.equal(finishReason, 'abort')
+  await Promise.all([running, ...staying].map(async generation => await generation.result()))
+  t.same(engine.metrics().constraints, { ...engine.metrics().constraints, compiled: compiled + 3, refused })
+  await ask('d').result()
+  t.equal(engine.metrics().constraints.compiled, compiled + 4, 'what was dropped can be asked for again')
+})
+
+t.test('conversations of requests that have left are not rendered', async t => {
+  const rendered: string[] = []
+  let free = (): void => {}
+  const render = async ({ messages }: ChatInput, signal?: AbortSignal) => {
+    await new Promise<void>((resolve, reject) => {
+      free = resolve
+      signal?.addEventListener('abort', () => { reject(signal.reason as Error) })
+    })
+    rendered.push((messages[0] as { content: string }).content)
+    return { text: 'la', guard: undefined }
+  }
+  const engine = await loadTinyEngine({}, { chatTemplate: { render, source: () => '', close: async () => {} } })
+  t.teardown(async () => { await engine.close() })
+  const ask = (content: string) => engine.chat({ messages: [{ role: 'user', content }], maxTokens: 2 })
+  const left = ask('gone')
+  await nextTurn()
+  left.abort()
+  t.equal((await left.result()).choices[0]!.finishReason, 'abort')
+  const stays = ask('here')
+  await nextTurn()
+  free()
+  await stays.result()
+  t.same(rendered, ['here'])
+  t.ok(hasRoom(engine))
 })

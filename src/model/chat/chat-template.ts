@@ -1,4 +1,4 @@
-import { InvalidParameterError } from '../../core/errors.js'
+import { InvalidParameterError, OverloadedError } from '../../core/errors.js'
 import { JobThread, type JobFailure } from '../../threads/job-thread.js'
 import { ChatTemplateError } from '../errors.js'
 import { jsonEscape } from '../tokenizer/special-tokens.js'
@@ -59,7 +59,7 @@ export class ChatTemplate {
     this.#limits = limits
     const workerData: TemplateWorkerData = { templates: sources, maxOutputChars: limits.maxOutputChars }
     this.#thread = new JobThread({
-      module: new URL('./template-worker.js', import.meta.url), workerData, ...limits, toError: failure => new ChatTemplateError(failureText(failure, limits))
+      module: new URL('./template-worker.js', import.meta.url), workerData, ...limits, toError: failure => failureOf(failure, limits)
     })
   }
 
@@ -72,8 +72,9 @@ export class ChatTemplate {
    * @returns text for `Tokenizer.encodeRendered`
    * @throws ChatTemplateError with the template's own message when it refuses the conversation
    * @throws InvalidParameterError for template variables that are not the caller's to set
+   * @throws OverloadedError, and the signal's reason when that drops a rendering that has not begun
    */
-  async render (input: ChatInput): Promise<GuardedText> {
+  async render (input: ChatInput, signal?: AbortSignal): Promise<GuardedText> {
     const taken = Object.keys(input.variables ?? {}).find(name => reservedNames.has(name) || Object.hasOwn(this.#tokens, name))
     if (taken !== undefined) {
       throw new InvalidParameterError('chat_template_kwargs', `The template variable ${taken} cannot be set; leave it out.`)
@@ -92,7 +93,7 @@ export class ChatTemplate {
         documents: null,
         add_generation_prompt: input.addGenerationPrompt ?? true
       }
-    })
+    }, signal)
     const text = textOf(reply, this.#limits)
     return { text: guard === undefined ? text : text.replaceAll(jsonEscape(guard), guard), guard }
   }
@@ -113,7 +114,13 @@ function textOf (reply: TemplateReply, limits: TemplateLimits): string {
   }
 }
 
-function failureText (failure: JobFailure, { timeoutMs, maxHeapMib }: TemplateLimits): string {
+function failureOf (failure: JobFailure, limits: TemplateLimits): Error {
+  return failure.kind === 'full'
+    ? new OverloadedError('queuedRequests', `${failure.waiting} conversations wait for the chat template, and no more may.`, failure.waitMs)
+    : new ChatTemplateError(failureText(failure, limits))
+}
+
+function failureText (failure: Exclude<JobFailure, { kind: 'full' }>, { timeoutMs, maxHeapMib }: TemplateLimits): string {
   switch (failure.kind) {
     case 'tooSlow': return `The chat template took longer than ${timeoutMs} ms. Send fewer or shorter messages.`
     case 'tooLarge': return `The chat template needed more than ${maxHeapMib} MiB of memory. Send fewer or shorter messages.`
