@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ChatOptions } from '../engine/api.js'
 import { ChatEvents, chatCompletion } from './chat-format.js'
-import { checkToolsBeside, readConstraint } from './constraint.js'
+import { checkToolsBeside, constraintError, readConstraint } from './constraint.js'
 import { InvalidParameterError } from './errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
 import { readMessages } from './messages.js'
@@ -21,19 +21,19 @@ export function registerChat (app: FastifyInstance, context: ServerContext): voi
     checkRequest(body)
     const messages = readMessages(body.messages)
     const options = requestOptions(body)
-    const constraint = await readConstraint(body, engine)
+    const constraint = readConstraint(body)
     checkToolsBeside(constraint, options)
     const head = answerHead('chatcmpl', body.model)
     const active = startRequest(context, reply)
-    const generation = engine.chat({ messages, ...options, constraint, requestId: head.id, signal: active.signal, giveUpMs: active.giveUpMs })
+    const generation = engine.chat({ messages, ...options, constraint: constraint?.constraint, requestId: head.id, signal: active.signal, giveUpMs: active.giveUpMs })
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true
       const obfuscate = body.stream_options?.include_obfuscation === true
       const format = new ChatEvents(head, { n: body.n ?? 1, includeUsage, obfuscate, includeReasoning: body.include_reasoning !== false, includeTimings: body.include_timings === true })
-      await streamAll({ context, request, reply, active, generations: [generation], format })
+      await streamAll({ context, request, reply, active, generations: [generation], format }).catch(error => { throw constraintError(error, constraint) })
       return reply
     }
-    const results = await finishAll(request, active, [generation])
+    const results = await finishAll(request, active, [generation]).catch(error => { throw constraintError(error, constraint) })
     if (results === undefined) return reply.hijack()
     const answer = chatCompletion(head, results[0]!, body.include_reasoning)
     return body.include_timings === true ? { ...answer, timings: timingsJson(results) } : answer

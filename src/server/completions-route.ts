@@ -3,7 +3,7 @@ import { PromptTooLongError } from '../core/errors.js'
 import type { Generation, RequestOptions } from '../engine/api.js'
 import { estimatedTokens } from '../engine/queue-bound.js'
 import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
-import { readConstraint } from './constraint.js'
+import { constraintError, readConstraint } from './constraint.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from './generation-request.js'
 import { jsonRoute } from './json-route.js'
@@ -31,20 +31,21 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     const engine = context.host.engine(body.model)
     checkRequest(body)
     const prompts = promptsOf(body, engine.info.options.maxQueuedRequests)
-    const constraint = await readConstraint(body, engine)
+    const constraint = readConstraint(body)
     const head = answerHead('cmpl', body.model)
     const options = completionOptions(body, prompts, engine)
     const active = startRequest(context, reply)
     const generations = prompts.map((prompt, i) => engine.complete({
-      prompt, ...requestOptions(body), constraint, requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal, giveUpMs: active.giveUpMs
+      prompt, ...requestOptions(body), constraint: constraint?.constraint, requestId: prompts.length === 1 ? head.id : `${head.id}-${i}`, signal: active.signal, giveUpMs: active.giveUpMs
     }))
     const places = Array.isArray(body.prompt) && typeof body.prompt[0] !== 'number' ? placesOfErrors(generations) : new Map<unknown, number>()
+    const named = (error: unknown): unknown => placed(constraintError(error, constraint), places)
     if (body.stream === true) {
       const format = new CompletionEvents(head, options)
-      await streamAll({ context, request, reply, active, generations, format }).catch(error => { throw placed(error, places) })
+      await streamAll({ context, request, reply, active, generations, format }).catch(error => { throw named(error) })
       return reply
     }
-    const results = await finishAll(request, active, generations).catch(error => { throw placed(error, places) })
+    const results = await finishAll(request, active, generations).catch(error => { throw named(error) })
     if (results === undefined) return reply.hijack()
     const answer = completion(head, results, options, engine)
     return options.includeTimings ? { ...answer, timings: timingsJson(results) } : answer

@@ -2,7 +2,6 @@ import type { ChatOptions, Constraint } from '../engine/api.js'
 import { InvalidParameterError, UnsupportedFieldError } from './errors.js'
 import { parseJsonText } from './json-body.js'
 import type { ConstraintFields } from './schemas/constraint-fields.js'
-import type { ServedEngine } from './served-engine.js'
 
 /** What an answer must be, and the field that says so. */
 export interface NamedConstraint {
@@ -11,33 +10,26 @@ export interface NamedConstraint {
 }
 
 /**
- * The one constraint of a request, ready for use.
+ * The one constraint of a request. The engine reads what is in it, once the request has its place in the queue.
  *
  * @returns undefined when there is none
- * @throws InvalidParameterError that names the field, and the place within it
+ * @throws InvalidParameterError that names the field
  */
-export async function readConstraint (body: ConstraintFields, engine: ServedEngine): Promise<Constraint | undefined> {
+export function readConstraint (body: ConstraintFields): NamedConstraint | undefined {
   const [first, second] = constraintsOf(body)
-  if (first === undefined) return undefined
-  if (second !== undefined) throw new InvalidParameterError(second.param, `${second.param} and ${first.param} cannot both be kept; send one of them.`)
-  return await prepareConstraint(first, engine)
+  if (first !== undefined && second !== undefined) throw new InvalidParameterError(second.param, `${second.param} and ${first.param} cannot both be kept; send one of them.`)
+  return first
 }
 
-/** @throws InvalidParameterError that names the field, and the place within it */
-export async function prepareConstraint ({ param, constraint }: NamedConstraint, engine: ServedEngine): Promise<Constraint> {
-  try {
-    await engine.prepareConstraint(constraint)
-    return constraint
-  } catch (error) {
-    if (!(error instanceof InvalidParameterError)) throw error
-    // The engine's names of the fields are not the request's.
-    const named = (text: string): string => text.replace(/\bconstraint(?:\.(?:schema|pattern|choices|ebnf)\b)?/, param)
-    throw new InvalidParameterError(named(error.param!), named(error.message))
-  }
+/** The engine's error about a constraint, with the request's name of the field in place of its own. */
+export function constraintError (error: unknown, named: NamedConstraint | undefined): unknown {
+  if (named === undefined || !(error instanceof InvalidParameterError) || !/^constraint\b/.test(error.param!)) return error
+  const rename = (text: string): string => text.replace(/\bconstraint(?:\.(?:schema|pattern|choices|ebnf)\b)?/, named.param)
+  return new InvalidParameterError(rename(error.param!), rename(error.message))
 }
 
 /** @throws UnsupportedFieldError where calls of tools could not be written */
-export function checkToolsBeside (constraint: Constraint | undefined, { tools = [] }: Pick<ChatOptions, 'tools'>): void {
+export function checkToolsBeside (constraint: NamedConstraint | undefined, { tools = [] }: Pick<ChatOptions, 'tools'>): void {
   if (constraint === undefined || tools.length === 0) return
   throw new UnsupportedFieldError('tools', 'Tools beside a constrained answer are not supported: it could call none. Leave out one of the two, or send "tool_choice": "none".')
 }

@@ -1,4 +1,4 @@
-import type { ChatOptions, CompleteOptions, Constraint, EmbedOptions, EmbedResult, Generation } from '../engine/api.js'
+import type { ChatOptions, CompleteOptions, EmbedOptions, EmbedResult, Generation } from '../engine/api.js'
 import type { EngineMetrics } from '../engine/engine-info.js'
 
 /** What the server needs of an engine; `Engine` is one. */
@@ -18,8 +18,6 @@ export interface ServedEngine {
   embed (options: EmbedOptions): Promise<EmbedResult>
   tokenize (text: string): Promise<Int32Array>
   tokenizeChat (options: Pick<ChatOptions, 'messages' | 'tools' | 'templateVariables'>): Promise<Int32Array>
-  /** @throws InvalidParameterError whose param begins with `constraint` */
-  prepareConstraint (constraint: Constraint): Promise<void>
   detokenize (ids: ArrayLike<number>): string
   /** Forgets cached prefixes that no request uses. */
   clearPrefixCache? (): void

@@ -4,6 +4,7 @@ import { InvalidParameterError } from '../../src/core/errors.js'
 import { Engine } from '../../src/engine/engine.js'
 import { FakeEngine } from '../support/fake-engine.js'
 import { injectable } from '../support/http.js'
+import { loadTinyEngine } from '../support/tiny-engine.js'
 
 const chat = '/v1/chat/completions'
 const good = { model: 'fake', messages: [{ role: 'user', content: 'x' }] }
@@ -98,7 +99,26 @@ t.test('what the engine finds wrong is named by the request\'s own fields, and s
     param: 'response_format.json_schema.schema.properties.camelCase.minLength',
     message: /^response_format\.json_schema\.schema\.properties\.camelCase\.minLength: minLength must/
   })
-  checkError(t, await app.inject({ method: 'POST', url: chat, payload: { ...good, guided_json: schema } }), 400, { param: 'guided_json.properties.camelCase.minLength' })
+  const own = { param: 'guided_json.properties.camelCase.minLength', message: /^guided_json\.properties\.camelCase\.minLength: / }
+  for (const stream of [false, true]) {
+    const fields = { guided_json: schema, stream }
+    checkError(t, await app.inject({ method: 'POST', url: chat, payload: { ...good, ...fields } }), 400, own)
+    checkError(t, await app.inject({ method: 'POST', url: '/v1/completions', payload: { model: 'fake', prompt: ['x', 'y'], ...fields } }), 400, own)
+    checkError(t, await app.inject({ method: 'POST', url: '/v1/responses', payload: { model: 'fake', input: 'x', ...fields } }), 400, own)
+    const text = { format: { type: 'json_schema', name: 'answer', schema } }
+    checkError(t, await app.inject({ method: 'POST', url: '/v1/responses', payload: { model: 'fake', input: 'x', text, stream } }), 400, { param: 'text.format.schema.properties.camelCase.minLength' })
+  }
+})
+
+t.test('a request that admission refuses costs no reading of its constraint', async t => {
+  const engine = await loadTinyEngine()
+  t.teardown(async () => { await engine.close() })
+  const { app } = await injectable(t, engine)
+  const send = async (prompt: readonly number[]) => await app.inject({ method: 'POST', url: '/v1/completions', payload: { model: engine.modelName, prompt, guided_regex: '[a-z]{3}', max_tokens: 2 } })
+  checkError(t, await send(Array<number>(engine.info.options.maxModelLen + 1).fill(1)), 400, { code: 'context_length_exceeded' })
+  t.equal(engine.metrics().constraints.compiled, 0)
+  t.equal((await send([1])).statusCode, 200)
+  t.equal(engine.metrics().constraints.compiled, 1)
 })
 
 t.test('with the embedded model, answers fit, streamed too, and hostile schemas cost their sender an error in time', async t => {

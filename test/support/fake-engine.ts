@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineClosedError, InvalidParameterError, PromptTooLongError } from '../../src/core/errors.js'
 import type {
-  ChatOptions, Choice, CompleteOptions, Constraint, EmbedOptions, EmbedResult, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob,
+  ChatOptions, Choice, CompleteOptions, EmbedOptions, EmbedResult, FinishReason, Generation, GenerationChunk, GenerationResult, RequestOptions, TokenLogprob,
   ToolCall
 } from '../../src/engine/api.js'
 import type { ServedEngine } from '../../src/server/served-engine.js'
@@ -34,7 +34,6 @@ export class FakeEngine implements ServedEngine {
   readonly chats: ChatOptions[] = []
   readonly completions: CompleteOptions[] = []
   readonly embeds: EmbedOptions[] = []
-  readonly constraints: Constraint[] = []
   /** Generations that have not ended. */
   running = 0
   /** Finish reasons of ended generations, in the order of their ends. */
@@ -78,11 +77,6 @@ export class FakeEngine implements ServedEngine {
 
   async tokenizeChat (options: Pick<ChatOptions, 'messages'>): Promise<Int32Array> {
     return await this.tokenize(options.messages.map(({ role, content }) => `${role}:${content ?? ''}`).join('\n'))
-  }
-
-  async prepareConstraint (constraint: Constraint): Promise<void> {
-    this.constraints.push(constraint)
-    if (this.options.constraintError !== undefined) throw this.options.constraintError
   }
 
   detokenize (ids: ArrayLike<number>): string {
@@ -157,10 +151,11 @@ class FakeGeneration implements Generation {
 
   async #check (): Promise<void> {
     await Promise.resolve()
-    const { isClosed, info, options: { failure, failAt } } = this.#engine
+    const { isClosed, info, options: { failure, failAt, constraintError } } = this.#engine
     if (isClosed) throw new EngineClosedError()
     const { maxModelLen } = info.options
     if (this.#prompt.length > maxModelLen) throw new PromptTooLongError(this.#prompt.length, maxModelLen, 'Shorten it.')
+    if (constraintError !== undefined && this.#options.constraint !== undefined) throw constraintError
     if (failure !== undefined && failAt === undefined) throw failure
   }
 

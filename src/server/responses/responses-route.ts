@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import type { ChatMessage, ChatOptions, Constraint } from '../../engine/api.js'
-import { checkToolsBeside, prepareConstraint, readConstraint } from '../constraint.js'
+import type { ChatMessage, ChatOptions } from '../../engine/api.js'
+import { checkToolsBeside, constraintError, type NamedConstraint, readConstraint } from '../constraint.js'
 import { InvalidParameterError, UnknownResponseError, UnsupportedFieldError } from '../errors.js'
 import { answerHead, finishAll, startRequest, streamAll } from '../generation-request.js'
 import { jsonRoute } from '../json-route.js'
 import { responsesRequest, type ResponsesRequest } from '../schemas/responses-request.js'
 import { checkSampling, samplingOptions } from '../schemas/sampling-fields.js'
-import type { ServedEngine } from '../served-engine.js'
 import type { ServerContext } from '../server-context.js'
 import { templateVariables } from '../template-variables.js'
 import { toolOptions } from '../tool-options.js'
@@ -36,17 +35,17 @@ export function registerResponses (app: FastifyInstance, context: ServerContext)
       if (!head.isStored) return
       store.put({ owner, response, input: input.map(item => ({ ...item, id: itemId() })), conversation: readItems(conversation, response.output) })
     }
-    const constraint = await constraintOf(body, engine)
-    const options = { messages: withInstructions(body.instructions, conversation), ...requestOptions(body), constraint, requestId: head.id }
+    const constraint = constraintOf(body)
+    const options = { messages: withInstructions(body.instructions, conversation), ...requestOptions(body), constraint: constraint?.constraint, requestId: head.id }
     checkToolsBeside(constraint, options)
     const active = startRequest(context, reply)
     const generation = engine.chat({ ...options, signal: active.signal, giveUpMs: active.giveUpMs })
     if (body.stream === true) {
       const format = new ResponseEvents(head, { obfuscate: body.stream_options?.include_obfuscation === true, onFinished: finished })
-      await streamAll({ context, request, reply, active, generations: [generation], format })
+      await streamAll({ context, request, reply, active, generations: [generation], format }).catch(error => { throw constraintError(error, constraint) })
       return reply
     }
-    const results = await finishAll(request, active, [generation])
+    const results = await finishAll(request, active, [generation]).catch(error => { throw constraintError(error, constraint) })
     if (results === undefined) return reply.hijack()
     const response = finishedResponse(head, results[0]!)
     finished(response)
@@ -96,14 +95,14 @@ function withInstructions (instructions: string | undefined, conversation: reado
 }
 
 /** @throws InvalidParameterError */
-async function constraintOf (body: ResponsesRequest, engine: ServedEngine): Promise<Constraint | undefined> {
-  const other = await readConstraint(body, engine)
+function constraintOf (body: ResponsesRequest): NamedConstraint | undefined {
+  const other = readConstraint(body)
   const format = body.text?.format
   if (format == null || format.type === 'text') return other
   if (other !== undefined) throw new InvalidParameterError('text.format', 'text.format and another field that constrains the answer cannot both be kept; send one of them.')
-  return await prepareConstraint(format.type === 'json_schema'
+  return format.type === 'json_schema'
     ? { param: 'text.format.schema', constraint: { type: 'jsonSchema', schema: format.schema as Readonly<Record<string, unknown>> | boolean } }
-    : { param: 'text.format', constraint: { type: 'jsonObject' } }, engine)
+    : { param: 'text.format', constraint: { type: 'jsonObject' } }
 }
 
 function requestOptions (body: ResponsesRequest): Omit<ChatOptions, 'messages'> {
