@@ -1,5 +1,6 @@
 import { InvalidParameterError, TextTooLongError } from '../core/errors.js'
 import { samplingParamNames } from '../core/resolve-sampling-params.js'
+import type { SamplingParams } from '../core/sampling-params.js'
 import { didYouMean } from '../core/suggest.js'
 import type { ChatMessage, RequestOptions } from './api.js'
 
@@ -165,4 +166,20 @@ export function checkPromptIds (ids: ArrayLike<number>, vocabSize: number, path 
     }
   }
   return Int32Array.from(ids)
+}
+
+/** Some hundred bytes of memory each, and about as many of JSON. */
+const maxKeptLogprobs = 2 ** 22
+
+/**
+ * A result keeps the log-probabilities of all its tokens, also where a stream has sent them.
+ *
+ * @throws InvalidParameterError where they could be more than one answer holds
+ */
+export function checkKeptLogprobs ({ logprobs, topLogprobs, n, maxTokens = Infinity }: Pick<SamplingParams, 'logprobs' | 'topLogprobs' | 'n' | 'maxTokens'>, room: number): void {
+  const tokens = n * Math.min(maxTokens, room)
+  const kept = logprobs ? tokens * (1 + topLogprobs) : 0
+  if (kept <= maxKeptLogprobs) return
+  throw new InvalidParameterError('logprobs', `logprobs asks for up to ${kept} log-probabilities (${tokens} tokens, ${1 + topLogprobs} of each); ` +
+    `at most ${maxKeptLogprobs} are given in one answer. Ask for fewer tokens, choices or alternatives.`)
 }

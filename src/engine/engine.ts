@@ -15,7 +15,7 @@ import { stepTimeBudget } from '../scheduler/token-budget.js'
 import type { ChatOptions, CompleteOptions, EmbedOptions, EmbedResult, Generation, GenerationResult, RequestOptions, Tool } from './api.js'
 import { grammarOf } from './answer-form.js'
 import { ChatPrompt, openChat, toolFormatOf } from './chat-prompt.js'
-import { checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
+import { checkKeptLogprobs, checkMessages, checkPromptIds, checkRequest, checkTextLength, completeOptionNames } from './check-request.js'
 import { checkEmbed, embedAll, embedRequestOptions, takeHidden } from './embedding.js'
 import type { CloseOptions, EngineInfo, EngineMetrics, EngineStats } from './engine-info.js'
 import type { EngineParts } from './engine-model.js'
@@ -335,6 +335,7 @@ export class Engine {
       entry.tokenised(request.promptIds.length)
       // Before a grammar is compiled for it.
       this.#scheduler.checkPrompt(request.promptIds.length, request.params.maxTokens ?? Infinity)
+      checkKeptLogprobs(request.params, this.info.options.maxModelLen - request.promptIds.length)
       request.constraint ??= request.options.constraint
       if (request.constraint !== undefined) request.grammar = await grammarOf(request.constraint, request, this.#grammars)
       if (request.isEnded) return

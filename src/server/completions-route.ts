@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { PromptTooLongError } from '../core/errors.js'
 import type { Generation, RequestOptions } from '../engine/api.js'
+import { checkKeptLogprobs } from '../engine/check-request.js'
 import { estimatedTokens } from '../engine/queue-bound.js'
 import { completion, CompletionEvents, type CompletionOptions } from './completion-format.js'
 import { constraintError, readConstraint } from './constraint.js'
@@ -31,6 +32,7 @@ export function registerCompletions (app: FastifyInstance, context: ServerContex
     const engine = context.host.engine(body.model)
     checkRequest(body)
     const prompts = promptsOf(body, engine.info.options.maxQueuedRequests)
+    checkLogprobs(body, prompts.length, engine)
     const constraint = readConstraint(body)
     const head = answerHead('cmpl', body.model)
     const options = completionOptions(body, prompts, engine)
@@ -75,6 +77,12 @@ function promptsOf (body: CompletionRequest, maxQueuedRequests = Infinity): Prom
     throw new InvalidParameterError('prompt', `prompt asks for ${prompts.length} times ${n} answers, and the queue takes ${maxQueuedRequests} (--max-queued-requests). Send fewer at once.`)
   }
   return prompts
+}
+
+/** Of all prompts together; of one, the engine knows how long it is. @throws InvalidParameterError */
+function checkLogprobs ({ n = 1, logprobs, max_tokens: maxTokens = defaultMaxTokens }: CompletionRequest, numPrompts: number, engine: ServedEngine): void {
+  if (logprobs === undefined || numPrompts === 1) return
+  checkKeptLogprobs({ logprobs: true, topLogprobs: logprobs, n: numPrompts * n, maxTokens }, engine.info.options.maxModelLen)
 }
 
 /** By error, which prompt of a list was refused with it. */

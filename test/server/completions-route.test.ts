@@ -62,6 +62,18 @@ t.test('logprobs list tokens, their alternatives and where they stand in the tex
   t.same(offsets, [0, 3, 5], 'they go on from chunk to chunk')
 })
 
+t.test('more log-probabilities than an answer holds are refused by name, of all prompts together', async t => {
+  const engine = new FakeEngine()
+  const { app } = await injectable(t, engine)
+  const prompt = Array<string>(4).fill('x')
+  const ask = { model: 'fake', prompt, n: 64, logprobs: 5 }
+  const refused = await app.inject({ method: 'POST', url, payload: { ...ask, max_tokens: 4096 } })
+  t.equal(refused.statusCode, 400)
+  t.match(refused.json().error, { type: 'invalid_request_error', param: 'logprobs', message: /up to 6291456 log-probabilities .*at most 4194304/ })
+  t.equal(engine.completions.filter(({ prompt }) => prompt === 'x').length, 0)
+  t.equal((await app.inject({ method: 'POST', url, payload: { ...ask, max_tokens: 2048 } })).statusCode, 200)
+})
+
 t.test('echo with logprobs and no new tokens scores the prompt; its first token has no probability', async t => {
   const engine = new FakeEngine()
   const { app } = await injectable(t, engine)
