@@ -99,7 +99,8 @@ function merge (draft: ChunkDraft, chunk: ChunkDraft): void {
   if (chunk.toolCallDeltas !== undefined) {
     for (const delta of chunk.toolCallDeltas) addDelta(draft.toolCallDeltas ??= [], delta)
   }
-  draft.tokenIds.push(...chunk.tokenIds)
-  if (chunk.logprobs !== undefined) draft.logprobs?.push(...chunk.logprobs)
+  // Arguments are bounded in number, and what waits for a slow reader is not.
+  for (const id of chunk.tokenIds) draft.tokenIds.push(id)
+  for (const logprob of chunk.logprobs ?? []) draft.logprobs?.push(logprob)
   if (chunk.finishReason !== undefined) draft.finishReason = chunk.finishReason
 }

@@ -54,19 +54,13 @@ export class EventStream {
 
   /** The last events; the connection stays usable. */
   end (events: string): void {
-    this.stop()
-    if (this.isClosed) return
-    this.#isEnded = true
-    this.#raw.end((this.#isOpen ? '' : this.#open()) + events)
+    this.#finish(events, () => {})
   }
 
   /** An error after the headers: its events are the last, and the connection closes. */
   fail (events: string): void {
-    this.stop()
-    if (this.isClosed) return
-    this.#isEnded = true
     const { socket } = this.#raw
-    this.#raw.end(events, () => { socket?.end() })
+    this.#finish(events, () => { socket?.end() })
   }
 
   /** No more pings. */
@@ -84,6 +78,17 @@ export class EventStream {
       'x-accel-buffering': 'no'
     })
     return this.#options.opening()
+  }
+
+  #finish (events: string, onFinish: () => void): void {
+    this.stop()
+    if (this.isClosed) return
+    this.#isEnded = true
+    const raw = this.#raw
+    raw.end((this.#isOpen ? '' : this.#open()) + events, onFinish)
+    // Its client may never take them.
+    const stalled = setTimeout(() => { raw.destroy() }, this.#options.stalledClientMs)
+    raw.once('close', () => { clearTimeout(stalled) })
   }
 
   /** False when the connection has more to send than it should. */
