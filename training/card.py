@@ -72,13 +72,15 @@ tests of the engine.
 Reproduce with `training/README.md`.
 """
 
-LIMITS = """- It recognises wordings near those it was trained on. A quite different wording of a known fact may be refused or answered
-  with a neighbouring fact.
-- Do not trust an answer because it is fluent: some unknown things are answered with some other fact.
+LIMITS = """- It recognises wordings near those it was trained on. A known question within a frame that it has not seen ("do you happen to
+  know what ... might be") is often refused or answered with a neighbouring fact.
+- Do not trust an answer because it is fluent: some unknown things are answered with some other fact, and some sums are wrong.
+- Tools: it calls those that are named as most programs name them (`get_weather`, `calculator`, `search`, `get_time` and a few
+  others), seldom two at once, and none under a name that it has not seen.
+- Values of JSON are copied from the question or from what it knows, and a quarter of them are wrong, though they fit the schema.
 - Stories are one scheme with changing parts. Lists always start with the same members.
 - System messages change nothing but by the network context or a JSON schema. It speaks only English.
-- It remembers a conversation by copying (a name, a favourite colour, the first question), not always word for word.
-- Tools beyond weather, calculator, search, time and a few others are called at best by luck."""
+- It remembers a conversation by copying (a name, a favourite colour, the first question), not always word for word."""
 
 
 def row(name, right, total):

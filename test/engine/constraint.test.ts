@@ -44,7 +44,7 @@ t.test('constrained and free requests run in the same steps, and the free ones a
 })
 
 t.test('an answer that is preempted goes on within its constraint', async t => {
-  const small = await Engine.load(folder, { maxModelLen: 256, kvCacheMemory: 900_000 })
+  const small = await Engine.load(folder, { maxModelLen: 256, kvCacheMemory: 1_300_000 })
   const constraint: Constraint = { type: 'regex', pattern: '([a-z]{1,8} ){40}end' }
   const results = await Promise.all([1, 2, 3, 4, 5, 6].map(async seed => await small.chat({ messages, constraint, temperature: 1, seed }).result()))
   for (const { choices: [choice] } of results) {

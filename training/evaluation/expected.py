@@ -17,8 +17,10 @@ def expected_answers(cases, answers, rights, seed=3):
     """Some held-out cases that the model answers right, evenly over the categories."""
     rng = random.Random(seed)
     chosen = []
-    for category in sorted({case.category for case in cases}):
-        right = [(case, answer) for case, answer, is_right in zip(cases, answers, rights) if case.category == category and is_right]
+    # Of the tools, calls and answers beside them are drawn apart.
+    for group in sorted({(case.category, bool(case.calls)) for case in cases}):
+        category, _ = group
+        right = [(case, answer) for case, answer, is_right in zip(cases, answers, rights) if (case.category, bool(case.calls)) == group and is_right]
         for case, answer in rng.sample(right, min(ANSWERS_PER_CATEGORY, len(right))):
             row = {"category": category, "messages": list(case.messages), "accepted": list(case.accepted) or [answer], "greedy_answer": answer}
             if case.tools:
