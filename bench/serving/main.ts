@@ -13,7 +13,7 @@ import { busyCores, describeMachine } from '../lib/machine.js'
 import { median, medians } from '../lib/statistics.js'
 import { table } from '../lib/table.js'
 import { measureFirstBytes } from './first-byte.js'
-import type { Cost, FromChild, ToChild } from './messages.js'
+import { questionOf, type Cost, type FromChild, type ToChild } from './messages.js'
 
 interface Options {
   model: string
@@ -73,11 +73,16 @@ class Child {
   }
 }
 
+/** More than a stream gets while it is measured, and few enough that the KV cache holds all of them. */
+function tokensOf ({ maxModelLen }: Child, streams: number): number {
+  return Math.min(maxModelLen - 128, Math.ceil(seconds * 60_000 / streams))
+}
+
 /** So many streams that run all the while, over HTTP. */
 async function measureServer (child: Child, streams: number): Promise<Cost> {
   const agent = new Agent({ maxSockets: streams })
   const body = (i: number): string => JSON.stringify({
-    model: 'bench', messages: [{ role: 'user', content: `Tell me a story about the number ${i}.` }], max_tokens: child.maxModelLen - 128, temperature: 0, ignore_eos: true, stream: true
+    model: 'bench', messages: questionOf(i), max_tokens: tokensOf(child, streams), temperature: 0, ignore_eos: true, stream: true
   })
   const requests = await Promise.all(Array.from({ length: streams }, async (_, i) => {
     const request = httpRequest({ port: child.port, path: '/v1/chat/completions', method: 'POST', agent, headers: { 'content-type': 'application/json' } })
@@ -100,7 +105,7 @@ async function measureServer (child: Child, streams: number): Promise<Cost> {
 
 const child = new Child()
 await child.ready()
-await child.costs({ type: 'engine', streams: Math.max(...streamCounts), seconds: 1 })
+await child.costs({ type: 'engine', streams: Math.max(...streamCounts), seconds: 1, tokens: 500 })
 await measureServer(child, Math.max(...streamCounts))
 
 const rows: Array<{ streams: number, server: Cost, engine: Cost, httpUsPerToken: number }> = []
@@ -109,7 +114,7 @@ for (const streams of streamCounts) {
   const engine: Cost[] = []
   for (let i = 0; i < Number(options.repeats); i++) {
     server.push(await measureServer(child, streams))
-    engine.push(await child.costs({ type: 'engine', streams, seconds }))
+    engine.push(await child.costs({ type: 'engine', streams, seconds, tokens: tokensOf(child, streams) }))
   }
   const httpUsPerToken = median(server.map((cost, i) => cost.cpuUsPerToken - engine[i]!.cpuUsPerToken))
   rows.push({ streams, server: medians(server), engine: medians(engine), httpUsPerToken })

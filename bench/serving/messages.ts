@@ -12,10 +12,23 @@ export interface Cost {
   readonly loopDelayMaxMs: number
 }
 
+export interface EngineRun {
+  readonly type: 'engine'
+  readonly streams: number
+  readonly seconds: number
+  /** Of each stream, at most. */
+  readonly tokens: number
+}
+
 export type ToChild =
   | { readonly type: 'mark' | 'cost' | 'stop' }
-  | { readonly type: 'engine', readonly streams: number, readonly seconds: number }
+  | EngineRun
 
 export type FromChild =
-  | { readonly type: 'ready', readonly port: number, readonly maxModelLen: number, readonly vocabSize: number }
+  | { readonly type: 'ready', readonly port: number, readonly maxModelLen: number }
   | { readonly type: 'cost', readonly cost: Cost }
+
+/** What stream i is asked. */
+export function questionOf (i: number): Array<{ role: 'user', content: string }> {
+  return [{ role: 'user', content: `Tell me a story about the number ${i}.` }]
+}

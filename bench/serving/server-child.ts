@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine, type Generation } from '../../src/index.js'
-import { plain, randomPrompt } from '../lib/engine-runs.js'
-import type { Cost, FromChild, ToChild } from './messages.js'
+import { plain } from '../lib/engine-runs.js'
+import { questionOf, type Cost, type EngineRun, type FromChild, type ToChild } from './messages.js'
 
 const delayResolutionMs = 5
 
@@ -56,7 +56,7 @@ function costSinceMark (): Cost {
 }
 
 /** The same streams without HTTP: what the engine itself costs. */
-async function measureEngine (streams: number, seconds: number): Promise<Cost> {
+async function measureEngine ({ streams, seconds, tokens }: EngineRun): Promise<Cost> {
   let waiting = streams
   let start!: () => void
   const begun = new Promise<void>(resolve => { start = resolve })
@@ -67,8 +67,7 @@ async function measureEngine (streams: number, seconds: number): Promise<Cost> {
       isFirst = false
     }
   }
-  const generations = Array.from({ length: streams }, () =>
-    engine.complete({ prompt: randomPrompt(engine.info.spec.vocabSize, 16), maxTokens: engine.info.options.maxModelLen - 16, ...plain }))
+  const generations = Array.from({ length: streams }, (_, i) => engine.chat({ messages: questionOf(i), maxTokens: tokens, ...plain }))
   const consumed = Promise.all(generations.map(consume))
   await begun
   mark()
@@ -83,8 +82,8 @@ process.on('message', (message: ToChild) => {
   switch (message.type) {
     case 'mark': mark(); break
     case 'cost': send({ type: 'cost', cost: costSinceMark() }); break
-    case 'engine': void measureEngine(message.streams, message.seconds).then(cost => { send({ type: 'cost', cost }) }); break
+    case 'engine': void measureEngine(message).then(cost => { send({ type: 'cost', cost }) }); break
     case 'stop': void server.close({ timeoutMs: 0 }).then(async () => { await engine.close(); process.disconnect() })
   }
 })
-send({ type: 'ready', port: server.port, maxModelLen: engine.info.options.maxModelLen, vocabSize: engine.info.spec.vocabSize })
+send({ type: 'ready', port: server.port, maxModelLen: engine.info.options.maxModelLen })

@@ -8,8 +8,8 @@ export interface RowTurnsOptions {
 
 /** After so many rows their consumers run: what they do is a part of the turn. */
 const rowsAtOnce = 16
-/** A turn of the event loop takes no longer for rows, but for the last `rowsAtOnce`. */
-const turnMs = 4
+/** After so long in a turn of the event loop no more begin: with those that have begun, a turn stays below 4 ms. */
+const turnMs = 3
 
 /**
  * Hands out a step's rows without holding up the event loop: what consumers do with a token, such as writing it to
