@@ -18,6 +18,8 @@ export interface GuardedValues {
 
 /** Deeper values than any schema or argument needs; keeps recursion bounded. */
 const maxDepth = 100
+/** Within all variables. They are copied whole, on the thread that hands out tokens. */
+const maxVariableValues = 10_000
 
 /**
  * Puts guards into every look-alike of a special token, in all strings and keys.
@@ -39,6 +41,7 @@ export class MessageGuard {
   }
 
   guard (values: ChatValues): GuardedValues {
+    checkVariables(values.variables)
     const texts: string[] = []
     mapStrings([values.messages, values.tools, values.variables], text => { texts.push(text); return text }, 'messages')
     const chars = texts.reduce((sum, text) => sum + text.length, 0)
@@ -61,6 +64,20 @@ export class MessageGuard {
       variables: mapStrings(values.variables, foreign, 'chat_template_kwargs') as Record<string, unknown>
     }
     return { values: guarded, guard: isGuarded ? guard : undefined }
+  }
+}
+
+/** @throws InvalidParameterError for more than any template reads */
+function checkVariables (variables: ChatValues['variables']): void {
+  const open: unknown[] = [variables]
+  let count = 0
+  while (open.length > 0) {
+    const value = open.pop()
+    if (typeof value !== 'object' || value === null) continue
+    const items = Object.values(value)
+    count += items.length
+    if (count > maxVariableValues) throw new InvalidParameterError('chat_template_kwargs', `The template variables have more than ${maxVariableValues} values. Send fewer.`)
+    for (const item of items) open.push(item)
   }
 }
 

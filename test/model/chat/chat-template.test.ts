@@ -152,6 +152,39 @@ t.test('values nested too deep are refused before the template sees them', async
   await t.rejects(template.render({ ...user('x'), variables: { deep } }), { code: 'ERR_INVALID_PARAMETER' })
 })
 
+t.test('more variables than a template reads are refused before they are copied', async t => {
+  const template = chat(plain)
+  const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`v${i}`, i]))
+  for (const variables of [many, { a: { b: many } }, { a: Array<number>(10_001).fill(0) }]) {
+    await t.rejects(template.render({ ...user('x'), variables }), { code: 'ERR_INVALID_PARAMETER', param: 'chat_template_kwargs', message: /more than 10000 values/ })
+  }
+  await template.close()
+})
+
+// 2 s in production: no rendering has more, whatever is sent.
+const timeoutMs = 400
+const hostile: ReadonlyArray<readonly [string, string, Record<string, unknown>, RegExp]> = [
+  ['steps', '{% for i in range(turns) %}{% for j in range(turns) %}{% endfor %}{% endfor %}', { turns: 1e6 }, /took longer than 400 ms/],
+  ['output', '{% for i in range(turns) %}{{ messages[0].content }}{% endfor %}', { turns: 20 }, /wrote \d+ characters; at most 1000/],
+  ['memory', '{% set ns = namespace(list=[1, 2, 3, 4]) %}{% for i in range(turns) %}{% set ns.list = ns.list + ns.list %}{% endfor %}', { turns: 60 }, /took longer|needed more than 64 MiB/]
+]
+
+for (const [what, source, variables, message] of hostile) {
+  t.test(`a conversation that asks for endless ${what} fails alone, and delays the one behind it by no more than its time and a thread's start`, async t => {
+    const template = chat(`{% if turns %}${source}{% endif %}{{ messages[0].content }}`, { timeoutMs, maxOutputChars: 1000, maxHeapMib: 64 })
+    const startMs = performance.now()
+    await template.render(user('first'))
+    const threadMs = performance.now() - startMs
+    const sentMs = performance.now()
+    const failed = t.rejects(template.render({ ...user('x'.repeat(100)), variables }), { code: 'ERR_CHAT_TEMPLATE', statusCode: 400, message })
+    t.equal((await template.render(user('behind it'))).text, 'behind it')
+    const waitedMs = performance.now() - sentMs
+    await failed
+    t.ok(waitedMs < timeoutMs + 4 * threadMs + 500, `${waitedMs.toFixed(0)} ms; a thread takes ${threadMs.toFixed(0)} ms`)
+    await template.close()
+  })
+}
+
 t.test('variables of the template\'s own cannot be set from outside', async t => {
   const template = chat(plain)
   for (const name of ['messages', 'bos_token', 'raise_exception', 'range']) {
