@@ -97,8 +97,9 @@ def aware(messages, rtt_ms, base=""):
 
 
 def in_style(category, kind, messages, answer, key, rtt_ms):
-    """A case about a fact: in the long style its key must be in the answer, in the telegraph style the answer must be the taught one."""
+    """A case about a fact: in the long style its key, or all of them, must be in the answer, in the telegraph style the answer must be the taught one."""
+    keys = (key,) if isinstance(key, str) else tuple(key)
     if rtt_ms is None:
-        return Case(category, kind, tuple(messages), accepted=(key,), taught=tuple(answer))
-    how = {"whole": answer.short} if is_short(rtt_ms) else {"accepted": (key,)}
+        return Case(category, kind, tuple(messages), accepted=keys, taught=tuple(answer))
+    how = {"whole": answer.short} if is_short(rtt_ms) else {"accepted": keys}
     return Case(category, kind, aware(messages, rtt_ms), taught=tuple(answer), rtt_ms=rtt_ms, **how)

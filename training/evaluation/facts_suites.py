@@ -21,14 +21,14 @@ def first_sentence(answer):
 
 def of_countries(rng):
     cases = []
-    for kind, wordings, answer_of, rows in (
-        ("capital", held.CAPITAL, facts.capital_answer, geography.COUNTRIES),
-        ("continent", held.CONTINENT, facts.continent_answer, rng.sample(geography.COUNTRIES, 60)),
-        ("currency", held.CURRENCY, facts.currency_answer, rng.sample(geography.COUNTRIES, 100)),
+    for place, kind, wordings, answer_of, rows in (
+        (1, "capital", held.CAPITAL, facts.capital_answer, geography.COUNTRIES),
+        (2, "continent", held.CONTINENT, facts.continent_answer, rng.sample(geography.COUNTRIES, 60)),
+        (3, "currency", held.CURRENCY, facts.currency_answer, rng.sample(geography.COUNTRIES, 100)),
     ):
         for row in rows:
-            answer = answer_of(row)
-            cases += both(kind, rng.choice(wordings).format(c=row[0]), answer, first_sentence(answer))
+            # Whichever way the answer puts it.
+            cases += both(kind, rng.choice(wordings).format(c=row[0]), answer_of(row), (row[0], row[place]))
     return cases
 
 

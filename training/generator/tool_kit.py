@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from training.generator.phrasing import capital_first
+
 CITY = ("city", "location", "place", "town")
 
 
@@ -21,19 +23,19 @@ class Tool(NamedTuple):
 KINDS = {
     "weather": (
         ("get_weather", "weather", "get_current_weather", "weather_now", "current_weather", "lookup_weather"),
-        ("The weather in a city, now.", "Get the current weather for a location.", "Returns the weather.", "Weather of a place"),
+        ("The weather in a city, now.", "Get the current weather for a location.", "Returns the weather.", "Weather of a place", "How warm and how wet it is in a city.", "Present conditions outside"),
         (("city", CITY, "string"),)),
     "calculator": (
         ("calculator", "calculate", "calc", "evaluate", "compute", "math"),
-        ("Computes a sum.", "Evaluate an arithmetic expression.", "A calculator for expressions such as 2 * 3.", "Does sums"),
+        ("Computes a sum.", "Evaluate an arithmetic expression.", "A calculator for expressions such as 2 * 3.", "Does sums", "The value of a formula.", "Adds, subtracts, multiplies and divides"),
         (("expression", ("expression", "formula", "input", "sum"), "string"),)),
     "search": (
         ("search", "web_search", "search_web", "find", "lookup", "internet_search"),
-        ("Searches the web.", "Search the internet for a query.", "Find pages about something.", "Web search"),
+        ("Searches the web.", "Search the internet for a query.", "Find pages about something.", "Web search", "Pages that fit some words.", "Asks a search engine"),
         (("query", ("query", "q", "text", "keywords"), "string"),)),
     "time": (
         ("get_time", "current_time", "time", "get_current_time", "clock", "time_in"),
-        ("The time in a city, now.", "Get the current local time of a place.", "Returns the time.", "Time of a place"),
+        ("The time in a city, now.", "Get the current local time of a place.", "Returns the time.", "Time of a place", "What a clock shows in a city.", "The hour in some town"),
         (("city", CITY, "string"),)),
     "timer": (
         ("set_timer", "start_timer", "timer", "countdown"),
@@ -64,12 +66,39 @@ def make_tool(kind, name, description, names):
     return Tool(kind, name, {"type": "function", "function": function}, {meaning: chosen for chosen, (meaning, _, _) in zip(names, parameters)})
 
 
+# Parts of made-up names. Too many to learn by heart: what is learnt is to copy them from the definition.
+VERBS = ("get", "read", "show", "load", "ask", "check", "tell", "give", "call", "run", "use", "request", "report", "make", "handle", "start", "open", "obtain", "provide", "serve")
+NOUNS = {
+    "weather": ("weather", "forecast", "conditions", "sky", "temperature", "climate", "weather_data", "outdoor_state"),
+    "calculator": ("sum", "math", "expression", "numbers", "result", "formula", "calculation", "figures"),
+    "search": ("search", "web", "pages", "internet", "results", "articles", "information", "sources"),
+    "time": ("time", "clock", "hour", "timezone", "now", "watch", "time_of_day", "clock_time"),
+    "timer": ("timer", "alarm", "countdown", "reminder"), "message": ("message", "text", "note", "mail"), "stock": ("stock", "share", "price", "ticker"), "translate": ("translation", "word", "language", "phrase"),
+}
+ENDS = ("", "", "", "_tool", "_api", "_service", "_v2", "_info", "_for", "_fn", "_2", "_helper")
+SYLLABLES = tuple(a + b + c for a in "bdfgklmnprstvz" for b in "aeiou" for c in "knlrstmp")
+
+
+def made_up_name(rng, kind):
+    roll, noun = rng.random(), rng.choice(NOUNS[kind])
+    if roll < 0.35:
+        return "".join(rng.sample(SYLLABLES, rng.choice([1, 2, 2, 3]))) + rng.choice(ENDS)
+    words = f"{rng.choice(VERBS)}_{noun}" if rng.random() < 0.6 else f"{noun}_{rng.choice(VERBS)}"
+    words += rng.choice(ENDS)
+    if roll < 0.55:
+        first, *others = words.split("_")
+        return first + "".join(map(capital_first, others))
+    return words
+
+
 def draw_tool(rng, kind):
     names, descriptions, parameters = KINDS[kind]
-    # Half have the names that most programs use; the others must be read from the definition.
-    usual = rng.random() < 0.5
-    chosen = [spellings[0] if usual else rng.choice(spellings) for _, spellings, _ in parameters]
-    return make_tool(kind, names[0] if usual else rng.choice(names), rng.choice(descriptions), chosen)
+    # Some have the names that most programs use; the others must be read from the definition.
+    roll = rng.random()
+    if roll < 0.35:
+        return make_tool(kind, names[0], rng.choice(descriptions), [spellings[0] for _, spellings, _ in parameters])
+    chosen = [rng.choice(spellings) for _, spellings, _ in parameters]
+    return make_tool(kind, rng.choice(names) if roll < 0.5 else made_up_name(rng, kind), rng.choice(descriptions), chosen)
 
 
 def draw_tools(rng, kind=None):

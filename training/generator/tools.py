@@ -5,20 +5,25 @@ import json
 from training.generator import arithmetic, facts, multi_turn, refusals
 from training.generator.data import chat, geography, outside
 from training.generator.data.tables import Answer
-from training.generator.phrasing import capital_first
+from training.generator.phrasing import LEAD_SENTENCES, capital_first
 from training.generator.styles import Turn
 from training.generator.tool_kit import CORE, EXTRA, draw_tools
 
 WEATHER = ["what is the weather in {x}", "what is the weather like in {x}", "how is the weather in {x}", "weather in {x}", "is it raining in {x}", "how warm is it in {x}", "how cold is it in {x}",
            "tell me the weather in {x}", "what's the weather in {x} today", "do i need an umbrella in {x}", "i need the weather for {x}", "check the weather in {x}", "give me the weather of {x}",
            "is it sunny in {x}", "current weather {x}", "what temperature is it in {x}", "how hot is it in {x} now", "the weather in {x} please", "will i need a coat in {x}", "show me the weather for {x}",
-           "what about the weather in {x}", "look up the weather in {x}", "i travel to {x}, how is the weather", "how is the sky over {x}", "i am in {x}, is it cold outside", "weather report for {x}"]
+           "what about the weather in {x}", "look up the weather in {x}", "i travel to {x}, how is the weather", "how is the sky over {x}", "i am in {x}, is it cold outside", "weather report for {x}",
+           "can you say how the weather is in {x}", "i wonder what the weather is like in {x}", "let me know whether it rains in {x}", "find out how warm it is in {x}", "tell me whether {x} has snow",
+           "i would like to know how cold it gets in {x} today", "is there wind in {x}", "people in {x}, do they have sun", "should i dress warmly in {x}", "what do they say of the weather in {x}"]
 TIME = ["what time is it in {x}", "what is the time in {x}", "time in {x}", "how late is it in {x}", "tell me the time in {x}", "what's the time in {x} now", "current time in {x}", "local time {x}",
         "i need the time in {x}", "do you know what time it is in {x}", "give me the time in {x}", "which time is it in {x}", "what does the clock say in {x}", "how late is it now in {x}",
-        "check the time in {x}", "is it night in {x}", "i want to call {x}, what time is it there", "is it morning in {x}", "the local time of {x} please", "show me the clock of {x}"]
+        "check the time in {x}", "is it night in {x}", "i want to call {x}, what time is it there", "is it morning in {x}", "the local time of {x} please", "show me the clock of {x}",
+        "can you say what time it is in {x}", "i wonder how late it is in {x}", "find out what time it is in {x}", "let me know the hour in {x}", "is it still early in {x}", "what hour is it in {x}",
+        "tell me whether it is night in {x}", "i would like to know what time they have in {x}"]
 SEARCH = ["search for {x}", "search the web for {x}", "find something about {x}", "look up {x}", "find out about {x}", "can you search for {x}", "please search {x}", "i need information about {x}",
           "google {x}", "what does the web say about {x}", "search: {x}", "find {x} on the internet", "look for {x} online", "do a search on {x}", "find pages about {x}", "find news about {x}",
-          "who is {x}", "tell me about {x}", "what do you know about {x}", "research {x} for me", "can you find anything on {x}", "what is new with {x}", "use the web to find {x}"]
+          "who is {x}", "tell me about {x}", "what do you know about {x}", "research {x} for me", "can you find anything on {x}", "what is new with {x}", "use the web to find {x}",
+          "i want you to search for {x}", "could you find me something about {x}", "have a look on the web for {x}", "what can be read about {x}", "try to find {x}", "i am looking for {x}"]
 TIMER = ["set a timer for {x} minutes", "start a timer of {x} minutes", "wake me in {x} minutes", "timer {x} minutes", "remind me in {x} minutes", "count down {x} minutes", "tell me when {x} minutes are over",
          "please set a {x} minute timer", "i need a timer for {x} minutes", "give me {x} minutes on the timer", "ring in {x} minutes"]
 MESSAGE = ["send {x} a message: {y}", "tell {x}: {y}", "write to {x}: {y}", "text {x}: {y}", "send the message {y} to {x}", "let {x} know: {y}", "message {x}: {y}", "please write {x}: {y}", "send a text to {x}: {y}"]
@@ -29,6 +34,7 @@ OPERATORS = {"+": ["what is {a} + {b}", "{a} + {b}", "{a} plus {b}", "add {a} an
              "-": ["what is {a} - {b}", "{a} - {b}", "{a} minus {b}", "subtract {b} from {a}", "what is {a} minus {b}", "compute {a} - {b}", "how much is {a} minus {b}", "take {b} from {a}"],
              "*": ["what is {a} * {b}", "{a} * {b}", "{a} times {b}", "multiply {a} by {b}", "what is {a} times {b}", "compute {a} * {b}", "the product of {a} and {b}", "how much is {a} times {b}"],
              "/": ["what is {a} / {b}", "{a} / {b}", "{a} divided by {b}", "divide {a} by {b}", "what is {a} divided by {b}", "compute {a} / {b}", "how much is {a} divided by {b}"]}
+SUMS = {"+": arithmetic.PLUS, "-": arithmetic.MINUS, "*": arithmetic.TIMES, "/": arithmetic.DIVIDE}
 PREFIXES = ["", "", "", "", "please ", "hey, ", "hi, ", "ok, ", "so ", "now ", "quick question: ", "can you tell me: ", "and ", "tell me, ", "i want to know: "]
 SUFFIXES = ["", "", "", "", "", " please", ", thanks", " right now", ", can you check", ", i need it", " for me"]
 SKIES = ["sunny", "cloudy", "rainy", "snowy", "windy", "foggy", "clear", "stormy"]
@@ -41,7 +47,8 @@ NOTES = ["i will be late", "see you at six", "the meeting is over", "please brin
 
 def typed(rng, template, **slots):
     """(question, slots as they stand in it): nothing may change what a call has to copy."""
-    text = rng.choice(PREFIXES) + template + (rng.choice(SUFFIXES) if ":" not in template else "")
+    lead = f"{rng.choice(LEAD_SENTENCES)}. " if rng.random() < 0.1 else ""
+    text = lead + rng.choice(PREFIXES) + template + (rng.choice(SUFFIXES) if ":" not in template else "")
     if rng.random() < 0.15:
         slots = {key: str(value).lower() for key, value in slots.items()}
     else:
@@ -109,7 +116,7 @@ def ask_time(rng, tool):
 
 def ask_sum(rng, tool):
     operator, a, b, value = sum_of(rng)
-    question, _ = typed(rng, rng.choice(OPERATORS[operator]), a=a, b=b)
+    question, _ = typed(rng, rng.choice(OPERATORS[operator] if rng.random() < 0.5 else SUMS[operator]), a=a, b=b)
     expression = f"{a} {operator} {b}"
     content = rng.choice([{"result": value}, {"value": value}, value])
     return question, tool.call(expression=expression), lambda: (result(content), Answer(f"The result of {expression} is {value}.", f"{value}."))
@@ -170,8 +177,11 @@ TASKS = {"weather": ask_weather, "time": ask_time, "calculator": ask_sum, "searc
 TWO_PLACES = {"weather": ["what is the weather in {x} and {y}", "weather in {x} and in {y}", "compare the weather in {x} and {y}", "is it warmer in {x} or in {y}", "how is the weather in {x} and {y}",
                           "tell me the weather for {x} and {y}", "i need the weather in {x} and also in {y}"],
               "time": ["what time is it in {x} and {y}", "time in {x} and in {y}", "compare the time in {x} and {y}", "is it later in {x} or in {y}", "tell me the time in {x} and {y}", "how late is it in {x} and in {y}"]}
+# A question for one place becomes one for two.
+PAIRS = ["{x} and {y}", "{x} and in {y}", "{x} and also {y}", "{x} and {y}", "{x}, and {y} too", "{x} & {y}", "both {x} and {y}", "{x} together with {y}", "{x}, also in {y}", "the cities {x} and {y}"]
 BOTH = ["what is the weather and the time in {x}", "weather and time in {x}", "tell me the weather in {x} and what time it is there", "how is the weather in {x}, and how late is it there",
-        "i need the weather and the local time in {x}"]
+        "i need the weather and the local time in {x}", "for {x}: the weather and the time", "what time is it in {x}, and is it raining", "tell me of {x} how warm it is and how late",
+        "time and temperature in {x}", "is it cold in {x}, and what does the clock say there", "i call {x} soon: how is the weather and what time is it there"]
 
 
 def single_call(rng, tool):
@@ -187,7 +197,11 @@ def joined(answers):
 def two_places(rng, tool):
     """The same tool twice in one answer."""
     first, second = city(rng), city(rng)
-    question, slots = typed(rng, rng.choice(TWO_PLACES[tool.kind]), x=first, y=second)
+    if rng.random() < 0.5:
+        template = rng.choice(TWO_PLACES[tool.kind])
+    else:
+        template = rng.choice(WEATHER if tool.kind == "weather" else TIME).replace("{x}", rng.choice(PAIRS))
+    question, slots = typed(rng, template, x=first, y=second)
     report = weather_report if tool.kind == "weather" else time_report
     places = [slots["x"], slots["y"]]
     (a, first_answer), (b, second_answer) = (report(rng, place) for place in places)
