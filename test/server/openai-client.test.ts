@@ -123,7 +123,7 @@ t.test('errors arrive as the client\'s own classes, with code and param', async 
   await failsWith(t, client.chat.completions.create({ ...greedy, messages: [{ role: 'user', content: 'mill '.repeat(500) }] }), OpenAI.BadRequestError,
     { code: 'context_length_exceeded', message: /\d{4} tokens.* 25[56]/ })
   await failsWith(t, client.chat.completions.create({ ...greedy, logit_bias: { 99999: 1 } }), OpenAI.BadRequestError,
-    { param: 'logit_bias', message: /^400 logit_bias has 99999/ })
+    { param: 'logit_bias.99999', message: /^400 logit_bias.99999 has the id 99999/ })
   await failsWith(t, client.completions.create({ model: 'qwen3', prompt: [99999] }), OpenAI.BadRequestError, { message: /99999/ })
   await failsWith(t, client.completions.create({ model: 'qwen3', prompt: '' }), OpenAI.BadRequestError, { param: 'prompt' })
 })
