@@ -161,6 +161,8 @@ t.test('more variables than a template reads are refused before they are copied'
   await template.close()
 })
 
+t.setTimeout(120_000)
+
 // 2 s in production: no rendering has more, whatever is sent.
 const timeoutMs = 400
 const hostile: ReadonlyArray<readonly [string, string, Record<string, unknown>, RegExp]> = [
@@ -180,7 +182,8 @@ for (const [what, source, variables, message] of hostile) {
     t.equal((await template.render(user('behind it'))).text, 'behind it')
     const waitedMs = performance.now() - sentMs
     await failed
-    t.ok(waitedMs < timeoutMs + 4 * threadMs + 500, `${waitedMs.toFixed(0)} ms; a thread takes ${threadMs.toFixed(0)} ms`)
+    // Machines under load start threads late; without the bound it would never be its turn.
+    t.ok(waitedMs < timeoutMs + 4 * threadMs + 10_000, `${waitedMs.toFixed(0)} ms; a thread takes ${threadMs.toFixed(0)} ms`)
     await template.close()
   })
 }
