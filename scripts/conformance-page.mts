@@ -43,7 +43,8 @@ to see one), and a request that moves between instances (120 compares two answer
 ## Scores
 
 ${table(['server', 'date', 'passed', 'failed', 'not applicable'], scores)}
-Both served \`millrace-demo\`, in F32, with the small sizes and \`--start\`, on a busy machine of two cores: items with clocks were given the benefit of the doubt.
+Both served \`millrace-demo\` with \`--start\`, on two cores. Millrace was run in full size (\`--full\`, 70 seconds; the server with \`--preallocate-kv\`, since item 117 would count the first
+touch of the KV cache), llama.cpp with the small sizes, in F32 and on a busy machine: items with clocks were given the benefit of the doubt.
 llama.cpp had the model's first version as an F32 GGUF file of its own converter, and \`llama-server --metrics --jinja -c 16384 -np 8\`. The chat template of that version knows no
 tools, and llama.cpp then ignores \`tools\` and \`tool_choice\`; with a template that knows them, 47 to 61 and 83 to 85 may come out otherwise (not tried).
 Items whose parts depend on chance or time (70: whether a second passes within a stream) may change from run to run by one or two.

@@ -23,11 +23,17 @@ export function describeValidation (errors: readonly FastifySchemaValidationErro
 function mostTelling (errors: readonly ValidationError[]): ValidationError {
   const union = errors.find(error => error.keyword === 'anyOf')
   const branches = errors.filter(error => error.keyword !== 'anyOf')
-  const depth = (error: ValidationError): number => error.instancePath.split('/').length
   const deepest = Math.max(...branches.map(depth))
   const candidates = branches.filter(error => depth(error) === deepest)
   if (union !== undefined && (candidates.length !== 1 || deepest <= depth(union))) return union
   return candidates[0] ?? errors[0]!
+}
+
+/** How far the caller got. What is missing lies in what is there; a wrong `type` says that its branch is not meant. */
+function depth ({ instancePath, keyword }: ValidationError): number {
+  const parts = instancePath.split('/').length
+  if (keyword === 'required') return parts + 1
+  return keyword === 'enum' && instancePath.endsWith('/type') ? parts - 0.5 : parts
 }
 
 function requirement (error: ValidationError): string {

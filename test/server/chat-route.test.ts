@@ -131,7 +131,7 @@ t.test('a function_call of the older form arrives as a tool call, and stands in 
   t.same(engine.chats[1]!.messages[1], { role: 'assistant', content: 'x' })
   for (const [message, param] of [
     [{ role: 'user', content: 'x', function_call: call }, 'messages[1].function_call'],
-    [{ role: 'assistant', function_call: { name: 'f' } }, 'messages[1].function_call']
+    [{ role: 'assistant', function_call: { name: 'f' } }, 'messages[1].function_call.arguments']
   ] as const) {
     const response = await send(message)
     t.equal(response.statusCode, 400)
