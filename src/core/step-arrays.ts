@@ -74,7 +74,7 @@ function outputBytes (maxRows: number, maxTokens: number, maxLogprobs: number): 
 
 /**
  * One step's output. Written just before the step's `done` is called, and the caller's until it is passed
- * to `NativeModel.step` again: two sets alternate.
+ * to `NativeModel.step` again.
  */
 export class StepOutput {
   readonly buffer: ArrayBuffer

@@ -50,7 +50,7 @@ export class RowTurns {
 
   /** Hands out what is left at once, also from within a row. */
   flush (): void {
-    this.#handOut(this.#numRows)
+    this.#handOutLate(this.#numRows)
   }
 
   #handOut (count: number): void {
@@ -76,7 +76,7 @@ export class RowTurns {
 
   #goOn (): void {
     if (this.#row < this.#numRows) {
-      this.#handOutLate()
+      this.#handOutLate(rowsAtOnce)
       this.#goOnLater()
       return
     }
@@ -87,9 +87,9 @@ export class RowTurns {
     this.#isWithinTurn = false
   }
 
-  #handOutLate (): void {
+  #handOutLate (count: number): void {
     try {
-      this.#handOut(rowsAtOnce)
+      this.#handOut(count)
     } catch (error) {
       this.#row = this.#numRows
       this.#options.onBroken(error)

@@ -102,3 +102,12 @@ t.test('what the turn has done before counts', async t => {
   await turn()
   t.equal(seen.length, 64)
 })
+
+t.test('a defect in a row that is flushed is told, and does not reach whoever flushes', async t => {
+  const { rows, events, broken } = turns()
+  rows.start(60, 0, row => { if (row === 20) throw new Error('a defect') })
+  rows.flush()
+  t.match(broken, [{ message: 'a defect' }])
+  await turn()
+  t.same(events, ['done'])
+})

@@ -160,7 +160,7 @@ t.test('streamed arguments come as they are written, and together they are those
     const [first, ...rest] = deltas.filter(delta => delta.index === index)
     t.match(first, { id: call.id, type: 'function', function: { arguments: '' } })
     t.ok(rest.length >= 3 && rest.every(delta => delta.id === undefined && delta.function.name === undefined), `${rest.length} pieces`)
-    t.equal(rest.map(delta => delta.function.arguments).join(''), (call as any).function.arguments)
+    t.equal(rest.map(delta => delta.function.arguments).join(''), 'function' in call ? call.function.arguments : undefined)
   }
 })
 

@@ -32,7 +32,7 @@ export function operationsOf ({ paths }: { paths: Readonly<Record<string, Readon
     method: method.toUpperCase(),
     path,
     body: operation.requestBody?.content['application/json'].schema as JsonSchema | undefined,
-    query: ((operation.parameters ?? []) as any[]).filter(parameter => parameter.in === 'query')
+    query: ((operation.parameters ?? []) as Array<Operation['query'][number] & { readonly in: string }>).filter(parameter => parameter.in === 'query')
   })))
 }
 
